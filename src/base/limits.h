@@ -1,0 +1,80 @@
+/* limits: every ceiling of the program, in one place. The unit is in the name. DEFAULT is what an empty config means,
+ * MAX what no config may pass. Zero never means unlimited. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* RFC 5321 4.5.3.1 and the extensions that lengthen a command line */
+#define LIMIT_COMMAND_LINE_OCTETS   2048 /* MAIL with SIZE, BODY, RET, ENVID, AUTH, SMTPUTF8; RCPT with NOTIFY, ORCPT */
+#define LIMIT_AUTH_LINE_OCTETS      12288 /* RFC 4954 4 */
+#define LIMIT_SKIPPED_LINE_OCTETS   1048576 /* rest of an over-long line that is skipped before the session ends */
+#define LIMIT_REPLY_LINE_OCTETS     512
+#define LIMIT_LOCAL_PART_OCTETS     64
+#define LIMIT_DOMAIN_OCTETS         255
+#define LIMIT_PATH_OCTETS           254 /* local-part@domain; RFC 5321 4.5.3.1.3 says 256 with the brackets */
+#define LIMIT_ECHO_OCTETS           64  /* of a client's argument, escaped, in a reply */
+#define LIMIT_ENVID_OCTETS          100 /* RFC 3461 4.4 */
+#define LIMIT_ORCPT_OCTETS          500 /* RFC 3461 4.2 */
+#define LIMIT_TEXT_LINE_OCTETS      998
+#define LIMIT_SIZE_DIGITS           20
+
+/* a session */
+#define LIMIT_RECIPIENTS_DEFAULT            1000
+#define LIMIT_RECIPIENTS_MAX                10000
+#define LIMIT_MESSAGE_OCTETS_DEFAULT        52428800
+#define LIMIT_MESSAGE_OCTETS_MAX            2147483647
+#define LIMIT_LINE_OCTETS_DEFAULT           1048576 /* max-line: one line of a message, streamed */
+#define LIMIT_MESSAGES_PER_SESSION_DEFAULT  10000
+#define LIMIT_ERRORS_PER_SESSION_DEFAULT    20  /* 5xx to commands; the next one ends the session with 421 */
+#define LIMIT_JUNK_COMMANDS_DEFAULT         100 /* NOOP, RSET, VRFY, HELP, EHLO between two messages */
+#define LIMIT_RECEIVED_FIELDS_DEFAULT       100 /* RFC 5321 6.3 */
+#define LIMIT_SESSIONS_DEFAULT              10000
+#define LIMIT_SESSIONS_MAX                  100000
+#define LIMIT_SESSIONS_PER_SOURCE_DEFAULT   50
+#define LIMIT_EDGES_MAX                     8
+
+/* RFC 5321 4.5.3.2, and totals that no client can stretch */
+#define LIMIT_COMMAND_SECONDS_DEFAULT       300
+#define LIMIT_DATA_BLOCK_SECONDS_DEFAULT    180
+#define LIMIT_TLS_HANDSHAKE_SECONDS         30
+#define LIMIT_PROXY_HEADER_SECONDS          5
+#define LIMIT_COMMIT_SECONDS                300 /* the edge waits for the spooler, then 451 */
+#define LIMIT_SESSION_SECONDS_DEFAULT       7200
+#define LIMIT_MESSAGE_SECONDS_DEFAULT       3600
+#define LIMIT_MINIMUM_RATE_OCTETS_PER_SECOND_DEFAULT 100 /* of message data, averaged from its start, after 60 s */
+#define LIMIT_POOL_WAIT_SECONDS             30  /* a session without a block stops reading, then 452 */
+#define LIMIT_DRAIN_SECONDS_DEFAULT         30  /* SIGTERM: sessions inside a transaction may end */
+
+/* memory promised at start */
+#define LIMIT_BLOCK_SMALL_OCTETS            2048
+#define LIMIT_BLOCK_LARGE_OCTETS            65536
+#define LIMIT_POOL_SMALL_BLOCKS_DEFAULT     16384 /* an edge: 32 MiB */
+#define LIMIT_POOL_LARGE_BLOCKS_DEFAULT     1024  /* an edge: 64 MiB */
+#define LIMIT_ENVELOPE_OCTETS               4194304 /* encoded envelope of one message */
+#define LIMIT_SUBMIT_BLOCKS                 128   /* block references in one submit or chunk message */
+
+/* IPC */
+#define LIMIT_IPC_MESSAGE_OCTETS            32768
+#define LIMIT_IPC_FDS                       8
+
+/* spool */
+#define LIMIT_SEGMENT_OCTETS                67108864
+#define LIMIT_BATCH_OCTETS                  8388608
+#define LIMIT_BATCH_MESSAGES                1024
+#define LIMIT_LARGE_BODY_OCTETS             1048576
+
+/* queue life: RFC 5321 4.5.4.1 */
+#define LIMIT_RETRY_SECONDS_FIRST           300
+#define LIMIT_RETRY_SECONDS_MAX             4200
+#define LIMIT_QUEUE_SECONDS_DEFAULT         432000
+
+/* names and configuration */
+#define LIMIT_CONFIG_OCTETS                 4194304
+#define LIMIT_CONFIG_DEPTH                  8
+#define LIMIT_SERVERS                       64
+#define LIMIT_LISTENERS                     256
+#define LIMIT_DOMAINS                       100000
+#define LIMIT_ALIAS_DEPTH                   10
+#define LIMIT_ALIAS_EXPANSION               10000 /* final recipients of one original */
+#define LIMIT_LOG_LINE_OCTETS               4096
+
+#endif

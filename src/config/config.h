@@ -1,0 +1,135 @@
+/* config: a parsed and checked configuration. Immutable. Everything points into the arena of the struct; a process parses
+ * the same sealed text that the supervisor checked, so all processes of a generation agree. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "base/span.h"
+#include "policy/decide.h"
+#include "policy/network.h"
+
+enum config_role { ROLE_MX, ROLE_SUBMISSION, ROLE_ORGANISATION, ROLE_GATE };
+enum config_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
+
+struct config_place { /* where something was said, for messages */
+    struct span file;
+    uint32_t line, column;
+};
+
+struct config_certificate {
+    struct span chain_file, key_file; /* absolute */
+    struct config_place place;
+};
+
+struct config_listener {
+    struct address address;
+    uint16_t port;
+    enum config_tls tls;
+    struct network *proxy_from; /* trusted PROXY sources */
+    uint32_t n_proxy_from;
+    struct config_place place;
+};
+
+struct config_limits {
+    uint64_t message_octets;
+    uint32_t recipients, messages_per_session, errors, junk_commands, received_fields, line_octets;
+    uint32_t sessions, sessions_per_source;
+    uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds, minimum_rate;
+};
+
+struct config_domain {
+    struct span name; /* lower case */
+    bool any;         /* every local part exists */
+    struct config_place place;
+};
+
+struct config_server {
+    struct span name, hostname; /* hostname: its own or the global one */
+    enum config_role role;
+    struct config_listener *listeners;
+    uint32_t n_listeners;
+    struct config_certificate *certificates; /* the first is the default; others by SNI */
+    uint32_t n_certificates;
+    enum access access;
+    bool require_tls, normalize_bare_lf;
+    bool early_talker_refuse;   /* octets before the greeting: 554 and close (default on for mx) */
+    struct config_domain *domains; /* served, with those of the top level */
+    uint32_t n_domains;
+    struct network *relay_networks;
+    uint32_t n_relay_networks;
+    struct config_limits limits;
+    struct span backend;        /* gate: address:port, later */
+    struct config_place place;
+};
+
+enum config_delivery { DELIVER_MAILDIR, DELIVER_LMTP };
+struct config_deliver {
+    struct span domain;        /* lower case, or "*" */
+    enum config_delivery how;
+    struct span target;        /* absolute folder, or address of the LMTP server */
+    struct config_place place;
+};
+
+enum config_route_kind { ROUTE_MX, ROUTE_SMARTHOST };
+struct config_route {
+    struct span domain;        /* or "*" */
+    enum config_route_kind kind;
+    struct span host;
+    uint16_t port;
+    struct config_place place;
+};
+
+struct config {
+    struct arena *arena;
+    struct span hostname;
+    struct span spool_folder, users_file, aliases_file, control_socket; /* absolute; users and aliases may be empty */
+    struct config_server *servers;
+    uint32_t n_servers;
+    struct config_deliver *deliver;
+    uint32_t n_deliver;
+    struct config_route *routes; /* the last one for a domain counts */
+    uint32_t n_routes;
+    struct span *hold;           /* domains, or "*" */
+    uint32_t n_hold;
+    uint32_t edges;              /* 0: one per core */
+    uint32_t pool_small_blocks, pool_large_blocks; /* of each edge */
+    uint32_t queue_seconds, retry_first_seconds, retry_max_seconds, drain_seconds;
+    uint8_t log_level;           /* enum log_level of system/log.h */
+};
+
+enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
+struct config_problem {
+    enum config_severity severity;
+    struct config_place place;
+    struct span text;       /* what is wrong */
+    struct span suggestion; /* what to write instead; may be empty */
+    struct config_problem *next;
+};
+
+/* One file of the configuration, by content: the parser opens nothing. */
+struct config_source {
+    struct span name; /* absolute path, for messages and for relative names */
+    struct span text;
+};
+
+/* Parses sources[0] and whatever it includes from the other sources. Reports all errors at once, in order. Returns null when
+ * there was an error; warnings alone do not fail. An include that is not among the sources is listed in *missing (its absolute
+ * name, "" when none): the caller reads it, adds it and parses again. problems live in arena. */
+struct config *config_parse(struct arena *arena, const struct config_source *sources, size_t n_sources,
+                            struct config_problem **problems, struct span *missing);
+
+/* The bundle: all sources in one span (wire encoding), as the supervisor hands it to its children. */
+struct buf;
+size_t config_bundle_octets(const struct config_source *sources, size_t n);
+void config_bundle_put(struct buf *b, const struct config_source *sources, size_t n);
+/* Sources into arena memory, pointing into the bundle. False when it is malformed. */
+bool config_bundle_read(struct arena *arena, struct span bundle, struct config_source **sources, size_t *n);
+
+const struct config_deliver *config_deliver_find(const struct config *c, struct span domain);
+const struct config_route *config_route_find(const struct config *c, struct span domain);
+bool config_held(const struct config *c, struct span domain);
+/* All served domains of all servers and the top level, without doubles, are in each server's list already. */
+bool config_domain_served(const struct config_server *s, struct span domain);
+
+#endif

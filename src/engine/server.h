@@ -1,0 +1,109 @@
+/* server: the SMTP server engine. Pure: octets in, events and reply octets out. The caller owns sockets, clock, TLS,
+ * policy look-ups, storage. One struct per session, no pointer into the heap, small enough for a slot table.
+ *
+ * Use: while there is input, call server_next(). It consumes from *in, appends replies to *out and returns the next
+ * event. An event marked ASK stops the session until server_answer() (at once or later; replies keep their order because
+ * nothing is parsed meanwhile). Grammar, order, limits and wire rules (DESIGN 8) are the engine's; who may do what is the
+ * caller's. Per verb: check (pure) -> ask -> act; state changes only in act. */
+#ifndef ENGINE_SERVER_H
+#define ENGINE_SERVER_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "mail/header.h"
+#include "smtp/dot.h"
+#include "smtp/ehlo.h"
+#include "smtp/params.h"
+#include "smtp/path.h"
+#include "smtp/verb.h"
+
+/* What a virtual server is to the engine; immutable, shared by its sessions. */
+struct server_conf {
+    struct span hostname;       /* in greeting, EHLO, replies */
+    uint32_t extensions;        /* EXT_* that may be offered (EXT_STARTTLS only with a certificate) */
+    bool require_tls;           /* MAIL before TLS: 530 5.7.0 Must issue a STARTTLS command first */
+    bool require_auth;          /* MAIL before a right to submit: 530 5.7.0 Authentication required */
+    bool normalize_bare_lf;     /* for old devices: bare LF in DATA becomes CRLF (never an end of data) */
+    bool lmtp;
+    uint32_t max_recipients, max_messages, max_errors, max_junk, max_received;
+    uint64_t max_message_octets;
+    uint32_t max_line_octets;
+    uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds, minimum_rate;
+};
+
+enum server_event {
+    SERVER_INPUT,      /* everything usable is consumed: come back with more octets behind what is left in *in */
+    SERVER_FLUSH,      /* less than SERVER_REPLY_ROOM free in *out: send it and call again */
+    SERVER_MAIL,       /* ASK: d->mail. A transaction wants to begin */
+    SERVER_RCPT,       /* ASK: d->rcpt */
+    SERVER_BODY_BEGIN, /* ASK: storage for content is needed; refuse with 4xx when there is none */
+    SERVER_BODY,       /* d->body: content octets in order, dots undone, as they are to be stored. Not an ASK */
+    SERVER_BODY_END,   /* ASK: content complete and acceptable: make it durable, then answer (invariant I5) */
+    SERVER_ABORT,      /* the transaction is gone (RSET, new EHLO, content refused, ...): drop what was stored */
+    SERVER_STARTTLS,   /* 220 is in *out: flush it, discard *in (invariant I9), shake hands, then server_tls_started */
+    SERVER_CLOSE,      /* flush *out and close */
+    SERVER_WAIT,       /* an ASK is open: nothing happens until server_answer */
+};
+
+struct server_detail {
+    struct path path;         /* MAIL, RCPT */
+    struct mail_params mail;  /* MAIL */
+    struct rcpt_params rcpt;  /* RCPT */
+    struct span body;         /* BODY */
+};
+
+/* The caller's word on an ASK. code 0 means accept with the engine's own text. */
+struct server_verdict {
+    uint16_t code;            /* 0 accept; 4xx or 5xx refuses; 421 refuses and closes; 250 accept with text */
+    const char *enhanced;     /* "5.1.1"; constant */
+    struct span text;         /* printable; copied into *out before the call returns */
+    bool no_error;            /* do not count against max_errors */
+};
+
+#define SERVER_REPLY_ROOM 2048
+
+struct server {
+    const struct server_conf *conf;
+    uint64_t started_ms, command_ms, body_ms, activity_ms; /* clock of the caller; see server_deadline */
+    uint64_t body_octets;     /* of the current message */
+    uint64_t chunk_left;      /* BDAT octets still to come */
+    struct dot dot;
+    struct header_scan header;
+    uint32_t recipients, messages, errors, junk, skipped;
+    uint8_t state;            /* VERB_IN_* , private */
+    uint8_t phase;            /* private: command, data, chunk, skipping, waiting, closed */
+    uint8_t ask;              /* the open question */
+    uint8_t verb;             /* enum verb in progress */
+    bool esmtp, tls, greeted, submit_right, utf8, bdat_failed, bdat_last, body_open, in_transaction, recipients_refused;
+    enum body_type body;
+    uint64_t declared_size;
+    uint16_t body_error;      /* private: why the content is refused */
+    uint8_t helo_n;
+    char helo[LIMIT_DOMAIN_OCTETS];
+};
+_Static_assert(sizeof(struct server) <= 512, "an idle session is small (DESIGN 7)");
+
+/* Writes the greeting. refuse: null, or a 421/554 text after which the session ends ("421 4.7.0 Too many sessions"). */
+void server_begin(struct server *s, const struct server_conf *conf, uint64_t now_ms, bool tls, struct buf *out);
+void server_refuse(struct server *s, const struct server_conf *conf, unsigned code, const char *enhanced, struct span text, struct buf *out);
+
+enum server_event server_next(struct server *s, uint64_t now_ms, struct span *in, struct buf *out, struct server_detail *d);
+void server_answer(struct server *s, uint64_t now_ms, const struct server_verdict *v, struct buf *out);
+
+/* Handshake done: all state but TLS itself resets (RFC 3207 4.2); the greeting is not repeated. */
+void server_tls_started(struct server *s, uint64_t now_ms);
+/* Octets that came before the greeting: 554 5.5.1 and close. */
+void server_early_talker(struct server *s, struct buf *out);
+
+/* When the session must be looked at again, on the caller's clock. server_tick at or after that time writes 421 and
+ * returns SERVER_CLOSE when a deadline has passed (an open transaction is dropped with SERVER_ABORT first), otherwise
+ * SERVER_INPUT. */
+uint64_t server_deadline(const struct server *s);
+enum server_event server_tick(struct server *s, uint64_t now_ms, struct buf *out);
+/* Shutting down: 421 4.3.2 when the session is between transactions: SERVER_CLOSE; inside one: SERVER_INPUT, ask later. */
+enum server_event server_drain(struct server *s, struct buf *out);
+
+/* The peer's name for itself, empty before EHLO. */
+struct span server_helo(const struct server *s);
+
+#endif

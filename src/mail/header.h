@@ -1,0 +1,17 @@
+/* header: a streaming look at the header section: counts trace fields, finds where it ends. Never needs a whole line. */
+#ifndef MAIL_HEADER_H
+#define MAIL_HEADER_H
+
+#include "base/span.h"
+
+struct header_scan {
+    bool done;          /* the empty line was seen: the rest is body */
+    uint32_t received;  /* Received fields so far */
+    uint64_t octets;    /* of the header section */
+    uint8_t state, matched; /* private */
+};
+
+void header_scan_begin(struct header_scan *h);
+void header_scan_feed(struct header_scan *h, struct span content); /* slices in order; cheap once done */
+
+#endif

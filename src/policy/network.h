@@ -1,0 +1,27 @@
+/* network: addresses and networks of clients, both families in one 16-octet form (IPv4 as ::ffff:a.b.c.d). */
+#ifndef POLICY_NETWORK_H
+#define POLICY_NETWORK_H
+
+#include "base/buf.h"
+
+struct address {
+    uint8_t octets[16];
+};
+struct network {
+    struct address base;
+    uint8_t bits; /* 0..128; an IPv4 /n is 96 + n */
+};
+
+bool address_is_v4(const struct address *a);
+bool address_parse(struct span s, struct address *ret);              /* 192.0.2.1, 2001:db8::1, no brackets */
+void address_put(struct buf *b, const struct address *a);            /* canonical text, RFC 5952 */
+void address_put_literal(struct buf *b, const struct address *a);    /* [192.0.2.1], [IPv6:2001:db8::1] */
+bool network_parse(struct span s, struct network *ret);              /* 192.0.2.0/24; a lone address is /32 or /128; host
+                                                                      * bits that are set are an error */
+bool network_holds(const struct network *n, const struct address *a);
+/* Union of the networks wider than /8 (IPv4) or /32 (IPv6): invariant I1 makes that a config error. */
+bool network_union_too_wide(const struct network *n, size_t count);
+/* The key of per-source limits: the full address for IPv4 and inside 127/8, the /64 for IPv6. */
+void address_source_key(const struct address *a, uint8_t ret[16]);
+
+#endif

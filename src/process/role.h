@@ -1,0 +1,42 @@
+/* role: the processes of sallyportd. It re-executes itself once per role; what a role may do and whom it may talk to stands in
+ * two tables (roles here, conversations in process/peers.c) and nowhere else. */
+#ifndef PROCESS_ROLE_H
+#define PROCESS_ROLE_H
+
+#include "config/config.h"
+#include "system/ipc.h"
+#include "system/loop.h"
+#include "system/pool.h"
+
+enum role { PROC_SUPERVISOR, PROC_EDGE, PROC_DIRECTORY, PROC_KEYRING, PROC_SPOOLER, PROC_MAILBOX, PROC_ADMIN, PROC_ROLE_COUNT };
+
+/* What a child finds when its run function is called: the skeleton (process/skeleton.c) has read the config bundle, opened its
+ * log and its channels. */
+struct child {
+    enum role role;
+    unsigned index;              /* edge 0..n-1; else 0 */
+    unsigned generation;         /* counted by the supervisor; grows with each reload */
+    const char *name;            /* "edge-0" */
+    const struct config *config;
+    struct loop *loop;
+    bool insecure_no_sandbox;
+    unsigned n_edges;            /* of this generation */
+    struct pool_geometry pool;
+};
+
+/* Descriptors that the supervisor passes arrive as typed messages on the child's supervisor channel before SUP_START:
+ * see process/supervise.h. */
+
+/* A role's own code. prepare: open what it needs (uncaged, still as root); run: called when all start messages are in and the
+ * cage is closed; returns an exit status when the loop ended. */
+struct role_row {
+    enum role role;
+    const char *name;
+    unsigned abilities;          /* SANDBOX_* */
+    bool per_generation;         /* a reload starts a new one (edge, keyring, directory); others stay and are told */
+    bool (*prepare)(struct child *c, const char **error);
+    int (*run)(struct child *c);
+};
+extern const struct role_row role_table[PROC_ROLE_COUNT];
+
+#endif

@@ -1,0 +1,50 @@
+/* path: reverse-path and forward-path, RFC 5321 4.1.2, RFC 6531 3.3. Exact grammar. */
+#ifndef SMTP_PATH_H
+#define SMTP_PATH_H
+
+#include "base/buf.h"
+
+struct path {
+    struct span local;  /* local-part as written, quotes included; empty for <> and for <postmaster> */
+    struct span domain; /* domain or [address literal] as written; empty for <> and <postmaster> */
+    bool null;          /* <> */
+    bool postmaster;    /* <postmaster> without a domain, any case */
+    bool utf8;          /* holds octets above 127 */
+    bool literal;       /* the domain is an address literal */
+};
+
+enum path_error {
+    PATH_OK,
+    PATH_SYNTAX,      /* 501 5.1.3 (recipient) / 5.1.7 (sender) */
+    PATH_NO_BRACKETS, /* 501 5.5.2: <...> is needed */
+    PATH_ROUTE,       /* source route @a,@b:c@d. RFC 5321 F.2: refused, 550 5.1.3 */
+    PATH_LOCAL_LONG,  /* 501 5.1.3: local-part above LIMIT_LOCAL_PART_OCTETS */
+    PATH_DOMAIN_LONG, /* 501 5.1.2: domain above LIMIT_DOMAIN_OCTETS, or a label above 63 */
+    PATH_UTF8,        /* 553 5.6.7: octets above 127 without SMTPUTF8 */
+    PATH_UTF8_BROKEN, /* 501 5.5.2: not well-formed UTF-8 */
+};
+
+enum { PATH_ALLOW_NULL = 1, PATH_ALLOW_POSTMASTER = 2, PATH_ALLOW_UTF8 = 4 };
+
+/* Parses "<...>" at the start of in; *rest is what follows '>' (parameters). No blank is allowed between ':' and '<'
+ * by the grammar; one SP there is accepted by the engine before it calls. Spans in *ret point into in. */
+enum path_error path_parse(struct span in, unsigned flags, struct path *ret, struct span *rest);
+
+/* Domain grammar alone: EHLO argument and domains in the config: sub-domains of letters, digits, hyphen (not at the
+ * edge), U-labels with allow_utf8; no trailing dot. An underscore is taken in EHLO only (allow_underscore). */
+bool domain_valid(struct span d, bool allow_utf8, bool allow_underscore);
+/* [1.2.3.4], [IPv6:...] and nothing else */
+bool address_literal_valid(struct span d);
+
+/* Canonical key "local@domain" for look-ups: quoting undone where the content is a dot-string, ASCII case folded in the
+ * domain always and in the local part for look-up (mailbox names are case-insensitive here); sets b->over when it does
+ * not fit. The separator '+' is not touched. */
+void path_key(const struct path *p, struct buf *b);
+
+/* local-part with its quoting removed (content of a quoted-string, backslashes undone). */
+void path_local_unquoted(const struct path *p, struct buf *b);
+
+/* As written: "local@domain", "" for <>, "postmaster". */
+void path_put(const struct path *p, struct buf *b);
+
+#endif
