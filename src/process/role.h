@@ -22,20 +22,18 @@ struct child {
     bool insecure_no_sandbox;
     unsigned n_edges;            /* of this generation */
     struct pool_geometry pool;
+    void *state;                 /* the role's own */
 };
 
-/* Descriptors that the supervisor passes arrive as typed messages on the child's supervisor channel before SUP_START:
- * see process/supervise.h. */
+struct child_hooks;
 
-/* A role's own code. prepare: open what it needs (uncaged, still as root); run: called when all start messages are in and the
- * cage is closed; returns an exit status when the loop ended. */
 struct role_row {
     enum role role;
-    const char *name;
-    unsigned abilities;          /* SANDBOX_* */
-    bool per_generation;         /* a reload starts a new one (edge, keyring, directory); others stay and are told */
-    bool (*prepare)(struct child *c, const char **error);
-    int (*run)(struct child *c);
+    const char *name;            /* "edge" */
+    unsigned abilities;          /* SANDBOX_* of system/sandbox.h */
+    bool per_generation;         /* a reload starts a new one (edge, keyring, directory); the others stay and are told */
+    uint64_t max_fds;
+    const struct child_hooks *hooks; /* process/skeleton.h; null for the supervisor */
 };
 extern const struct role_row role_table[PROC_ROLE_COUNT];
 

@@ -1,0 +1,53 @@
+/* skeleton: what every child process has in common: it reads its start messages, drops its user, closes its cage, serves its
+ * supervisor channel, its log and its loop. A role adds one file (process/edge.c, process/spooler.c ...) with hooks.
+ *
+ * Life of a child: sallyportd is re-executed with the role's name and one socket (fd 3); the supervisor sends the config bundle
+ * (a sealed memfd), every descriptor the role may hold (grants), one socketpair end for each peer it may talk to, then START.
+ * `prepare` runs with all of that at hand, before the cage; `start` runs inside it. READY is sent when start returned true. */
+#ifndef PROCESS_SKELETON_H
+#define PROCESS_SKELETON_H
+
+#include "base/buf.h"
+#include "process/role.h"
+
+enum grant { /* descriptors that the supervisor opened; a and b say which one */
+    GRANT_LISTENER,    /* edge: a = index of the server, b = index of its listener */
+    GRANT_POOL,        /* edge: its own pool, writable. spooler: a = index of an edge, b = its generation, read-only use */
+    GRANT_SOURCES,     /* edge: the shared table of policy/sources.h */
+    GRANT_CHAIN,       /* edge: a = server, b = certificate: PEM chain (public) */
+    GRANT_KEY,         /* keyring: a = server, b = certificate: PEM private key */
+    GRANT_TICKET_KEYS, /* edge: sealed memfd with the ticket keys of this hour */
+    GRANT_SPOOL,       /* spooler: the spool folder (O_PATH is not enough: O_DIRECTORY) */
+    GRANT_MAIL,        /* mailbox: a = index in config->deliver: the Maildir root folder */
+    GRANT_USERS,       /* directory: users file */
+    GRANT_ALIASES,     /* directory: aliases file */
+    GRANT_CONTROL,     /* admin: the listening control socket */
+    GRANT_MAP,         /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */
+    GRANT_COUNT
+};
+
+struct child_hooks {
+    /* A conversation begins, or begins anew because the peer was restarted: fd is ours now. generation: of the peer. */
+    void (*peer)(struct child *c, enum role role, unsigned index, unsigned generation, int fd);
+    /* A descriptor; ours now. May come after START (new pools, new config) for roles that live through a reload. */
+    void (*grant)(struct child *c, enum grant kind, unsigned a, unsigned b, int fd);
+    bool (*prepare)(struct child *c, const char **error);  /* before the cage */
+    bool (*start)(struct child *c, const char **error);    /* in the cage */
+    void (*drain)(struct child *c);                        /* take no new work; call child_exit when the rest is done */
+    void (*config)(struct child *c, const struct config *fresh); /* after a reload, for roles that live through it */
+    void (*status)(struct child *c, struct buf *json);     /* members of an object: "sessions":12,"queued":3 */
+    void (*after_turn)(struct child *c);                   /* flush batches */
+};
+
+/* Directory only: hands the finished recipient map to the supervisor, which grants it to the edges of this generation. */
+bool child_publish_map(struct child *c, int memfd);
+/* Ends the loop; the process leaves with this status once hooks returned. */
+void child_exit(struct child *c, int status);
+/* A peer broke the protocol or died: log it; the supervisor restarts what is dead and offers a new conversation. */
+void child_peer_lost(struct child *c, enum role role, unsigned index, const char *reason);
+/* Asks the supervisor (admin only): "reload", "status", "stop". The answer arrives by `answer`. */
+bool child_ask(struct child *c, uint32_t question, struct span argument, void (*answer)(struct child *c, uint32_t question, struct span text));
+
+extern const struct child_hooks edge_hooks, directory_hooks, keyring_hooks, spooler_hooks, mailbox_hooks, admin_hooks;
+
+#endif
