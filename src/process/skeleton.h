@@ -33,7 +33,9 @@ struct child_hooks {
     void (*grant)(struct child *c, enum grant kind, unsigned a, unsigned b, int fd);
     bool (*prepare)(struct child *c, const char **error);  /* before the cage */
     bool (*start)(struct child *c, const char **error);    /* in the cage */
-    void (*drain)(struct child *c);                        /* take no new work; call child_exit when the rest is done */
+    /* Take no new work; call child_exit when the rest is done. stopping: the service ends (idle sessions get 421 now, the rest is
+     * bounded by drain_seconds); otherwise a newer generation took over and sessions go on until their own end or deadline. */
+    void (*drain)(struct child *c, bool stopping);
     void (*config)(struct child *c, const struct config *fresh); /* after a reload, for roles that live through it */
     void (*status)(struct child *c, struct buf *json);     /* members of an object: "sessions":12,"queued":3 */
     void (*after_turn)(struct child *c);                   /* flush batches */
