@@ -103,6 +103,13 @@ enum server_event server_tick(struct server *s, uint64_t now_ms, struct buf *out
 /* Shutting down: 421 4.3.2 when the session is between transactions: SERVER_CLOSE; inside one: SERVER_INPUT, ask later. */
 enum server_event server_drain(struct server *s, struct buf *out);
 
+/* True while the next octets of the input are content (DATA or BDAT): the caller may then offer server_next no more octets
+ * than it has room to store. */
+bool server_in_content(const struct server *s);
+/* The caller cannot keep the content that is arriving (no space, spool failed): the rest is consumed and thrown away, and the
+ * end of data is answered with this verdict instead of an ASK. SERVER_ABORT comes from the next server_next. */
+void server_fail_content(struct server *s, unsigned code, const char *enhanced, const char *constant_text);
+
 /* The peer's name for itself, empty before EHLO. */
 struct span server_helo(const struct server *s);
 
