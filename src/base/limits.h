@@ -52,6 +52,18 @@
 #define LIMIT_ENVELOPE_OCTETS               4194304 /* encoded envelope of one message */
 #define LIMIT_SUBMIT_BLOCKS                 128   /* block references in one submit or chunk message */
 
+/* TLS, of one edge (address space; resident memory follows use) */
+#define LIMIT_TLS_ARENA_OCTETS_DEFAULT      536870912
+#define LIMIT_TLS_HANDSHAKES_DEFAULT        512 /* in progress at once: about 100 KiB each while it lasts */
+#define LIMIT_TLS_HANDSHAKES_MAX            4096
+#define LIMIT_TLS_PREREAD_OCTETS            16384 /* of the TLS stream, read together with a PROXY header */
+#define LIMIT_TLS_TURN_READS                32    /* reads of one session (16 KiB each) before others have their turn */
+#define LIMIT_TLS_CERTIFICATES              256   /* of one virtual server */
+#define LIMIT_TLS_NAMES                     1024  /* of one certificate */
+#define LIMIT_CHAIN_OCTETS                  262144
+#define LIMIT_KEY_OCTETS                    65536 /* a private key as PEM */
+#define LIMIT_KEYRING_ARENA_OCTETS          33554432
+
 /* IPC */
 #define LIMIT_IPC_MESSAGE_OCTETS            32768
 #define LIMIT_IPC_FDS                       8
@@ -68,6 +80,13 @@
 #define LIMIT_RETRY_SECONDS_FIRST           300
 #define LIMIT_RETRY_SECONDS_MAX             4200
 #define LIMIT_QUEUE_SECONDS_DEFAULT         432000
+
+/* the control socket */
+#define LIMIT_CONTROL_CLIENTS               16
+#define LIMIT_CONTROL_REQUEST_OCTETS        1024 /* one line */
+#define LIMIT_CONTROL_TEXT_OCTETS           512  /* of an end line */
+#define LIMIT_CONTROL_REQUEST_SECONDS       5    /* from accept to a whole request */
+#define LIMIT_CONTROL_STALL_SECONDS         60   /* a client that takes nothing, or a process that answers nothing */
 
 /* names and configuration */
 #define LIMIT_CONFIG_OCTETS                 4194304

@@ -30,9 +30,11 @@ enum message_type {
     MSG_QUEUE_QUESTION = 24,
     MSG_QUEUE_ANSWER = 25,
 
-    /* edge <-> keyring (codec of the keyring) */
+    /* edge <-> keyring (system/tls_sign.h) */
     MSG_SIGN_QUESTION = 32,
     MSG_SIGN_ANSWER = 33,
+    MSG_KEY_QUESTION = 34, /* does the key fit the certificate? */
+    MSG_KEY_ANSWER = 35,
 
     MSG_SUPERVISOR_FIRST = 1024
 };
