@@ -1,0 +1,71 @@
+/* control: what the operator's tool and the admin process say to each other over the control socket (a UNIX stream socket).
+ *
+ * One request a connection, one line of printable text: words separated by single TABs, ended by LF:
+ *     status | reload | stop | queue-counts | queue-verify
+ *     queue-show TAB id=06a1b2c3d4e5f
+ *     queue-list [TAB state=queued,deferred,held] [TAB from=TEXT] [TAB to=TEXT]
+ * The answer: any number of lines "+TEXT LF" (TEXT is a JSON object, except that `reload` may say plain words), then exactly one
+ * line "=STATUS LF" or "=STATUS TEXT LF", then the end of the stream. Without the "=" line the answer is not complete. */
+#ifndef SERVICE_CONTROL_H
+#define SERVICE_CONTROL_H
+
+#include "base/buf.h"
+#include "spool/question.h"
+
+enum control_verb {
+    CONTROL_STATUS,
+    CONTROL_RELOAD,
+    CONTROL_STOP,
+    CONTROL_QUEUE_LIST,
+    CONTROL_QUEUE_SHOW,
+    CONTROL_QUEUE_VERIFY,
+    CONTROL_QUEUE_COUNTS,
+    CONTROL_VERB_COUNT
+};
+
+struct control_request {
+    enum control_verb verb;
+    uint64_t id;    /* QUEUE_SHOW: the message */
+    uint8_t states; /* QUEUE_LIST: QUESTION_* set; 0: all */
+    struct span
+        from; /* QUEUE_LIST: the reverse-path contains it; empty: any. At most LIMIT_QUESTION_FILTER_OCTETS */
+    struct span to; /* QUEUE_LIST: a recipient's path contains it */
+};
+
+enum control_status {
+    CONTROL_OK,      /* done */
+    CONTROL_UNKNOWN, /* no such message */
+    CONTROL_BUSY,    /* ask later: too many clients, or the process that knows is just being restarted */
+    CONTROL_BAD,     /* the request was malformed */
+    CONTROL_FAILED,  /* the request was understood and refused or failed; the text says why */
+    CONTROL_STATUS_COUNT
+};
+
+const char *control_verb_name(enum control_verb verb);
+const char *control_status_name(enum control_status status);
+
+/* Writes the whole line with its LF. A filter that holds a control octet sets over: it cannot be said. */
+void control_request_put(struct buf *b, const struct control_request *r);
+/* line: without its LF, hostile. False: malformed, *why is constant text. Spans of *ret point into line. */
+bool control_request_read(struct span line, struct control_request *ret, const char **why);
+/* The question for the spooler that a queue request is; false when the request is not about the queue. tag and cursor are left 0. */
+bool control_question(const struct control_request *r, struct question *ret);
+
+/* Appends each LF-ended line of text as "+line LF"; a last line without its LF gets one; other controls become '?'. Sets over when
+ * it does not fit (needs at most CONTROL_LINES_ROOM(text.n)). */
+void control_lines_put(struct buf *b, struct span text);
+#define CONTROL_LINES_ROOM(octets) (2 * (octets) + 2)
+/* "=STATUS TEXT LF"; text is cut at LIMIT_CONTROL_TEXT_OCTETS, controls become '?'. */
+void control_end_put(struct buf *b, enum control_status status, struct span text);
+
+enum control_found {
+    CONTROL_MORE,  /* no whole line yet */
+    CONTROL_LINE,  /* *ret is the text of a line */
+    CONTROL_END,   /* the answer is complete: *status and the text in *ret */
+    CONTROL_BROKEN /* not this protocol */
+};
+/* Reads one line from the front of in; *consumed is set for LINE and END. */
+enum control_found control_answer_next(struct span in, size_t *consumed, struct span *ret,
+                                       enum control_status *status);
+
+#endif

@@ -1,0 +1,182 @@
+#include "service/control.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include "spool/message_id.h"
+
+static bool reads(const char *line, struct control_request *r)
+{
+    const char *why = NULL;
+    return control_request_read(span_str(line), r, &why);
+}
+
+static void test_what_is_put_is_read(void **state)
+{
+    (void)state;
+    char memory[512];
+    const struct control_request all[] = {
+        {.verb = CONTROL_STATUS},
+        {.verb = CONTROL_RELOAD},
+        {.verb = CONTROL_STOP},
+        {.verb = CONTROL_QUEUE_VERIFY},
+        {.verb = CONTROL_QUEUE_COUNTS},
+        {.verb = CONTROL_QUEUE_SHOW, .id = UINT64_C(0x123456789abcde)},
+        {.verb = CONTROL_QUEUE_LIST},
+        {.verb = CONTROL_QUEUE_LIST,
+         .states = QUESTION_HELD | QUESTION_QUEUED,
+         .from = SPAN("a b=c@d"),
+         .to = SPAN("\xc3\xa4@x")},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct buf b = buf_on(memory, sizeof memory);
+        control_request_put(&b, &all[i]);
+        assert_false(b.over);
+        assert_int_equal(b.p[b.n - 1], '\n');
+        struct control_request r;
+        const char *why;
+        assert_true(control_request_read((struct span){b.p, b.n - 1}, &r, &why));
+        assert_int_equal(r.verb, all[i].verb);
+        assert_true(r.id == all[i].id);
+        assert_int_equal(r.states, all[i].states);
+        assert_true(span_eq(r.from, all[i].from));
+        assert_true(span_eq(r.to, all[i].to));
+        struct question q;
+        assert_int_equal(control_question(&r, &q), r.verb >= CONTROL_QUEUE_LIST);
+        if (r.verb < CONTROL_QUEUE_LIST) continue;
+        assert_true(q.id == r.id);
+        assert_int_equal(q.page, LIMIT_QUESTION_PAGE_LINES);
+    }
+}
+
+static void test_hostile_requests_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "\t",
+        "STATUS",
+        "status ",
+        "status\t",
+        "status\tid=0000000000001",
+        "stop\tnow",
+        "queue-show",
+        "queue-show\t",
+        "queue-show\tid",
+        "queue-show\tid=",
+        "queue-show\tid=zzz",
+        "queue-show\tid=uuuuuuuuuuuuu",
+        "queue-show\tid=0000000000001\tid=0000000000001",
+        "queue-show\tid=0000000000001\tfrom=x",
+        "queue-list\tstate=",
+        "queue-list\tstate=queued,",
+        "queue-list\tstate=,queued",
+        "queue-list\tstate=all",
+        "queue-list\tstate=queued\tstate=held",
+        "queue-list\tfrom=a\tfrom=b",
+        "queue-list\tfrom=",
+        "queue-list\tfrom=a\x01",
+        "queue-list\tto=a\x7f",
+        "queue-list\tid=0000000000001",
+        "queue-list queued",
+        "queue-list\t\tfrom=a",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct control_request r = {.verb = CONTROL_STOP, .id = 7};
+        assert_false(reads(bad[i], &r));
+        assert_true(r.verb == CONTROL_STOP && r.id == 7); /* untouched on failure */
+    }
+    const char *why = NULL;
+    struct control_request r;
+    assert_false(control_request_read(SPAN("status\0stop"), &r, &why));
+    assert_non_null(why);
+    char line[LIMIT_QUESTION_FILTER_OCTETS + 32] = "queue-list\tfrom=";
+    size_t head = strlen(line);
+    memset(line + head, 'a', LIMIT_QUESTION_FILTER_OCTETS + 1);
+    assert_false(control_request_read(span_of(line, head + LIMIT_QUESTION_FILTER_OCTETS + 1), &r, &why));
+    assert_true(control_request_read(span_of(line, head + LIMIT_QUESTION_FILTER_OCTETS), &r, &why));
+}
+
+static void test_a_filter_that_cannot_be_said_is_refused(void **state)
+{
+    (void)state;
+    char memory[512];
+    static const char *const bad[] = {"a\tto=b", "a\nstop", "\x7f", "a\r"};
+    for (size_t i = 0; i < 4; i++) {
+        struct buf b = buf_on(memory, sizeof memory);
+        control_request_put(&b,
+                            &(struct control_request){.verb = CONTROL_QUEUE_LIST, .from = span_str(bad[i])});
+        assert_true(b.over);
+    }
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    char memory[512];
+    struct buf b = buf_on(memory, sizeof memory);
+    control_lines_put(&b, SPAN("{\"a\":1}\n=ok\n\r\x01x"));
+    control_end_put(&b, CONTROL_FAILED, SPAN("two\nlines"));
+    assert_false(b.over);
+    struct span in = buf_span(&b), text;
+    size_t used = 0;
+    enum control_status status = CONTROL_OK;
+    static const char *const lines[] = {"{\"a\":1}", "=ok",
+                                        "??x"}; /* an end line inside the text stays text */
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(control_answer_next(in, &used, &text, &status), CONTROL_LINE);
+        assert_true(span_eq(text, span_str(lines[i])));
+        in = span_skip(in, used);
+    }
+    for (size_t n = 0; n < in.n; n++)
+        assert_int_equal(control_answer_next(span_head(in, n), &used, &text, &status), CONTROL_MORE);
+    assert_int_equal(control_answer_next(in, &used, &text, &status), CONTROL_END);
+    assert_int_equal(status, CONTROL_FAILED);
+    assert_true(span_eq(text, SPAN("two?lines")));
+    assert_int_equal(used, in.n);
+}
+
+static void test_broken_answers(void **state)
+{
+    (void)state;
+    size_t used;
+    struct span text;
+    enum control_status status;
+    static const char *const bad[] = {"x", "HTTP/1.1 200\n", "=\n", "=fine\n", "=okay\n", "\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(control_answer_next(span_str(bad[i]), &used, &text, &status), CONTROL_BROKEN);
+    assert_int_equal(control_answer_next(SPAN("=ok\n"), &used, &text, &status), CONTROL_END);
+    assert_int_equal(text.n, 0);
+}
+
+static void test_room_for_lines_is_enough(void **state)
+{
+    (void)state;
+    char text[64], memory[CONTROL_LINES_ROOM(64)];
+    memset(text, '\n', sizeof text); /* the worst text: each octet becomes two */
+    struct buf b = buf_on(memory, sizeof memory);
+    control_lines_put(&b, span_of(text, sizeof text));
+    assert_false(b.over);
+    text[63] = 'x';
+    b = buf_on(memory, sizeof memory);
+    control_lines_put(&b, span_of(text, sizeof text));
+    assert_false(b.over);
+    b = buf_on(memory, 10);
+    control_lines_put(&b, span_of(text, sizeof text));
+    assert_true(b.over);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_put_is_read),
+        cmocka_unit_test(test_hostile_requests_are_refused),
+        cmocka_unit_test(test_a_filter_that_cannot_be_said_is_refused),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_broken_answers),
+        cmocka_unit_test(test_room_for_lines_is_enough),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
