@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "base/wire.h"
 
+#define EXPAND_PATH_OCTETS (LIMIT_LOCAL_PART_OCTETS + 1 + LIMIT_DOMAIN_OCTETS)
+
 struct expand_question {     /* spooler -> directory */
     uint64_t id;
     uint32_t recipient;

@@ -7,27 +7,39 @@
 
 enum recipients_answer { RECIPIENTS_NOT_SERVED, RECIPIENTS_UNKNOWN, RECIPIENTS_KNOWN };
 
-/* Building: two passes over the same names, the first with memory null to learn the size. */
+/* Building: two passes over the same names, the first with memory null to learn the size. Doubles are taken once. */
 struct recipients_builder {
-    void *memory;        /* null in the first pass */
+    uint8_t *memory;     /* null in the first pass */
     size_t octets;       /* of memory */
     uint32_t entries;    /* counted in the first pass; sizes the table in the second */
-    size_t text;         /* octets of keys */
-    bool over;
+    size_t text;         /* octets of keys, likewise */
+    uint32_t slots;      /* second pass, private */
+    size_t used;         /* second pass, private: octets of keys written */
+    bool over;           /* a name is too long, or there are more than were counted */
 };
-void recipients_begin(struct recipients_builder *b, void *memory, size_t octets); /* keeps entries/text of pass one */
+/* The first pass forgets everything (the struct need not be initialised), the second keeps entries and text. memory:
+ * recipients_needed octets, zeroed. */
+void recipients_begin(struct recipients_builder *b, void *memory, size_t octets);
 void recipients_add_domain(struct recipients_builder *b, struct span domain, bool any); /* any: every local part exists */
 void recipients_add_mailbox(struct recipients_builder *b, struct span key);             /* canonical local@domain, lower case */
 size_t recipients_needed(const struct recipients_builder *b);
-bool recipients_finish(struct recipients_builder *b);
+bool recipients_finish(struct recipients_builder *b); /* false: over; the memory is then no map */
 
-struct recipients { /* an opened map; trusts nothing in memory */
+struct recipients { /* an opened map; trusts nothing in memory: shape is checked once and kept here, offsets at each use */
     const uint8_t *memory;
     size_t octets;
+    uint32_t slots;
 };
+/* False when memory is no map of exactly that size. memory: sealed, so that it does not change under the reader. */
 bool recipients_open(struct recipients *r, const void *memory, size_t octets);
 /* key: canonical local@domain in lower case (smtp/path path_key makes it). A local part with '+' is looked up whole,
- * then without its subaddress. postmaster@ a served domain always exists. */
+ * then without its subaddress. postmaster@ and abuse@ (RFC 2142) a served domain always exist. */
 enum recipients_answer recipients_find(const struct recipients *r, struct span key);
+/* The parts of a key: false without an '@'. The last '@' divides (an earlier one is inside quotes). */
+bool recipients_split(struct span key, struct span *local, struct span *domain);
+/* local without its subaddress "+detail": unchanged when there is none, when it begins with '+' or is quoted. */
+struct span recipients_base(struct span local);
+/* The two names that exist in every served domain. */
+bool recipients_role_name(struct span local);
 
 #endif

@@ -7,7 +7,7 @@
 struct header_scan {
     bool done;          /* the empty line was seen: the rest is body */
     uint32_t received;  /* Received fields so far */
-    uint64_t octets;    /* of the header section */
+    uint64_t octets;    /* of the header section so far; when done, with the empty line */
     uint8_t state, matched; /* private */
 };
 

@@ -47,9 +47,11 @@ enum decision {
 
 /* rule: set to a constant string, the id of the rule that decided, for the log and for `explain`. */
 enum decision relay_decide(const struct relay_facts *f, const char **rule);
-/* May this session begin a transaction at all? DECISION_LOCAL means yes. */
+/* May this session begin a transaction at all? DECISION_LOCAL means yes. On an authenticated server the right `submit`
+ * opens the door, or a relay network that was listed for that very server; without either AUTH_FIRST, or NO_SUBMIT when
+ * the principal has other rights. relay_decide begins with the same question. */
 enum decision submit_decide(enum access a, uint32_t rights, bool relay_network, const char **rule);
-/* One sentence: why, and what to do. */
+/* One sentence in printable ASCII: why, and what to do. Never null. */
 const char *decision_text(enum decision d);
 
 #endif

@@ -1,0 +1,78 @@
+#include "mail/header.h"
+
+/* Where we are in a line. Only CRLF ends one: a lone CR or LF is an octet like others here; whether it is allowed at all
+ * is decided by smtp/dot. */
+enum { LINE_START, IN_NAME, BEFORE_COLON, IN_REST, CR_IN_REST, CR_AT_START };
+
+static const char name[] = "received";
+
+void header_scan_begin(struct header_scan *h)
+{
+    *h = (struct header_scan){.state = LINE_START};
+}
+
+/* One octet of a line that may still be a Received field. */
+static uint8_t match(struct header_scan *h, uint8_t c)
+{
+    /* RFC 5322 4.5.3: obsolete syntax has blanks before the colon; they must not hide a hop from the loop check. */
+    if (h->matched == sizeof name - 1) {
+        if (c == ':') {
+            h->received += h->received < UINT32_MAX;
+            return IN_REST;
+        }
+        return (c == ' ' || c == '\t') ? BEFORE_COLON : IN_REST;
+    }
+    if (octet_lower(c) != (uint8_t)name[h->matched]) return IN_REST;
+    h->matched++;
+    return IN_NAME;
+}
+
+static void step(struct header_scan *h, uint8_t c)
+{
+    switch (h->state) {
+    case CR_AT_START:
+        if (c == '\n') {
+            h->done = true;
+            return;
+        }
+        h->state = c == '\r' ? CR_IN_REST : IN_REST;
+        return;
+    case CR_IN_REST:
+        if (c == '\n') {
+            h->state = LINE_START;
+            h->matched = 0;
+        } else if (c != '\r') {
+            h->state = IN_REST;
+        }
+        return;
+    case LINE_START:
+    case IN_NAME:
+    case BEFORE_COLON:
+        if (c == '\r')
+            h->state = h->state == LINE_START ? CR_AT_START : CR_IN_REST;
+        else
+            h->state = match(h, c);
+        return;
+    default:
+        if (c == '\r') h->state = CR_IN_REST;
+        return;
+    }
+}
+
+void header_scan_feed(struct header_scan *h, struct span content)
+{
+    size_t i = 0;
+    while (i < content.n && !h->done) {
+        if (h->state == IN_REST) {
+            size_t cr = span_find(span_skip(content, i), '\r');
+            if (cr == SPAN_NPOS) {
+                h->octets += content.n - i;
+                return;
+            }
+            h->octets += cr;
+            i += cr;
+        }
+        step(h, content.p[i++]);
+        h->octets++;
+    }
+}
