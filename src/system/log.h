@@ -7,6 +7,7 @@
 #define SYSTEM_LOG_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_SECURITY };
 

@@ -16,10 +16,12 @@ struct pool { /* the edge's view */
     struct pool_geometry geometry;
     uint32_t *free_small, *free_large; /* stacks */
     uint32_t free_small_n, free_large_n;
+    uint8_t *taken; /* one octet a block: giving back what is free ends the process */
 };
 
 int pool_create(struct pool_geometry g);                            /* supervisor: a sealed memfd, or -1 */
 bool pool_map(struct pool *p, int fd, struct pool_geometry g);      /* edge; checks size and seals */
+void pool_unmap(struct pool *p);                                    /* accepts a zeroed one */
 const uint8_t *pool_map_read_only(int fd, struct pool_geometry g);  /* spooler; null on error */
 size_t pool_octets(struct pool_geometry g);
 
