@@ -75,6 +75,7 @@
 #define LIMIT_LARGE_BODY_OCTETS             1048576
 #define LIMIT_QUESTION_PAGE_LINES           1000  /* lines of one page of a queue listing */
 #define LIMIT_QUESTION_FILTER_OCTETS        320
+#define LIMIT_RESULT_TEXT_OCTETS            400   /* why a delivery attempt ended so */
 
 /* queue life: RFC 5321 4.5.4.1 */
 #define LIMIT_RETRY_SECONDS_FIRST           300
