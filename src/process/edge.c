@@ -1,0 +1,333 @@
+/* edge: the process that talks to strangers. It holds listening sockets, its block pool and public certificates; it opens
+ * nothing, connects nowhere and has no private key (DESIGN 4). */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "process/messages.h"
+#include "process/skeleton.h"
+#include "service/inbound.h"
+#include "system/log.h"
+#include "system/tls.h"
+#include "system/tls_ticket.h"
+
+#define EDGE_GRANTS_MAX (LIMIT_LISTENERS + LIMIT_SERVERS * 4)
+
+struct edge_grant {
+    enum grant kind;
+    unsigned a, b;
+    int fd;
+};
+
+struct edge {
+    struct pool pool;
+    struct sources *sources;
+    struct recipients recipients;
+    struct tls_context **tls; /* one per server */
+    struct ipc *spooler, *keyring;
+    struct inbound *inbound;
+    struct timer drain_timer;
+    struct edge_grant grants[EDGE_GRANTS_MAX];
+    unsigned n_grants;
+    int spooler_fd, keyring_fd; /* conversations offered before the start; -1 */
+    struct child *child;
+    bool stopping;
+    uint64_t drain_until_ms; /* stopping: sessions that are still open then are cut */
+    uint8_t problem[512];
+};
+
+/* One edge a process. Grants and conversations arrive before there is anything else. */
+static struct edge *edge_of(struct child *c)
+{
+    static struct edge edge = {.spooler_fd = -1, .keyring_fd = -1};
+    c->state = &edge;
+    edge.child = c;
+    return &edge;
+}
+
+static const struct ipc_allowed from_spooler[] = {{MSG_SUBMIT_RESULT, 8, 64, 0}};
+static const struct ipc_allowed from_keyring[] = {{MSG_SIGN_ANSWER, 11, SIGN_ANSWER_OCTETS_MAX, 0},
+                                                  {MSG_KEY_ANSWER, KEY_ANSWER_OCTETS, KEY_ANSWER_OCTETS, 0}};
+
+static bool submit(void *context, enum inbound_submit kind, struct span payload)
+{
+    static const uint16_t type[] = {MSG_SUBMIT_CHUNK, MSG_SUBMIT_COMMIT, MSG_SUBMIT_ABORT};
+    struct edge *e = edge_of(context);
+    return e->spooler && ipc_send(e->spooler, type[kind], payload);
+}
+
+static void spooler_message(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    struct child *c = context;
+    struct submit_result r;
+    (void)type;
+    (void)fds;
+    (void)n_fds;
+    if (submit_result_read(payload, &r)) inbound_result(edge_of(c)->inbound, &r);
+    else log_note(LOG_LEVEL_ERROR, "ipc-malformed", "result of the spooler", 0);
+}
+
+static void spooler_closed(void *context, const char *reason)
+{
+    struct child *c = context;
+    struct edge *e = edge_of(c);
+    ipc_close(&e->spooler);
+    inbound_spooler_lost(e->inbound);
+    child_peer_lost(c, PROC_SPOOLER, 0, reason);
+}
+
+/* The keyring says which key it holds: a certificate whose key does not fit would fail every handshake. */
+static void key_answered(struct child *c, struct span payload)
+{
+    struct edge *e = edge_of(c);
+    struct key_answer a;
+    struct buf problem = buf_on(e->problem, sizeof e->problem - 1);
+    if (!key_answer_read(payload, &a) || a.key.server >= c->config->n_servers || !e->tls[a.key.server]) return;
+    if (a.status == SIGN_OK && tls_context_key_fits(e->tls[a.key.server], a.key, a.fingerprint, &problem)) return;
+    log_begin(LOG_LEVEL_ERROR, "certificate-unusable");
+    log_span("server", c->config->servers[a.key.server].name);
+    log_span("reason", a.status == SIGN_OK ? buf_span(&problem) : SPAN("the keyring has no such key"));
+    log_end();
+    if (!tls_context_remove(e->tls[a.key.server], a.key)) inbound_tls_off(e->inbound, a.key.server);
+}
+
+static void keyring_message(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    struct child *c = context;
+    (void)fds;
+    (void)n_fds;
+    if (type == MSG_KEY_ANSWER) key_answered(c, payload);
+    else if (!inbound_key_answer(edge_of(c)->inbound, payload)) log_note(LOG_LEVEL_ERROR, "ipc-malformed", "answer of the keyring", 0);
+}
+
+static void keyring_closed(void *context, const char *reason)
+{
+    struct child *c = context;
+    struct edge *e = edge_of(c);
+    ipc_close(&e->keyring);
+    inbound_key_lost(e->inbound);
+    child_peer_lost(c, PROC_KEYRING, 0, reason);
+}
+
+static bool ask_keyring(void *context, struct span question)
+{
+    struct edge *e = edge_of(context);
+    return e->keyring && ipc_send(e->keyring, MSG_SIGN_QUESTION, question);
+}
+
+static void open_peers(struct child *c)
+{
+    struct edge *e = edge_of(c);
+    if (e->spooler_fd >= 0) {
+        if (e->spooler) spooler_closed(c, "replaced");
+        e->spooler = ipc_open(c->loop, e->spooler_fd, from_spooler, 1, 64, spooler_message, spooler_closed, c);
+        e->spooler_fd = -1;
+    }
+    if (e->keyring_fd >= 0) {
+        if (e->keyring) keyring_closed(c, "replaced");
+        e->keyring = ipc_open(c->loop, e->keyring_fd, from_keyring, 2, 16, keyring_message, keyring_closed, c);
+        e->keyring_fd = -1;
+    }
+}
+
+static void edge_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
+{
+    struct edge *e = edge_of(c);
+    (void)index;
+    (void)generation;
+    if (role == PROC_SPOOLER) e->spooler_fd = fd;
+    else if (role == PROC_KEYRING) e->keyring_fd = fd;
+    else close(fd);
+    if (e->inbound) open_peers(c);
+}
+
+static void edge_grant(struct child *c, enum grant kind, unsigned a, unsigned b, int fd)
+{
+    struct edge *e = edge_of(c);
+    if (kind == GRANT_TICKET_KEYS && e->inbound) { /* the hourly rotation */
+        if (!tls_ticket_load(fd)) log_note(LOG_LEVEL_ERROR, "ticket-keys", "unreadable, the former ones stay", 0);
+        close(fd);
+        return;
+    }
+    if (e->inbound || e->n_grants == EDGE_GRANTS_MAX) {
+        close(fd);
+        return;
+    }
+    e->grants[e->n_grants++] = (struct edge_grant){kind, a, b, fd};
+}
+
+static const void *map(int fd, int protection, size_t *octets)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || st.st_size <= 0) return NULL;
+    void *p = mmap(NULL, (size_t)st.st_size, protection, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED) return NULL;
+    *octets = (size_t)st.st_size;
+    return p;
+}
+
+static bool read_chain(struct child *c, const struct edge_grant *g)
+{
+    struct edge *e = edge_of(c);
+    static uint8_t pem[LIMIT_CHAIN_OCTETS];
+    ssize_t n = pread(g->fd, pem, sizeof pem, 0);
+    if (n <= 0 || g->a >= c->config->n_servers || g->b >= c->config->servers[g->a].n_certificates) return false;
+    const struct config_server *s = &c->config->servers[g->a];
+    struct buf problem = buf_on(e->problem, sizeof e->problem - 1);
+    if (!e->tls[g->a]) e->tls[g->a] = tls_context_create(s->name);
+    struct tls_key_id key = {(uint16_t)g->a, (uint16_t)g->b};
+    /* the arena's copies are NUL-terminated (base/arena.h) */
+    bool ok = e->tls[g->a] && tls_context_add(e->tls[g->a], span_of(pem, (size_t)n), (const char *)s->certificates[g->b].chain_file.p, key, &problem);
+    if (!ok) {
+        log_begin(LOG_LEVEL_ERROR, "certificate-unusable");
+        log_span("server", s->name);
+        log_span("reason", buf_span(&problem));
+        log_end();
+        log_flush();
+    }
+    return ok;
+}
+
+static bool take_grant(struct child *c, const struct edge_grant *g, const char **error)
+{
+    struct edge *e = edge_of(c);
+    size_t octets = 0;
+    const void *p;
+    switch (g->kind) {
+    case GRANT_POOL:
+        *error = "the block pool cannot be mapped";
+        return pool_map(&e->pool, g->fd, c->pool);
+    case GRANT_SOURCES:
+        *error = "the table of sources cannot be mapped";
+        p = map(g->fd, PROT_READ | PROT_WRITE, &octets);
+        e->sources = p ? sources_open((void *)(uintptr_t)p, octets) : NULL;
+        return e->sources != NULL;
+    case GRANT_MAP:
+        *error = "the recipient map cannot be mapped";
+        p = map(g->fd, PROT_READ, &octets);
+        return p && recipients_open(&e->recipients, p, octets);
+    case GRANT_CHAIN:
+        *error = "a certificate cannot be used";
+        return read_chain(c, g);
+    case GRANT_TICKET_KEYS:
+        *error = "the ticket keys cannot be read";
+        return tls_ticket_load(g->fd);
+    default: return true;
+    }
+}
+
+static bool warm_up(struct child *c, const char **error)
+{
+    struct edge *e = edge_of(c);
+    struct tls_context *used[LIMIT_SERVERS];
+    size_t n = 0;
+    for (uint32_t i = 0; i < c->config->n_servers && n < LIMIT_SERVERS; i++)
+        if (e->tls[i]) used[n++] = e->tls[i];
+    return n == 0 || tls_warm_up(used, n, error);
+}
+
+static bool edge_prepare(struct child *c, const char **error)
+{
+    struct edge *e = edge_of(c);
+    *error = "no memory for TLS";
+    if (!tls_memory_init(LIMIT_TLS_ARENA_OCTETS_DEFAULT)) return false;
+    e->tls = calloc(c->config->n_servers + 1u, sizeof(struct tls_context *));
+    if (!e->tls) return false;
+    for (unsigned i = 0; i < e->n_grants; i++)
+        if (!take_grant(c, &e->grants[i], error)) return false;
+    for (unsigned i = 0; i < e->n_grants; i++)
+        if (e->grants[i].kind != GRANT_LISTENER) close(e->grants[i].fd);
+    *error = "a descriptor is missing: pool, sources or recipient map";
+    if (!e->pool.memory || !e->sources || !e->recipients.memory) return false;
+    tls_keyring(ask_keyring, c);
+    return warm_up(c, error);
+}
+
+static void ask_for_keys(struct child *c)
+{
+    struct edge *e = edge_of(c);
+    for (uint32_t s = 0; s < c->config->n_servers; s++)
+        for (uint32_t i = 0; e->tls[s] && i < c->config->servers[s].n_certificates; i++) {
+            uint8_t payload[KEY_QUESTION_OCTETS];
+            struct buf b = buf_on(payload, sizeof payload);
+            key_question_put(&b, (struct tls_key_id){(uint16_t)s, (uint16_t)i});
+            if (!e->keyring || !ipc_send(e->keyring, MSG_KEY_QUESTION, buf_span(&b)))
+                log_note(LOG_LEVEL_WARNING, "keyring", "not reachable yet", 0);
+        }
+}
+
+static bool edge_start(struct child *c, const char **error)
+{
+    struct edge *e = edge_of(c);
+    struct inbound_setup setup = {
+        .loop = c->loop,
+        .config = c->config,
+        .pool = &e->pool,
+        .sources = e->sources,
+        .recipients = e->recipients,
+        .edge = (c->generation % (64 / LIMIT_EDGES_MAX)) * LIMIT_EDGES_MAX + c->index,
+        .tls = e->tls,
+        .submit = submit,
+        .submit_context = c,
+    };
+    *error = "no memory for sessions";
+    e->inbound = inbound_create(&setup);
+    if (!e->inbound) return false;
+    open_peers(c);
+    ask_for_keys(c);
+    *error = "a listening socket cannot be watched";
+    for (unsigned i = 0; i < e->n_grants; i++)
+        if (e->grants[i].kind == GRANT_LISTENER &&
+            !inbound_listen(e->inbound, e->grants[i].a, e->grants[i].b, e->grants[i].fd, false))
+            return false;
+    return true;
+}
+
+static void drain_again(struct timer *t)
+{
+    struct edge *e = (struct edge *)(void *)((char *)t - offsetof(struct edge, drain_timer));
+    struct child *c = e->child;
+    uint64_t now = loop_now_ms(c->loop);
+    if (e->stopping) inbound_drain(e->inbound, true);
+    if (inbound_sessions(e->inbound) == 0 || (e->stopping && now >= e->drain_until_ms)) {
+        child_exit(c, 0);
+        return;
+    }
+    loop_timer_set(c->loop, t, now + 200, drain_again);
+}
+
+static void edge_drain(struct child *c, bool stopping)
+{
+    struct edge *e = edge_of(c);
+    inbound_drain(e->inbound, stopping);
+    if (stopping && !e->stopping) {
+        e->stopping = true;
+        e->drain_until_ms = loop_now_ms(c->loop) + c->config->drain_seconds * 1000u;
+    }
+    loop_timer_set(c->loop, &e->drain_timer, loop_now_ms(c->loop) + 1, drain_again);
+}
+
+static void edge_after_turn(struct child *c)
+{
+    struct edge *e = edge_of(c);
+    inbound_after_turn(e->inbound);
+    if (e->spooler) ipc_flush(e->spooler);
+    if (e->keyring) ipc_flush(e->keyring);
+}
+
+static void edge_status(struct child *c, struct buf *json)
+{
+    if (edge_of(c)->inbound) inbound_status(edge_of(c)->inbound, json);
+}
+
+const struct child_hooks edge_hooks = {
+    .peer = edge_peer,
+    .grant = edge_grant,
+    .prepare = edge_prepare,
+    .start = edge_start,
+    .drain = edge_drain,
+    .status = edge_status,
+    .after_turn = edge_after_turn,
+};

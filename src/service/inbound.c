@@ -1,0 +1,251 @@
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "service/inbound_private.h"
+#include "spool/message_id.h"
+
+static uint32_t power_of_two(uint32_t n)
+{
+    uint32_t p = 1024;
+    while (p < n) p <<= 1;
+    return p;
+}
+
+static bool take_memory(struct inbound *in)
+{
+    const struct config *c = in->setup.config;
+    uint64_t sessions = 0;
+    for (uint32_t i = 0; i < c->n_servers; i++) sessions += c->servers[i].limits.sessions;
+    in->max_sessions = (uint32_t)(sessions > LIMIT_SESSIONS_MAX ? LIMIT_SESSIONS_MAX : sessions);
+    in->max_transactions = in->setup.pool->geometry.small / 2 + 1;
+    uint32_t buckets = power_of_two(in->max_transactions);
+    in->by_id_mask = buckets - 1;
+    in->conf = calloc(c->n_servers + 1u, sizeof *in->conf);
+    in->sessions = calloc(in->max_sessions + 1u, sizeof *in->sessions);
+    in->transactions = calloc(in->max_transactions, sizeof *in->transactions);
+    in->by_id = calloc(buckets, sizeof *in->by_id);
+    in->listening = calloc(LIMIT_LISTENERS, sizeof *in->listening);
+    in->input = malloc(INBOUND_READ_OCTETS);
+    in->output = malloc(INBOUND_OUT_OCTETS);
+    return in->conf && in->sessions && in->transactions && in->by_id && in->listening && in->input && in->output;
+}
+
+struct inbound *inbound_create(const struct inbound_setup *setup)
+{
+    struct inbound *in = calloc(1, sizeof *in);
+    if (!in) return NULL;
+    in->setup = *setup;
+    in->ready_tail = &in->ready;
+    if (!take_memory(in)) {
+        free(in->conf);
+        free(in->sessions);
+        free(in->transactions);
+        free(in->by_id);
+        free(in->listening);
+        free(in->input);
+        free(in->output);
+        free(in);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < setup->config->n_servers; i++)
+        inbound_conf_fill(&in->conf[i], &setup->config->servers[i], setup->tls && setup->tls[i]);
+    for (uint32_t i = in->max_sessions; i-- > 0;) {
+        in->sessions[i].in = in;
+        in->sessions[i].next = in->free_sessions;
+        in->free_sessions = &in->sessions[i];
+    }
+    for (uint32_t i = in->max_transactions; i-- > 0;) {
+        in->transactions[i].next = in->free_transactions;
+        in->free_transactions = &in->transactions[i];
+    }
+    return in;
+}
+
+bool inbound_listen(struct inbound *in, unsigned server, unsigned listener, int fd, bool shared)
+{
+    if (in->n_listening == LIMIT_LISTENERS) return false;
+    struct listening *l = &in->listening[in->n_listening];
+    *l = (struct listening){.in = in, .server = (uint16_t)server, .listener = (uint16_t)listener, .open = true};
+    if (!loop_watch(in->setup.loop, &l->watch, fd, LOOP_READ | LOOP_LEVEL | (shared ? LOOP_EXCLUSIVE : 0), inbound_on_listener)) return false;
+    in->n_listening++;
+    return true;
+}
+
+/* A chunk was refused: the message cannot be kept. What arrives further is read and thrown away (RFC 3030: a failed BDAT's octets
+ * are consumed), then comes the refusal. */
+static void chunk_failed(struct session *s, uint8_t status)
+{
+    s->transaction->failed = true;
+    s->in->counters.deferred++;
+    inbound_log_message(s, s->transaction, status);
+    if (status == SUBMIT_FULL) server_fail_content(&s->engine, 452, "4.3.1", "No space to store the message, try again later");
+    else server_fail_content(&s->engine, 451, "4.3.0", "Message could not be stored, try again later");
+}
+
+static void committed(struct session *s, uint8_t status)
+{
+    struct inbound *in = s->in;
+    struct transaction *t = s->transaction;
+    uint8_t text[32];
+    struct buf b = buf_on(text, sizeof text);
+    struct server_verdict v = {0};
+    inbound_log_message(s, t, status);
+    if (status == SUBMIT_DURABLE) {
+        buf_put(&b, SPAN("queued as "));
+        message_id_put(&b, t->id);
+        v = (struct server_verdict){.code = 250, .enhanced = "2.0.0", .text = buf_span(&b)};
+        in->counters.messages++;
+        in->counters.octets += t->octets;
+    } else {
+        in->counters.deferred++;
+        v = (struct server_verdict){.code = 451, .enhanced = "4.3.0", .text = SPAN("Message could not be stored, try again later"), .no_error = true};
+        if (status == SUBMIT_FULL)
+            v = (struct server_verdict){.code = 452, .enhanced = "4.3.1", .text = SPAN("No space to store the message, try again later"), .no_error = true};
+    }
+    inbound_transaction_drop(s);
+    struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
+    server_answer(&s->engine, loop_now_ms(in->setup.loop), &v, &out);
+    s->wait &= (uint8_t)~WAIT_RESULT;
+    inbound_go_on(s, &out, true);
+}
+
+void inbound_result(struct inbound *in, const struct submit_result *r)
+{
+    struct transaction *t = inbound_transaction_find(in, r->id);
+    if (!t || !t->session) return;
+    struct session *s = t->session;
+    if (t->committed) {
+        /* the results of its chunks come first; they are of no interest any more */
+        if (r->status != SUBMIT_WRITTEN) committed(s, r->status);
+        return;
+    }
+    uint32_t n = r->blocks < t->n_sent ? r->blocks : t->n_sent;
+    for (uint32_t i = 0; i < n; i++) pool_give(in->setup.pool, t->sent[i]);
+    memmove(t->sent, t->sent + n, (t->n_sent - n) * sizeof t->sent[0]);
+    t->n_sent = (uint16_t)(t->n_sent - n);
+    if (r->status != SUBMIT_WRITTEN && !t->failed) chunk_failed(s, r->status);
+    if (s->wait & WAIT_WINDOW) {
+        s->wait &= (uint8_t)~WAIT_WINDOW;
+        s->rerun = true;
+        inbound_ready(s);
+    }
+}
+
+void inbound_spooler_lost(struct inbound *in)
+{
+    for (uint32_t i = 0; i < in->max_sessions; i++) {
+        struct session *s = &in->sessions[i];
+        struct transaction *t = s->open ? s->transaction : NULL;
+        if (!t) continue;
+        if (t->committed) committed(s, SUBMIT_FAILED);
+        else if (t->opened && !t->failed) {
+            t->opened = false;
+            chunk_failed(s, SUBMIT_FAILED);
+            s->wait &= (uint8_t)~WAIT_WINDOW;
+            s->rerun = true;
+            inbound_ready(s);
+        }
+    }
+}
+
+bool inbound_key_answer(struct inbound *in, struct span answer)
+{
+    bool bad = false;
+    (void)in;
+    struct tls *t = tls_key_answer(answer, &bad);
+    if (t) inbound_serve(tls_owner(t));
+    return !bad;
+}
+
+void inbound_key_lost(struct inbound *in)
+{
+    (void)in;
+    for (struct tls *t; (t = tls_key_lost());) inbound_serve(tls_owner(t));
+}
+
+void inbound_tls_off(struct inbound *in, unsigned server)
+{
+    in->conf[server].extensions &= ~(uint32_t)EXT_STARTTLS;
+}
+
+uint32_t inbound_sessions(const struct inbound *in)
+{
+    return in->n_sessions;
+}
+
+void inbound_drain(struct inbound *in, bool stopping)
+{
+    in->draining = true;
+    in->stopping |= stopping;
+    for (uint32_t i = 0; i < in->n_listening; i++) {
+        struct listening *l = &in->listening[i];
+        if (!l->open) continue;
+        loop_forget(in->setup.loop, &l->watch);
+        close(l->watch.fd);
+        l->open = false;
+    }
+    if (!stopping) return;
+    for (uint32_t i = 0; i < in->max_sessions; i++) {
+        struct session *s = &in->sessions[i];
+        if (!s->open || s->lingering || (s->wait & (WAIT_WRITE | WAIT_HANDSHAKE))) continue;
+        struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
+        if (server_drain(&s->engine, &out) != SERVER_CLOSE) continue;
+        s->closing = true;
+        if (inbound_send(s, buf_span(&out))) inbound_ready(s);
+    }
+}
+
+static void again(struct timer *t)
+{
+    (void)t; /* only wakes the loop: inbound_after_turn does the work */
+}
+
+void inbound_after_turn(struct inbound *in)
+{
+    struct session *s = in->ready;
+    in->ready = NULL;
+    in->ready_tail = &in->ready;
+    while (s) {
+        struct session *next = s->next;
+        s->ready = false;
+        if (!s->open) {
+            s->next = in->free_sessions;
+            in->free_sessions = s;
+        } else {
+            if (s->wait & (WAIT_BLOCK | WAIT_WINDOW)) {
+                s->wait &= (uint8_t)~(WAIT_BLOCK | WAIT_WINDOW);
+                s->rerun = true;
+            }
+            inbound_serve(s);
+        }
+        s = next;
+    }
+    if (!in->ready) return;
+    bool only_starved = true;
+    for (s = in->ready; s && only_starved; s = s->next) only_starved = s->open && (s->wait & (WAIT_BLOCK | WAIT_WINDOW));
+    loop_timer_set(in->setup.loop, &in->again, loop_now_ms(in->setup.loop) + (only_starved ? INBOUND_RETRY_MS : 0), again);
+}
+
+static void member(struct buf *json, const char *name, uint64_t value)
+{
+    if (json->n) buf_byte(json, ',');
+    buf_byte(json, '"');
+    buf_str(json, name);
+    buf_put(json, SPAN("\":"));
+    buf_u64(json, value);
+}
+
+void inbound_status(const struct inbound *in, struct buf *json)
+{
+    const struct inbound_counters *c = &in->counters;
+    member(json, "sessions", in->n_sessions);
+    member(json, "sessions_total", c->sessions);
+    member(json, "messages", c->messages);
+    member(json, "octets", c->octets);
+    member(json, "refused_recipients", c->refused_recipients);
+    member(json, "refused_sessions", c->refused_sessions);
+    member(json, "deferred", c->deferred);
+    member(json, "aborted", c->aborted);
+    member(json, "pool_small_free", in->setup.pool->free_small_n);
+    member(json, "pool_large_free", in->setup.pool->free_large_n);
+}

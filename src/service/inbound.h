@@ -1,0 +1,61 @@
+/* inbound: serving strangers. Joins the pure engine (engine/server) with sockets, TLS, policy, the block pool and the spooler.
+ * One per edge process. It never opens a file, never connects and holds no key: everything it uses was handed in. */
+#ifndef SERVICE_INBOUND_H
+#define SERVICE_INBOUND_H
+
+#include "base/buf.h"
+#include "config/config.h"
+#include "directory/recipients.h"
+#include "policy/sources.h"
+#include "spool/submit.h"
+#include "system/loop.h"
+#include "system/pool.h"
+
+struct inbound;
+struct tls_context;
+
+/* What goes to the spooler; false when it cannot take more now (the message is answered 451). */
+enum inbound_submit { INBOUND_CHUNK, INBOUND_COMMIT, INBOUND_ABORT };
+typedef bool inbound_submit_fn(void *context, enum inbound_submit kind, struct span payload);
+
+struct inbound_setup { /* everything is borrowed and must outlive the inbound */
+    struct loop *loop;
+    const struct config *config;
+    struct pool *pool;
+    struct sources *sources;
+    struct recipients recipients;
+    unsigned edge;               /* 0..63: part of message ids; the column in sources */
+    struct tls_context **tls;    /* one per server of config, null where it has no certificate */
+    inbound_submit_fn *submit;
+    void *submit_context;
+};
+
+/* Takes all memory it will ever use. Null: no memory. */
+struct inbound *inbound_create(const struct inbound_setup *setup);
+
+/* A listening socket of config->servers[server].listeners[listener]; ours from now on. False: errno. */
+bool inbound_listen(struct inbound *in, unsigned server, unsigned listener, int fd, bool shared);
+
+/* The spooler's answer. Unknown ids are ignored: their session is gone. */
+void inbound_result(struct inbound *in, const struct submit_result *r);
+/* The spooler died: every message on its way is answered 451; nothing was acknowledged. */
+void inbound_spooler_lost(struct inbound *in);
+/* The keyring's answer to a signature question: the session paused in its handshake goes on. False: malformed. */
+MUST_USE bool inbound_key_answer(struct inbound *in, struct span answer);
+/* The keyring died: handshakes that wait for it end. */
+void inbound_key_lost(struct inbound *in);
+
+/* A certificate turned out useless (its key does not fit): TLS is no longer offered on this server. */
+void inbound_tls_off(struct inbound *in, unsigned server);
+
+/* Stop accepting. stopping: sessions between transactions get 421 now, the others at their next pause; otherwise they go on. */
+void inbound_drain(struct inbound *in, bool stopping);
+/* After a drain: sessions still open. */
+uint32_t inbound_sessions(const struct inbound *in);
+
+/* Once a loop turn, after all events: sessions that had more to read go on. */
+void inbound_after_turn(struct inbound *in);
+/* Members of a JSON object: "sessions":3,"messages":17,... */
+void inbound_status(const struct inbound *in, struct buf *json);
+
+#endif

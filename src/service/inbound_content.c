@@ -1,0 +1,123 @@
+#include "mail/received.h"
+#include "service/inbound_private.h"
+#include "spool/message_id.h"
+
+static struct buf tail(const struct inbound *in, const struct transaction *t)
+{
+    const struct block_ref *r = &t->content[t->n_content - 1];
+    size_t offset = 0;
+    uint32_t octets = 0;
+    (void)pool_offset(in->setup.pool->geometry, r->block, &offset, &octets);
+    struct buf b = buf_on(in->setup.pool->memory + offset, octets);
+    b.n = r->length;
+    return b;
+}
+
+/* Sends full blocks on as a chunk: content streams to the spooler while it arrives, memory per message stays a few blocks. */
+static bool send_chunk(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    struct submit_chunk c = {.id = t->id, .count = t->n_content};
+    for (unsigned i = 0; i < t->n_content; i++) c.blocks[i] = t->content[i];
+    uint8_t payload[INBOUND_CONTENT_BLOCKS * 8 + 64];
+    struct buf b = buf_on(payload, sizeof payload);
+    submit_chunk_put(&b, &c);
+    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_CHUNK, buf_span(&b))) return false;
+    for (unsigned i = 0; i < t->n_content; i++) t->sent[t->n_sent++] = t->content[i].block;
+    t->n_content = 0;
+    t->opened = true;
+    return true;
+}
+
+/* A new block at the end of the content. False: s->wait says what it waits for. */
+static bool grow(struct session *s)
+{
+    struct inbound *in = s->in;
+    struct transaction *t = s->transaction;
+    struct pool *p = in->setup.pool;
+    bool large = t->content_blocks >= INBOUND_SMALL_FIRST;
+    if (t->n_content && t->content_blocks > INBOUND_SMALL_FIRST) {
+        if (t->n_sent + t->n_content > INBOUND_SENT_BLOCKS || !send_chunk(s)) {
+            s->wait |= WAIT_WINDOW;
+            return false;
+        }
+    }
+    if ((large ? p->free_large_n : p->free_small_n) <= INBOUND_RESERVED_BLOCKS) {
+        s->wait |= WAIT_BLOCK;
+        return false;
+    }
+    uint32_t block = pool_take(p, large);
+    t->content[t->n_content++] = (struct block_ref){block, 0};
+    t->content_blocks++;
+    return true;
+}
+
+size_t inbound_content_room(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    if (!t) return SIZE_MAX; /* content of a refused transaction: consumed, not stored */
+    if (t->failed) return SIZE_MAX;
+    struct buf b = tail(s->in, t);
+    if (buf_room(&b) == 0) {
+        if (!grow(s)) return 0;
+        b = tail(s->in, t);
+    }
+    /* normalising inserts an octet for each bare LF */
+    size_t room = buf_room(&b);
+    return s->engine.conf->normalize_bare_lf && room > 1 ? room / 2 : room;
+}
+
+bool inbound_content_put(struct session *s, struct span content)
+{
+    struct transaction *t = s->transaction;
+    if (!t || t->failed) return true;
+    while (content.n) {
+        struct buf b = tail(s->in, t);
+        if (buf_room(&b) == 0) {
+            if (!grow(s)) return false;
+            b = tail(s->in, t);
+        }
+        struct span part = span_head(content, buf_room(&b));
+        buf_put(&b, part);
+        t->content[t->n_content - 1].length = (uint32_t)b.n;
+        t->octets += part.n;
+        content = span_skip(content, part.n);
+    }
+    return true;
+}
+
+/* RFC 5321 4.4: the one field we add, in front of everything. */
+bool inbound_content_begin(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    struct inbound *in = s->in;
+    if (!grow(s)) {
+        s->wait &= (uint8_t)~(WAIT_BLOCK | WAIT_WINDOW);
+        return false;
+    }
+    uint8_t literal[72], id[MESSAGE_ID_TEXT];
+    struct buf address = buf_on(literal, sizeof literal), idtext = buf_on(id, sizeof id), b = tail(in, t);
+    address_put_literal(&address, &s->client);
+    message_id_put(&idtext, t->id);
+    struct span recipient = {0};
+    if (t->recipients == 1 && !inbound_transaction_first_recipient(t, in, &recipient)) return false;
+    struct received r = {
+        .helo = server_helo(&s->engine),
+        .address = buf_span(&address),
+        .by = s->engine.conf->hostname,
+        .esmtp = s->engine.esmtp,
+        .tls = s->tls != NULL,
+        .utf8 = s->engine.utf8,
+        .id = buf_span(&idtext),
+        .recipient = recipient,
+        .unix_seconds = loop_unix_ms(in->setup.loop) / 1000,
+    };
+    if (s->tls) {
+        r.tls_version = span_str(tls_version(s->tls));
+        r.tls_cipher = span_str(tls_cipher(s->tls));
+    }
+    received_put(&b, &r);
+    t->content[t->n_content - 1].length = (uint32_t)b.n;
+    t->octets = b.n;
+    return !b.over;
+}

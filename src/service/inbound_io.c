@@ -1,0 +1,302 @@
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "service/inbound_private.h"
+
+/* Octets that outlive this turn go to a block of the pool: an idle session holds none. The reserve that content leaves alone and
+ * the rule of may_read() see to it that there is one. */
+static bool keep(struct session *s, struct kept *k, struct span octets)
+{
+    struct pool *p = s->in->setup.pool;
+    k->block = POOL_NONE;
+    if (octets.n == 0) return true;
+    if (octets.n <= LIMIT_BLOCK_SMALL_OCTETS) k->block = pool_take(p, false);
+    if (k->block == POOL_NONE) k->block = pool_take(p, true);
+    if (k->block == POOL_NONE) return false;
+    size_t offset = 0;
+    uint32_t octets_of_block = 0;
+    if (!pool_offset(p->geometry, k->block, &offset, &octets_of_block) || octets.n > octets_of_block) return false;
+    memcpy(p->memory + offset, octets.p, octets.n);
+    k->begin = 0;
+    k->end = (uint32_t)octets.n;
+    return true;
+}
+
+static struct span kept_span(const struct session *s, const struct kept *k)
+{
+    size_t offset = 0;
+    uint32_t octets = 0;
+    if (k->block == POOL_NONE || !pool_offset(s->in->setup.pool->geometry, k->block, &offset, &octets)) return (struct span){0};
+    return span_of(s->in->setup.pool->memory + offset + k->begin, k->end - k->begin);
+}
+
+static void release(struct session *s, struct kept *k)
+{
+    if (k->block != POOL_NONE) pool_give(s->in->setup.pool, k->block);
+    k->block = POOL_NONE;
+    k->begin = k->end = 0;
+}
+
+void inbound_kept_release(struct session *s)
+{
+    release(s, &s->input);
+    release(s, &s->output);
+}
+
+enum moved { MOVED_SOME, MOVED_BLOCKED, MOVED_LATER, MOVED_END, MOVED_BROKEN };
+
+static enum moved tls_moved(struct session *s, enum tls_result r, bool writing)
+{
+    switch (r) {
+    case TLS_DONE: return MOVED_SOME;
+    case TLS_WANT_READ: return MOVED_BLOCKED;
+    case TLS_WANT_WRITE:
+        if (!writing) s->tls_wants_write = true;
+        return MOVED_BLOCKED;
+    case TLS_AGAIN: return MOVED_LATER;
+    case TLS_EOF_CLEAN: return MOVED_END;
+    default: return MOVED_BROKEN; /* I9: truncated stream, alert, garbage: nothing further is parsed */
+    }
+}
+
+static enum moved read_some(struct session *s, uint8_t *to, size_t max, size_t *n)
+{
+    if (s->tls) return tls_moved(s, tls_read(s->tls, to, max, n), false);
+    ssize_t r = read(s->watch.fd, to, max);
+    if (r > 0) {
+        *n = (size_t)r;
+        return MOVED_SOME;
+    }
+    if (r == 0) return MOVED_END;
+    return errno == EAGAIN || errno == EINTR ? MOVED_BLOCKED : MOVED_BROKEN;
+}
+
+static enum moved write_some(struct session *s, struct span octets, size_t *n)
+{
+    if (s->tls) return tls_moved(s, tls_write(s->tls, octets, n), true);
+    ssize_t r = send(s->watch.fd, octets.p, octets.n, MSG_NOSIGNAL);
+    if (r >= 0) {
+        *n = (size_t)r;
+        return MOVED_SOME;
+    }
+    return errno == EAGAIN || errno == EINTR ? MOVED_BLOCKED : MOVED_BROKEN;
+}
+
+bool inbound_send(struct session *s, struct span out)
+{
+    while (out.n) {
+        size_t n = 0;
+        switch (write_some(s, out, &n)) {
+        case MOVED_SOME: out = span_skip(out, n); break;
+        case MOVED_BLOCKED:
+        case MOVED_LATER:
+            s->wait |= WAIT_WRITE;
+            if (keep(s, &s->output, out)) return true;
+            inbound_session_close(s, "no buffer for replies");
+            return false;
+        default: inbound_session_close(s, "write failed"); return false;
+        }
+    }
+    return true;
+}
+
+/* What was kept of the replies. False: closed. WAIT_WRITE stays set while the peer does not take them. */
+static bool send_kept(struct session *s)
+{
+    struct span out = kept_span(s, &s->output);
+    while (out.n) {
+        size_t n = 0;
+        enum moved m = write_some(s, out, &n);
+        if (m == MOVED_BLOCKED || m == MOVED_LATER) {
+            s->output.begin = s->output.end - (uint32_t)out.n;
+            return true;
+        }
+        if (m != MOVED_SOME) {
+            inbound_session_close(s, "write failed");
+            return false;
+        }
+        out = span_skip(out, n);
+    }
+    release(s, &s->output);
+    s->wait &= (uint8_t)~WAIT_WRITE;
+    return true;
+}
+
+/* After the last reply: FIN first, then what the peer still sends is read away for a moment, so that no RST destroys the
+ * reply on its way (RFC 1122 4.2.2.13). */
+static void end_session(struct session *s)
+{
+    if (s->wait & WAIT_WRITE) return; /* inbound_on_socket comes back here */
+    if (s->tls) (void)tls_shutdown(s->tls);
+    if (s->peer_closed || s->engine.verb == VERB_QUIT) {
+        inbound_session_close(s, s->peer_closed ? "peer closed" : "quit");
+        return;
+    }
+    if (!s->lingering) {
+        s->lingering = true;
+        (void)shutdown(s->watch.fd, SHUT_WR);
+        loop_timer_set(s->in->setup.loop, &s->timer, loop_now_ms(s->in->setup.loop) + INBOUND_LINGER_MS, inbound_on_timer);
+    }
+    for (unsigned i = 0; i < INBOUND_READS_PER_TURN; i++) {
+        ssize_t r = read(s->watch.fd, s->in->input, INBOUND_READ_OCTETS);
+        if (r > 0) continue;
+        if (r < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        inbound_session_close(s, "closed by us");
+        return;
+    }
+    inbound_ready(s);
+}
+
+/* Handshake as far as it goes. True: done, go on. */
+static bool shake_hands(struct session *s)
+{
+    enum tls_result r = tls_handshake(s->tls);
+    if (r == TLS_DONE) {
+        s->wait &= (uint8_t)~WAIT_HANDSHAKE;
+        s->tls_wants_write = false;
+        loop_timer_stop(s->in->setup.loop, &s->timer);
+        return inbound_tls_done(s);
+    }
+    if (r == TLS_AGAIN) inbound_ready(s);
+    if (r != TLS_FAILED) return false;
+    inbound_session_close(s, tls_reason(s->tls));
+    return false;
+}
+
+/* I9: whatever came behind STARTTLS in clear is discarded, what comes next is the handshake. */
+static void start_tls(struct session *s)
+{
+    s->starttls = false;
+    inbound_tls_begin(s);
+}
+
+void inbound_tls_begin(struct session *s)
+{
+    struct tls_context *context = s->in->setup.tls[s->server];
+    s->tls = context && tls_can_start() ? tls_create(context, s->watch.fd, (struct span){0}, s) : NULL;
+    if (!s->tls) {
+        inbound_session_close(s, "too many TLS handshakes");
+        return;
+    }
+    s->wait |= WAIT_HANDSHAKE;
+    loop_timer_set(s->in->setup.loop, &s->timer, loop_now_ms(s->in->setup.loop) + LIMIT_TLS_HANDSHAKE_SECONDS * 1000, inbound_on_timer);
+    inbound_ready(s);
+}
+
+static void wait_for_resources(struct session *s)
+{
+    if (!s->paused_ms) {
+        s->paused_ms = loop_now_ms(s->in->setup.loop);
+        loop_timer_set(s->in->setup.loop, &s->timer, s->paused_ms + LIMIT_POOL_WAIT_SECONDS * 1000, inbound_on_timer);
+    }
+    inbound_ready(s);
+}
+
+/* Runs the engine over input, sends the replies, keeps the rest. True: go on reading. */
+static bool digest(struct session *s, struct span input, struct buf *out)
+{
+    if (!inbound_run(s, &input, out)) return false;
+    if (s->starttls || s->closing) input.n = 0;
+    if (!keep(s, &s->input, input)) {
+        inbound_session_close(s, "no buffer for input");
+        return false;
+    }
+    if (out->n && !(s->wait & WAIT_WRITE)) {
+        if (!inbound_send(s, buf_span(out))) return false;
+    }
+    out->n = 0;
+    if (s->closing) {
+        end_session(s);
+        return false;
+    }
+    if (s->starttls && !(s->wait & WAIT_WRITE)) {
+        start_tls(s);
+        return false;
+    }
+    if (s->wait & (WAIT_BLOCK | WAIT_WINDOW)) {
+        wait_for_resources(s);
+        return false;
+    }
+    s->paused_ms = 0;
+    return s->wait == 0;
+}
+
+static bool may_read(struct session *s)
+{
+    if (s->in->setup.pool->free_large_n >= 2) return true;
+    s->wait |= WAIT_BLOCK;
+    wait_for_resources(s);
+    return false;
+}
+
+static void peer_gone(struct session *s, bool clean)
+{
+    s->peer_closed = true;
+    inbound_session_close(s, clean ? "peer closed" : s->tls ? tls_reason(s->tls) : "connection lost");
+}
+
+/* rerun: what is kept may already hold whole commands (the session had waited). */
+void inbound_go_on(struct session *s, struct buf *out, bool rerun)
+{
+    struct inbound *in = s->in;
+    for (unsigned reads = 0;; reads++) {
+        struct span had = kept_span(s, &s->input);
+        if (had.n) memcpy(in->input, had.p, had.n);
+        release(s, &s->input);
+        if (rerun) {
+            rerun = false;
+            if (!digest(s, span_of(in->input, had.n), out)) return;
+            continue;
+        }
+        size_t n = 0;
+        enum moved m = MOVED_BLOCKED;
+        bool turn_over = reads > INBOUND_READS_PER_TURN;
+        if (!turn_over && may_read(s)) m = read_some(s, in->input + had.n, INBOUND_READ_OCTETS - had.n, &n);
+        if (m != MOVED_SOME) {
+            bool later = turn_over || m == MOVED_LATER;
+            if ((later || m == MOVED_BLOCKED) && !keep(s, &s->input, span_of(in->input, had.n))) m = MOVED_BROKEN;
+            if (m == MOVED_END || m == MOVED_BROKEN) peer_gone(s, m == MOVED_END);
+            else if (later) inbound_ready(s);
+            else if (!s->wait) s->readable = false;
+            return;
+        }
+        bool more = s->tls || n == INBOUND_READ_OCTETS - had.n;
+        if (!more) s->readable = false; /* a short read of a stream socket: the rest comes with a new edge */
+        if (!digest(s, span_of(in->input, had.n + n), out)) return;
+        if (!more) return;
+    }
+}
+
+void inbound_serve(struct session *s)
+{
+    if (s->lingering || (s->closing && !s->wait)) {
+        end_session(s);
+        return;
+    }
+    if ((s->wait & WAIT_HANDSHAKE) && !shake_hands(s)) return;
+    if (s->wait) return;
+    if (s->starttls) {
+        start_tls(s);
+        return;
+    }
+    struct buf out = buf_on(s->in->output, INBOUND_OUT_OCTETS);
+    bool rerun = s->rerun;
+    s->rerun = false;
+    inbound_go_on(s, &out, rerun);
+}
+
+void inbound_on_socket(struct watch *w, uint32_t events)
+{
+    struct session *s = (struct session *)(void *)w;
+    if (events & (LOOP_READ | LOOP_HUP)) s->readable = true;
+    if ((events & (LOOP_WRITE | LOOP_HUP)) && (s->wait & WAIT_WRITE)) {
+        if (!send_kept(s)) return;
+        if (!(s->wait & WAIT_WRITE)) {
+            s->rerun = true;
+            inbound_serve(s);
+            return;
+        }
+    }
+    if (s->readable || (s->wait & WAIT_HANDSHAKE) || s->tls_wants_write) inbound_serve(s);
+}

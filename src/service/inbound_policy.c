@@ -1,0 +1,75 @@
+#include "policy/decide.h"
+#include "service/inbound_private.h"
+#include "spool/envelope.h"
+
+static void refuse(struct server_verdict *v, unsigned code, const char *enhanced, const char *text)
+{
+    *v = (struct server_verdict){.code = (uint16_t)code, .enhanced = enhanced, .text = span_str(text)};
+}
+
+static void refuse_decision(struct server_verdict *v, enum decision d)
+{
+    switch (d) {
+    case DECISION_AUTH_FIRST: refuse(v, 530, "5.7.0", decision_text(d)); break;
+    case DECISION_NO_MAILBOX: refuse(v, 550, "5.1.1", decision_text(d)); break;
+    default: refuse(v, 550, "5.7.1", decision_text(d)); break;
+    }
+}
+
+void inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v)
+{
+    struct inbound *in = s->in;
+    const struct config_server *server = &in->setup.config->servers[s->server];
+    const char *rule = NULL;
+    enum decision decision = submit_decide(server->access, 0, s->relay_network, &rule);
+    if (in->stopping) {
+        refuse(v, 421, "4.3.2", "Service is shutting down, try again later");
+    } else if (decision != DECISION_LOCAL) {
+        refuse_decision(v, decision);
+    } else if (!inbound_transaction_begin(s, d)) {
+        in->counters.deferred++;
+        refuse(v, 452, "4.3.1", "No buffer for another message now, try again later");
+    }
+    if (v->code) inbound_log_refused(s, d, v, rule);
+}
+
+void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct server_verdict *v)
+{
+    struct inbound *in = s->in;
+    const struct config_server *server = &in->setup.config->servers[s->server];
+    uint8_t memory[LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8], written[LIMIT_PATH_OCTETS + 2];
+    struct buf key = buf_on(memory, sizeof memory), path = buf_on(written, sizeof written);
+    path_key(&d->path, &key);
+    path_put(&d->path, &path);
+    enum recipients_answer found = RECIPIENTS_NOT_SERVED;
+    if (!d->path.postmaster && !d->path.literal && !key.over) {
+        size_t at = span_rfind(buf_span(&key), '@');
+        if (at != SPAN_NPOS && config_domain_served(server, span_skip(buf_span(&key), at + 1)))
+            found = recipients_find(&in->setup.recipients, buf_span(&key));
+    }
+    struct relay_facts facts = {
+        .access = server->access,
+        .principal = PRINCIPAL_ANONYMOUS,
+        .relay_network = s->relay_network,
+        .served = found == RECIPIENTS_KNOWN ? SERVED_KNOWN : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN : SERVED_NOT,
+        .postmaster = d->path.postmaster,
+    };
+    const char *rule = NULL;
+    enum decision decision = relay_decide(&facts, &rule);
+    if (decision != DECISION_LOCAL && decision != DECISION_RELAY) {
+        refuse_decision(v, decision);
+    } else {
+        struct envelope_recipient r = {
+            .notify = d->rcpt.notify,
+            .local = decision == DECISION_LOCAL,
+            .path = buf_span(&path),
+            .orcpt = d->rcpt.orcpt,
+        };
+        if (path.over || !inbound_transaction_recipient(s, &r))
+            refuse(v, 452, "4.3.1", "No buffer for another recipient now, send the rest in another transaction");
+    }
+    if (v->code) {
+        in->counters.refused_recipients++;
+        inbound_log_refused(s, d, v, rule);
+    }
+}

@@ -1,0 +1,172 @@
+#include "service/inbound_private.h"
+#include "spool/envelope.h"
+#include "spool/message_id.h"
+
+static uint32_t slot_of(const struct inbound *in, uint64_t id)
+{
+    return (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 32) & in->by_id_mask;
+}
+
+struct transaction *inbound_transaction_find(struct inbound *in, uint64_t id)
+{
+    for (struct transaction *t = in->by_id[slot_of(in, id)]; t; t = t->next)
+        if (t->id == id) return t;
+    return NULL;
+}
+
+static void table_remove(struct inbound *in, struct transaction *t)
+{
+    for (struct transaction **p = &in->by_id[slot_of(in, t->id)]; *p; p = &(*p)->next)
+        if (*p == t) {
+            *p = t->next;
+            return;
+        }
+}
+
+/* A block for the envelope: the first is small, what follows is large (a thousand recipients need few of them). */
+static bool envelope_grow(struct inbound *in, struct transaction *t)
+{
+    if (t->n_envelope == INBOUND_ENVELOPE_BLOCKS) return false;
+    struct pool *p = in->setup.pool;
+    bool large = t->n_envelope > 0;
+    if ((large ? p->free_large_n : p->free_small_n) <= INBOUND_RESERVED_BLOCKS) return false;
+    uint32_t block = pool_take(p, large);
+    if (block == POOL_NONE) return false;
+    t->envelope[t->n_envelope++] = (struct block_ref){block, 0};
+    return true;
+}
+
+static struct buf envelope_tail(const struct inbound *in, const struct transaction *t)
+{
+    const struct block_ref *r = &t->envelope[t->n_envelope - 1];
+    size_t offset = 0;
+    uint32_t octets = 0;
+    (void)pool_offset(in->setup.pool->geometry, r->block, &offset, &octets);
+    struct buf b = buf_on(in->setup.pool->memory + offset, octets);
+    b.n = r->length;
+    return b;
+}
+
+static uint32_t envelope_flags(const struct session *s, const struct mail_params *m)
+{
+    uint32_t f = 0;
+    if (m->body == BODY_8BITMIME) f |= ENVELOPE_8BITMIME;
+    if (m->body == BODY_BINARYMIME) f |= ENVELOPE_BINARYMIME;
+    if (m->smtputf8) f |= ENVELOPE_SMTPUTF8;
+    if (m->ret == DSN_RET_FULL) f |= ENVELOPE_RET_FULL;
+    if (m->ret == DSN_RET_HDRS) f |= ENVELOPE_RET_HDRS;
+    if (s->tls) f |= ENVELOPE_TLS;
+    return f;
+}
+
+bool inbound_transaction_begin(struct session *s, const struct server_detail *d)
+{
+    struct inbound *in = s->in;
+    struct transaction *t = in->free_transactions;
+    if (!t) return false;
+    in->free_transactions = t->next;
+    uint64_t unix_ms = loop_unix_ms(in->setup.loop);
+    *t = (struct transaction){.session = s, .began_ms = unix_ms};
+    in->last_message_id = message_id_next(in->last_message_id, in->setup.edge, unix_ms);
+    t->id = in->last_message_id;
+    t->next = in->by_id[slot_of(in, t->id)];
+    in->by_id[slot_of(in, t->id)] = t;
+    s->transaction = t;
+    uint8_t path[LIMIT_PATH_OCTETS + 2], address[64];
+    struct buf from = buf_on(path, sizeof path), client = buf_on(address, sizeof address);
+    path_put(&d->path, &from);
+    address_put(&client, &s->client);
+    struct envelope_head h = {
+        .flags = envelope_flags(s, &d->mail),
+        .arrival_ms = unix_ms,
+        .session = s->id,
+        .server = in->setup.config->servers[s->server].name,
+        .client_address = buf_span(&client),
+        .helo = server_helo(&s->engine),
+        .reverse_path = buf_span(&from),
+        .envid = d->mail.envid,
+    };
+    if (from.over || client.over || !envelope_grow(in, t)) {
+        inbound_transaction_drop(s);
+        return false;
+    }
+    struct buf b = envelope_tail(in, t);
+    envelope_put_head(&b, &h);
+    t->envelope[0].length = (uint32_t)b.n;
+    return !b.over;
+}
+
+bool inbound_transaction_recipient(struct session *s, const struct envelope_recipient *r)
+{
+    struct transaction *t = s->transaction;
+    struct buf b = envelope_tail(s->in, t);
+    envelope_put_recipient(&b, r);
+    if (b.over) { /* the encoding of a recipient is never split: on to the next block */
+        if (!envelope_grow(s->in, t)) return false;
+        b = envelope_tail(s->in, t);
+        envelope_put_recipient(&b, r);
+        if (b.over) return false;
+    }
+    t->envelope[t->n_envelope - 1].length = (uint32_t)b.n;
+    t->recipients++;
+    return true;
+}
+
+bool inbound_transaction_first_recipient(const struct transaction *t, const struct inbound *in, struct span *path)
+{
+    struct buf b = {0};
+    size_t offset;
+    uint32_t octets;
+    if (!pool_offset(in->setup.pool->geometry, t->envelope[0].block, &offset, &octets)) return false;
+    b = buf_on(in->setup.pool->memory + offset, octets);
+    struct wire w = wire_on(span_of(b.p, t->envelope[0].length));
+    struct envelope_head h;
+    struct envelope_recipient r;
+    if (!envelope_read_head(&w, &h) || !envelope_read_recipient(&w, &r)) return false;
+    *path = r.path;
+    return true;
+}
+
+static void give_blocks(struct inbound *in, struct transaction *t)
+{
+    struct pool *p = in->setup.pool;
+    for (unsigned i = 0; i < t->n_envelope; i++) pool_give(p, t->envelope[i].block);
+    for (unsigned i = 0; i < t->n_content; i++) pool_give(p, t->content[i].block);
+    for (unsigned i = 0; i < t->n_sent; i++) pool_give(p, t->sent[i]);
+    t->n_envelope = t->n_content = t->n_sent = 0;
+}
+
+void inbound_transaction_drop(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    struct inbound *in = s->in;
+    if (!t) return;
+    if (t->opened && !t->committed) {
+        uint8_t payload[16];
+        struct buf b = buf_on(payload, sizeof payload);
+        submit_abort_put(&b, &(struct submit_abort){t->id});
+        /* when it cannot be sent the spooler forgets the message by itself: it never gets a commit */
+        (void)in->setup.submit(in->setup.submit_context, INBOUND_ABORT, buf_span(&b));
+    }
+    table_remove(in, t);
+    give_blocks(in, t);
+    t->session = NULL;
+    t->next = in->free_transactions;
+    in->free_transactions = t;
+    s->transaction = NULL;
+}
+
+bool inbound_transaction_commit(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    if (t->failed || t->n_envelope + t->n_content > LIMIT_SUBMIT_BLOCKS) return false;
+    struct submit_commit c = {.id = t->id, .content_octets = t->octets, .envelope_count = t->n_envelope};
+    for (unsigned i = 0; i < t->n_envelope; i++) c.blocks[c.count++] = t->envelope[i];
+    for (unsigned i = 0; i < t->n_content; i++) c.blocks[c.count++] = t->content[i];
+    uint8_t payload[LIMIT_SUBMIT_BLOCKS * 8 + 64];
+    struct buf b = buf_on(payload, sizeof payload);
+    submit_commit_put(&b, &c);
+    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_COMMIT, buf_span(&b))) return false;
+    t->committed = true;
+    return true;
+}
