@@ -3,6 +3,7 @@
 #define SMTP_PATH_H
 
 #include "base/buf.h"
+#include "smtp/domain.h"
 
 struct path {
     struct span local;  /* local-part as written, quotes included; empty for <> and for <postmaster> */
@@ -19,7 +20,7 @@ enum path_error {
     PATH_NO_BRACKETS, /* 501 5.5.2: <...> is needed */
     PATH_ROUTE,       /* source route @a,@b:c@d. RFC 5321 F.2: refused, 550 5.1.3 */
     PATH_LOCAL_LONG,  /* 501 5.1.3: local-part above LIMIT_LOCAL_PART_OCTETS */
-    PATH_DOMAIN_LONG, /* 501 5.1.2: domain above LIMIT_DOMAIN_OCTETS, or a label above 63 */
+    PATH_DOMAIN_LONG, /* 501 5.1.2: domain above LIMIT_DOMAIN_OCTETS, a label above 63, or the path above LIMIT_PATH_OCTETS */
     PATH_UTF8,        /* 553 5.6.7: octets above 127 without SMTPUTF8 */
     PATH_UTF8_BROKEN, /* 501 5.5.2: not well-formed UTF-8 */
 };
@@ -27,14 +28,9 @@ enum path_error {
 enum { PATH_ALLOW_NULL = 1, PATH_ALLOW_POSTMASTER = 2, PATH_ALLOW_UTF8 = 4 };
 
 /* Parses "<...>" at the start of in; *rest is what follows '>' (parameters). No blank is allowed between ':' and '<'
- * by the grammar; one SP there is accepted by the engine before it calls. Spans in *ret point into in. */
+ * by the grammar; one SP there is accepted by the engine before it calls. Spans in *ret point into in; *ret and *rest are
+ * untouched unless PATH_OK. */
 enum path_error path_parse(struct span in, unsigned flags, struct path *ret, struct span *rest);
-
-/* Domain grammar alone: EHLO argument and domains in the config: sub-domains of letters, digits, hyphen (not at the
- * edge), U-labels with allow_utf8; no trailing dot. An underscore is taken in EHLO only (allow_underscore). */
-bool domain_valid(struct span d, bool allow_utf8, bool allow_underscore);
-/* [1.2.3.4], [IPv6:...] and nothing else */
-bool address_literal_valid(struct span d);
 
 /* Canonical key "local@domain" for look-ups: quoting undone where the content is a dot-string, ASCII case folded in the
  * domain always and in the local part for look-up (mailbox names are case-insensitive here); sets b->over when it does
