@@ -47,8 +47,11 @@ bool child_publish_map(struct child *c, int memfd);
 void child_exit(struct child *c, int status);
 /* A peer broke the protocol or died: log it; the supervisor restarts what is dead and offers a new conversation. */
 void child_peer_lost(struct child *c, enum role role, unsigned index, const char *reason);
-/* Asks the supervisor (admin only): "reload", "status", "stop". The answer arrives by `answer`. */
-bool child_ask(struct child *c, uint32_t question, struct span argument, void (*answer)(struct child *c, uint32_t question, struct span text));
+enum child_question { CHILD_ASK_STATUS, CHILD_ASK_RELOAD, CHILD_ASK_STOP, CHILD_ASK_COUNT };
+/* Asks the supervisor (admin only; one question at a time). The answer arrives by `answer`: of STATUS one JSON object, of the others
+ * nothing when it was done (RELOAD: the new generation serves; STOP: draining began), else why it was not, as lines of text. */
+bool child_ask(struct child *c, uint32_t question, struct span argument,
+               void (*answer)(struct child *c, uint32_t question, struct span text));
 
 extern const struct child_hooks edge_hooks, directory_hooks, keyring_hooks, spooler_hooks, mailbox_hooks, admin_hooks;
 
