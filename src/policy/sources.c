@@ -142,40 +142,48 @@ static bool claim(const struct sources *t, unsigned edge, uint32_t slot, uint64_
     return unused;
 }
 
-/* The slot of the tag, made if need be; t->slots when the window is full. *others: sessions of the same source in
- * further slots (two edges that claimed at the same time). */
-static uint32_t find(const struct sources *t, unsigned edge, uint64_t tag, uint64_t *others)
+/* The slot of the tag, made if need be; t->slots when the window is full. */
+static uint32_t find(const struct sources *t, unsigned edge, uint64_t tag)
 {
-    uint32_t first = first_slot(t, tag), mask = t->slots - 1, found = t->slots;
-    *others = 0;
+    uint32_t first = first_slot(t, tag), mask = t->slots - 1;
     for (uint32_t i = 0; i < WINDOW; i++) {
         uint32_t slot = (first + i) & mask;
         uint64_t seen = tag_settled(&tags_of(t)[slot]);
+        if (seen == tag) return slot;
         if (seen == TAG_EMPTY) break;
-        if (seen != tag) continue;
-        if (found == t->slots)
-            found = slot;
-        else
-            *others += row_sum(row_of(t, slot));
     }
-    for (uint32_t i = 0; i < WINDOW && found == t->slots; i++) {
+    for (uint32_t i = 0; i < WINDOW; i++) {
         uint32_t slot = (first + i) & mask;
-        if (claim(t, edge, slot, tag) || tag_load(&tags_of(t)[slot]) == tag) found = slot;
+        if (claim(t, edge, slot, tag) || tag_load(&tags_of(t)[slot]) == tag) return slot;
     }
-    return found;
+    return t->slots;
+}
+
+/* Sessions of a source over its whole window: two edges that claimed at the same time may have made two slots of it. */
+static uint64_t count(const struct sources *t, uint64_t tag)
+{
+    uint32_t first = first_slot(t, tag), mask = t->slots - 1;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < WINDOW; i++) {
+        uint32_t slot = (first + i) & mask;
+        uint64_t seen = tag_load(&tags_of(t)[slot]);
+        if (seen == TAG_EMPTY) break;
+        if (seen == tag) sum += row_sum(row_of(t, slot));
+    }
+    return sum;
 }
 
 static enum sources_answer enter_source(const struct sources *t, unsigned edge, uint64_t tag,
                                         uint32_t per_source)
 {
     for (unsigned attempt = 0; attempt < 64; attempt++) {
-        uint64_t others;
-        uint32_t slot = find(t, edge, tag, &others);
+        uint32_t slot = find(t, edge, tag);
         if (slot == t->slots) return SOURCES_SERVER_FULL;
         uint32_t *row = row_of(t, slot);
         __atomic_fetch_add(&row[edge], 1, __ATOMIC_SEQ_CST);
         bool ours = tag_load(&tags_of(t)[slot]) == tag;
-        if (ours && row_sum(row) + others <= per_source) return SOURCES_OK;
+        /* counted first, then looked: of two that enter at once at least one sees both */
+        if (ours && count(t, tag) <= per_source) return SOURCES_OK;
         take_one(&row[edge]);
         if (ours) return SOURCES_SOURCE_FULL;
     }

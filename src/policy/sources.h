@@ -26,7 +26,7 @@ bool sources_open(struct sources *t, void *memory, size_t octets);
 
 enum sources_answer { SOURCES_OK, SOURCES_SOURCE_FULL, SOURCES_SERVER_FULL };
 /* Counts one more session of key (address_source_key) for this edge, unless a limit would be passed: never more than
- * per_source and total; near a limit two edges that ask at once may both be refused. */
+ * per_source and total; close to a limit a session may be refused for another that is just being refused or leaving. */
 enum sources_answer sources_enter(struct sources *t, unsigned edge, const uint8_t key[16],
                                   uint32_t per_source, uint32_t total);
 void sources_leave(struct sources *t, unsigned edge, const uint8_t key[16]);
