@@ -23,7 +23,7 @@ struct edge_grant {
 
 struct edge {
     struct pool pool;
-    struct sources *sources;
+    struct sources sources;
     struct recipients recipients;
     struct tls_context **tls; /* one per server */
     struct ipc *spooler, *keyring;
@@ -65,8 +65,10 @@ static void spooler_message(void *context, uint16_t type, struct span payload, c
     (void)type;
     (void)fds;
     (void)n_fds;
-    if (submit_result_read(payload, &r)) inbound_result(edge_of(c)->inbound, &r);
-    else log_note(LOG_LEVEL_ERROR, "ipc-malformed", "result of the spooler", 0);
+    if (submit_result_read(payload, &r))
+        inbound_result(edge_of(c)->inbound, &r);
+    else
+        log_note(LOG_LEVEL_ERROR, "ipc-malformed", "result of the spooler", 0);
 }
 
 static void spooler_closed(void *context, const char *reason)
@@ -84,8 +86,10 @@ static void key_answered(struct child *c, struct span payload)
     struct edge *e = edge_of(c);
     struct key_answer a;
     struct buf problem = buf_on(e->problem, sizeof e->problem - 1);
-    if (!key_answer_read(payload, &a) || a.key.server >= c->config->n_servers || !e->tls[a.key.server]) return;
-    if (a.status == SIGN_OK && tls_context_key_fits(e->tls[a.key.server], a.key, a.fingerprint, &problem)) return;
+    if (!key_answer_read(payload, &a) || a.key.server >= c->config->n_servers || !e->tls[a.key.server])
+        return;
+    if (a.status == SIGN_OK && tls_context_key_fits(e->tls[a.key.server], a.key, a.fingerprint, &problem))
+        return;
     log_begin(LOG_LEVEL_ERROR, "certificate-unusable");
     log_span("server", c->config->servers[a.key.server].name);
     log_span("reason", a.status == SIGN_OK ? buf_span(&problem) : SPAN("the keyring has no such key"));
@@ -98,8 +102,10 @@ static void keyring_message(void *context, uint16_t type, struct span payload, c
     struct child *c = context;
     (void)fds;
     (void)n_fds;
-    if (type == MSG_KEY_ANSWER) key_answered(c, payload);
-    else if (!inbound_key_answer(edge_of(c)->inbound, payload)) log_note(LOG_LEVEL_ERROR, "ipc-malformed", "answer of the keyring", 0);
+    if (type == MSG_KEY_ANSWER)
+        key_answered(c, payload);
+    else if (!inbound_key_answer(edge_of(c)->inbound, payload))
+        log_note(LOG_LEVEL_ERROR, "ipc-malformed", "answer of the keyring", 0);
 }
 
 static void keyring_closed(void *context, const char *reason)
@@ -122,12 +128,14 @@ static void open_peers(struct child *c)
     struct edge *e = edge_of(c);
     if (e->spooler_fd >= 0) {
         if (e->spooler) spooler_closed(c, "replaced");
-        e->spooler = ipc_open(c->loop, e->spooler_fd, from_spooler, 1, 64, spooler_message, spooler_closed, c);
+        e->spooler =
+            ipc_open(c->loop, e->spooler_fd, from_spooler, 1, 64, spooler_message, spooler_closed, c);
         e->spooler_fd = -1;
     }
     if (e->keyring_fd >= 0) {
         if (e->keyring) keyring_closed(c, "replaced");
-        e->keyring = ipc_open(c->loop, e->keyring_fd, from_keyring, 2, 16, keyring_message, keyring_closed, c);
+        e->keyring =
+            ipc_open(c->loop, e->keyring_fd, from_keyring, 2, 16, keyring_message, keyring_closed, c);
         e->keyring_fd = -1;
     }
 }
@@ -137,9 +145,12 @@ static void edge_peer(struct child *c, enum role role, unsigned index, unsigned 
     struct edge *e = edge_of(c);
     (void)index;
     (void)generation;
-    if (role == PROC_SPOOLER) e->spooler_fd = fd;
-    else if (role == PROC_KEYRING) e->keyring_fd = fd;
-    else close(fd);
+    if (role == PROC_SPOOLER)
+        e->spooler_fd = fd;
+    else if (role == PROC_KEYRING)
+        e->keyring_fd = fd;
+    else
+        close(fd);
     if (e->inbound) open_peers(c);
 }
 
@@ -147,7 +158,8 @@ static void edge_grant(struct child *c, enum grant kind, unsigned a, unsigned b,
 {
     struct edge *e = edge_of(c);
     if (kind == GRANT_TICKET_KEYS && e->inbound) { /* the hourly rotation */
-        if (!tls_ticket_load(fd)) log_note(LOG_LEVEL_ERROR, "ticket-keys", "unreadable, the former ones stay", 0);
+        if (!tls_ticket_load(fd))
+            log_note(LOG_LEVEL_ERROR, "ticket-keys", "unreadable, the former ones stay", 0);
         close(fd);
         return;
     }
@@ -173,13 +185,16 @@ static bool read_chain(struct child *c, const struct edge_grant *g)
     struct edge *e = edge_of(c);
     static uint8_t pem[LIMIT_CHAIN_OCTETS];
     ssize_t n = pread(g->fd, pem, sizeof pem, 0);
-    if (n <= 0 || g->a >= c->config->n_servers || g->b >= c->config->servers[g->a].n_certificates) return false;
+    if (n <= 0 || g->a >= c->config->n_servers || g->b >= c->config->servers[g->a].n_certificates)
+        return false;
     const struct config_server *s = &c->config->servers[g->a];
     struct buf problem = buf_on(e->problem, sizeof e->problem - 1);
     if (!e->tls[g->a]) e->tls[g->a] = tls_context_create(s->name);
     struct tls_key_id key = {(uint16_t)g->a, (uint16_t)g->b};
     /* the arena's copies are NUL-terminated (base/arena.h) */
-    bool ok = e->tls[g->a] && tls_context_add(e->tls[g->a], span_of(pem, (size_t)n), (const char *)s->certificates[g->b].chain_file.p, key, &problem);
+    bool ok =
+        e->tls[g->a] && tls_context_add(e->tls[g->a], span_of(pem, (size_t)n),
+                                        (const char *)s->certificates[g->b].chain_file.p, key, &problem);
     if (!ok) {
         log_begin(LOG_LEVEL_ERROR, "certificate-unusable");
         log_span("server", s->name);
@@ -196,24 +211,17 @@ static bool take_grant(struct child *c, const struct edge_grant *g, const char *
     size_t octets = 0;
     const void *p;
     switch (g->kind) {
-    case GRANT_POOL:
-        *error = "the block pool cannot be mapped";
-        return pool_map(&e->pool, g->fd, c->pool);
+    case GRANT_POOL: *error = "the block pool cannot be mapped"; return pool_map(&e->pool, g->fd, c->pool);
     case GRANT_SOURCES:
         *error = "the table of sources cannot be mapped";
         p = map(g->fd, PROT_READ | PROT_WRITE, &octets);
-        e->sources = p ? sources_open((void *)(uintptr_t)p, octets) : NULL;
-        return e->sources != NULL;
+        return p && sources_open(&e->sources, (void *)(uintptr_t)p, octets);
     case GRANT_MAP:
         *error = "the recipient map cannot be mapped";
         p = map(g->fd, PROT_READ, &octets);
         return p && recipients_open(&e->recipients, p, octets);
-    case GRANT_CHAIN:
-        *error = "a certificate cannot be used";
-        return read_chain(c, g);
-    case GRANT_TICKET_KEYS:
-        *error = "the ticket keys cannot be read";
-        return tls_ticket_load(g->fd);
+    case GRANT_CHAIN: *error = "a certificate cannot be used"; return read_chain(c, g);
+    case GRANT_TICKET_KEYS: *error = "the ticket keys cannot be read"; return tls_ticket_load(g->fd);
     default: return true;
     }
 }
@@ -240,7 +248,7 @@ static bool edge_prepare(struct child *c, const char **error)
     for (unsigned i = 0; i < e->n_grants; i++)
         if (e->grants[i].kind != GRANT_LISTENER) close(e->grants[i].fd);
     *error = "a descriptor is missing: pool, sources or recipient map";
-    if (!e->pool.memory || !e->sources || !e->recipients.memory) return false;
+    if (!e->pool.memory || !e->sources.memory || !e->recipients.memory) return false;
     tls_keyring(ask_keyring, c);
     return warm_up(c, error);
 }
@@ -265,9 +273,10 @@ static bool edge_start(struct child *c, const char **error)
         .loop = c->loop,
         .config = c->config,
         .pool = &e->pool,
-        .sources = e->sources,
+        .sources = &e->sources,
         .recipients = e->recipients,
         .edge = (c->generation % (64 / LIMIT_EDGES_MAX)) * LIMIT_EDGES_MAX + c->index,
+        .column = (c->generation % 2) * LIMIT_EDGES_MAX + c->index,
         .tls = e->tls,
         .submit = submit,
         .submit_context = c,

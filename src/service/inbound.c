@@ -7,7 +7,8 @@
 static uint32_t power_of_two(uint32_t n)
 {
     uint32_t p = 1024;
-    while (p < n) p <<= 1;
+    while (p < n)
+        p <<= 1;
     return p;
 }
 
@@ -15,7 +16,8 @@ static bool take_memory(struct inbound *in)
 {
     const struct config *c = in->setup.config;
     uint64_t sessions = 0;
-    for (uint32_t i = 0; i < c->n_servers; i++) sessions += c->servers[i].limits.sessions;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        sessions += c->servers[i].limits.sessions;
     in->max_sessions = (uint32_t)(sessions > LIMIT_SESSIONS_MAX ? LIMIT_SESSIONS_MAX : sessions);
     in->max_transactions = in->setup.pool->geometry.small / 2 + 1;
     uint32_t buckets = power_of_two(in->max_transactions);
@@ -27,7 +29,8 @@ static bool take_memory(struct inbound *in)
     in->listening = calloc(LIMIT_LISTENERS, sizeof *in->listening);
     in->input = malloc(INBOUND_READ_OCTETS);
     in->output = malloc(INBOUND_OUT_OCTETS);
-    return in->conf && in->sessions && in->transactions && in->by_id && in->listening && in->input && in->output;
+    return in->conf && in->sessions && in->transactions && in->by_id && in->listening && in->input &&
+           in->output;
 }
 
 struct inbound *inbound_create(const struct inbound_setup *setup)
@@ -65,8 +68,11 @@ bool inbound_listen(struct inbound *in, unsigned server, unsigned listener, int 
 {
     if (in->n_listening == LIMIT_LISTENERS) return false;
     struct listening *l = &in->listening[in->n_listening];
-    *l = (struct listening){.in = in, .server = (uint16_t)server, .listener = (uint16_t)listener, .open = true};
-    if (!loop_watch(in->setup.loop, &l->watch, fd, LOOP_READ | LOOP_LEVEL | (shared ? LOOP_EXCLUSIVE : 0), inbound_on_listener)) return false;
+    *l = (struct listening){
+        .in = in, .server = (uint16_t)server, .listener = (uint16_t)listener, .open = true};
+    if (!loop_watch(in->setup.loop, &l->watch, fd, LOOP_READ | LOOP_LEVEL | (shared ? LOOP_EXCLUSIVE : 0),
+                    inbound_on_listener))
+        return false;
     in->n_listening++;
     return true;
 }
@@ -77,50 +83,60 @@ static void chunk_failed(struct session *s, uint8_t status)
 {
     s->transaction->failed = true;
     s->in->counters.deferred++;
-    inbound_log_message(s, s->transaction, status);
-    if (status == SUBMIT_FULL) server_fail_content(&s->engine, 452, "4.3.1", "No space to store the message, try again later");
-    else server_fail_content(&s->engine, 451, "4.3.0", "Message could not be stored, try again later");
+    inbound_log_message(s->in, s->transaction, status);
+    if (status == SUBMIT_FULL)
+        server_fail_content(&s->engine, 452, "4.3.1", "No space to store the message, try again later");
+    else
+        server_fail_content(&s->engine, 451, "4.3.0", "Message could not be stored, try again later");
 }
 
-static void committed(struct session *s, uint8_t status)
+/* Books the result of a commit; the transaction is gone afterwards. */
+static void book(struct inbound *in, struct transaction *t, uint8_t status)
 {
-    struct inbound *in = s->in;
-    struct transaction *t = s->transaction;
-    uint8_t text[32];
-    struct buf b = buf_on(text, sizeof text);
-    struct server_verdict v = {0};
-    inbound_log_message(s, t, status);
+    inbound_log_message(in, t, status);
     if (status == SUBMIT_DURABLE) {
-        buf_put(&b, SPAN("queued as "));
-        message_id_put(&b, t->id);
-        v = (struct server_verdict){.code = 250, .enhanced = "2.0.0", .text = buf_span(&b)};
         in->counters.messages++;
         in->counters.octets += t->octets;
     } else {
         in->counters.deferred++;
-        v = (struct server_verdict){.code = 451, .enhanced = "4.3.0", .text = SPAN("Message could not be stored, try again later"), .no_error = true};
-        if (status == SUBMIT_FULL)
-            v = (struct server_verdict){.code = 452, .enhanced = "4.3.1", .text = SPAN("No space to store the message, try again later"), .no_error = true};
     }
-    inbound_transaction_drop(s);
+    inbound_transaction_free(in, t);
+}
+
+void inbound_committed(struct session *s, uint8_t status)
+{
+    struct inbound *in = s->in;
+    uint8_t text[32];
+    struct buf b = buf_on(text, sizeof text);
+    struct server_verdict v = {.code = 451,
+                               .enhanced = "4.3.0",
+                               .text = SPAN("Message could not be stored, try again later"),
+                               .no_error = true};
+    if (status == SUBMIT_DURABLE) {
+        buf_put(&b, SPAN("queued as "));
+        message_id_put(&b, s->transaction->id);
+        v = (struct server_verdict){.code = 250, .enhanced = "2.0.0", .text = buf_span(&b)};
+    } else if (status == SUBMIT_FULL) {
+        v.code = 452;
+        v.enhanced = "4.3.1";
+        v.text = SPAN("No space to store the message, try again later");
+    }
+    if (status == SUBMIT_STATUS_COUNT)
+        inbound_transaction_drop(s); /* no answer came: LIMIT_COMMIT_SECONDS */
+    else
+        book(in, s->transaction, status);
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
     server_answer(&s->engine, loop_now_ms(in->setup.loop), &v, &out);
     s->wait &= (uint8_t)~WAIT_RESULT;
     inbound_go_on(s, &out, true);
 }
 
-void inbound_result(struct inbound *in, const struct submit_result *r)
+static void chunk_written(struct inbound *in, struct transaction *t, const struct submit_result *r)
 {
-    struct transaction *t = inbound_transaction_find(in, r->id);
-    if (!t || !t->session) return;
     struct session *s = t->session;
-    if (t->committed) {
-        /* the results of its chunks come first; they are of no interest any more */
-        if (r->status != SUBMIT_WRITTEN) committed(s, r->status);
-        return;
-    }
     uint32_t n = r->blocks < t->n_sent ? r->blocks : t->n_sent;
-    for (uint32_t i = 0; i < n; i++) pool_give(in->setup.pool, t->sent[i]);
+    for (uint32_t i = 0; i < n; i++)
+        pool_give(in->setup.pool, t->sent[i]);
     memmove(t->sent, t->sent + n, (t->n_sent - n) * sizeof t->sent[0]);
     t->n_sent = (uint16_t)(t->n_sent - n);
     if (r->status != SUBMIT_WRITTEN && !t->failed) chunk_failed(s, r->status);
@@ -131,14 +147,32 @@ void inbound_result(struct inbound *in, const struct submit_result *r)
     }
 }
 
+void inbound_result(struct inbound *in, const struct submit_result *r)
+{
+    struct transaction *t = inbound_transaction_find(in, r->id);
+    if (!t) return;
+    if (!t->committed) {
+        chunk_written(in, t, r);
+        return;
+    }
+    if (r->status == SUBMIT_WRITTEN)
+        return; /* of one of its chunks: all blocks come back with the last result */
+    if (t->session)
+        inbound_committed(t->session, r->status);
+    else
+        book(in, t, r->status);
+}
+
 void inbound_spooler_lost(struct inbound *in)
 {
-    for (uint32_t i = 0; i < in->max_sessions; i++) {
-        struct session *s = &in->sessions[i];
-        struct transaction *t = s->open ? s->transaction : NULL;
-        if (!t) continue;
-        if (t->committed) committed(s, SUBMIT_FAILED);
-        else if (t->opened && !t->failed) {
+    for (uint32_t i = 0; i < in->max_transactions; i++) {
+        struct transaction *t = &in->transactions[i];
+        struct session *s = t->session;
+        if (t->committed && s)
+            inbound_committed(s, SUBMIT_FAILED);
+        else if (t->committed)
+            book(in, t, SUBMIT_FAILED);
+        else if (s && t->opened && !t->failed) {
             t->opened = false;
             chunk_failed(s, SUBMIT_FAILED);
             s->wait &= (uint8_t)~WAIT_WINDOW;
@@ -160,7 +194,8 @@ bool inbound_key_answer(struct inbound *in, struct span answer)
 void inbound_key_lost(struct inbound *in)
 {
     (void)in;
-    for (struct tls *t; (t = tls_key_lost());) inbound_serve(tls_owner(t));
+    for (struct tls *t; (t = tls_key_lost());)
+        inbound_serve(tls_owner(t));
 }
 
 void inbound_tls_off(struct inbound *in, unsigned server)
@@ -213,7 +248,7 @@ void inbound_after_turn(struct inbound *in)
             in->free_sessions = s;
         } else {
             if (s->wait & (WAIT_BLOCK | WAIT_WINDOW)) {
-                s->wait &= (uint8_t)~(WAIT_BLOCK | WAIT_WINDOW);
+                s->wait &= (uint8_t) ~(WAIT_BLOCK | WAIT_WINDOW);
                 s->rerun = true;
             }
             inbound_serve(s);
@@ -222,8 +257,10 @@ void inbound_after_turn(struct inbound *in)
     }
     if (!in->ready) return;
     bool only_starved = true;
-    for (s = in->ready; s && only_starved; s = s->next) only_starved = s->open && (s->wait & (WAIT_BLOCK | WAIT_WINDOW));
-    loop_timer_set(in->setup.loop, &in->again, loop_now_ms(in->setup.loop) + (only_starved ? INBOUND_RETRY_MS : 0), again);
+    for (s = in->ready; s && only_starved; s = s->next)
+        only_starved = s->open && (s->wait & (WAIT_BLOCK | WAIT_WINDOW));
+    loop_timer_set(in->setup.loop, &in->again,
+                   loop_now_ms(in->setup.loop) + (only_starved ? INBOUND_RETRY_MS : 0), again);
 }
 
 static void member(struct buf *json, const char *name, uint64_t value)

@@ -24,8 +24,9 @@ struct inbound_setup { /* everything is borrowed and must outlive the inbound */
     struct pool *pool;
     struct sources *sources;
     struct recipients recipients;
-    unsigned edge;               /* 0..63: part of message ids; the column in sources */
-    struct tls_context **tls;    /* one per server of config, null where it has no certificate */
+    unsigned edge;            /* 0..63: part of message ids */
+    unsigned column;          /* of sources */
+    struct tls_context **tls; /* one per server of config, null where it has no certificate */
     inbound_submit_fn *submit;
     void *submit_context;
 };

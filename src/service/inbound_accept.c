@@ -19,7 +19,8 @@ void inbound_ready(struct session *s)
 
 void inbound_deadline(struct session *s)
 {
-    loop_timer_set(s->in->setup.loop, &s->timer, server_deadline(&s->engine), inbound_on_timer);
+    uint64_t due = server_deadline(&s->engine), latest = loop_now_ms(s->in->setup.loop) + INBOUND_TIMER_MS;
+    loop_timer_set(s->in->setup.loop, &s->timer, due < latest ? due : latest, inbound_on_timer);
 }
 
 void inbound_session_close(struct session *s, const char *why)
@@ -34,7 +35,7 @@ void inbound_session_close(struct session *s, const char *why)
     close(s->watch.fd);
     uint8_t key[16];
     address_source_key(&s->client, key);
-    sources_leave(in->setup.sources, in->setup.edge, key);
+    sources_leave(in->setup.sources, in->setup.column, key);
     s->open = false;
     in->n_sessions--;
     inbound_ready(s); /* its slot becomes free when the ready list is served: nobody holds it any more then */
@@ -97,7 +98,8 @@ bool inbound_tls_done(struct session *s)
 }
 
 /* One line and goodbye, without a session: too many of them already. RFC 5321 3.1 allows 421 in place of 220. */
-static void turn_away(struct inbound *in, int fd, const struct listening *l, const struct address *a, const char *why)
+static void turn_away(struct inbound *in, int fd, const struct listening *l, const struct address *a,
+                      const char *why)
 {
     struct server engine;
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
@@ -116,7 +118,8 @@ static void turn_away(struct inbound *in, int fd, const struct listening *l, con
     log_end();
 }
 
-static void begin(struct inbound *in, const struct listening *l, int fd, const struct address *a, uint16_t port)
+static void begin(struct inbound *in, const struct listening *l, int fd, const struct address *a,
+                  uint16_t port)
 {
     const struct config_server *server = &in->setup.config->servers[l->server];
     uint8_t key[16];
@@ -125,9 +128,14 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
         turn_away(in, fd, l, a, "Too many sessions on this server, try again later");
         return;
     }
-    switch (sources_enter(in->setup.sources, in->setup.edge, key, server->limits.sessions_per_source, server->limits.sessions)) {
-    case SOURCES_SOURCE_FULL: turn_away(in, fd, l, a, "Too many sessions from your address, close some first"); return;
-    case SOURCES_SERVER_FULL: turn_away(in, fd, l, a, "Too many sessions on this server, try again later"); return;
+    switch (sources_enter(in->setup.sources, in->setup.column, key, server->limits.sessions_per_source,
+                          server->limits.sessions)) {
+    case SOURCES_SOURCE_FULL:
+        turn_away(in, fd, l, a, "Too many sessions from your address, close some first");
+        return;
+    case SOURCES_SERVER_FULL:
+        turn_away(in, fd, l, a, "Too many sessions on this server, try again later");
+        return;
     case SOURCES_OK: break;
     }
     struct session *s = in->free_sessions;
@@ -142,7 +150,8 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
     s->paused_ms = 0;
     s->input = s->output = (struct kept){POOL_NONE, 0, 0};
     s->wait = 0;
-    s->ready = s->readable = s->rerun = s->closing = s->lingering = s->starttls = s->peer_closed = s->tls_wants_write = s->greeted = false;
+    s->ready = s->readable = s->rerun = s->closing = s->lingering = s->starttls = s->peer_closed =
+        s->tls_wants_write = s->greeted = false;
     s->open = true;
     s->relay_network = in_relay_network(server, a);
     in->last_session_id = message_id_next(in->last_session_id, in->setup.edge, loop_unix_ms(in->setup.loop));
@@ -156,8 +165,10 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
         inbound_session_close(s, "no memory in the kernel");
         return;
     }
-    if (server->listeners[l->listener].tls == TLS_IMPLICIT) inbound_tls_begin(s);
-    else (void)!greet(s);
+    if (server->listeners[l->listener].tls == TLS_IMPLICIT)
+        inbound_tls_begin(s);
+    else
+        (void)!greet(s);
 }
 
 void inbound_on_listener(struct watch *w, uint32_t events)
@@ -176,7 +187,9 @@ void inbound_on_listener(struct watch *w, uint32_t events)
         }
         struct address a;
         uint16_t port;
-        if (address_of(&from, &a, &port)) begin(l->in, l, fd, &a, port);
-        else close(fd);
+        if (address_of(&from, &a, &port))
+            begin(l->in, l, fd, &a, port);
+        else
+            close(fd);
     }
 }

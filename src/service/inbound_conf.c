@@ -6,8 +6,9 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
     const struct config_limits *l = &server->limits;
     *conf = (struct server_conf){
         .hostname = server->hostname,
-        .extensions = EXT_PIPELINING | EXT_SIZE | EXT_8BITMIME | EXT_BINARYMIME | EXT_CHUNKING | EXT_SMTPUTF8 | EXT_DSN |
-                      EXT_ENHANCEDSTATUSCODES | EXT_LIMITS | EXT_HELP | (certificate ? EXT_STARTTLS : 0),
+        .extensions = EXT_PIPELINING | EXT_SIZE | EXT_8BITMIME | EXT_BINARYMIME | EXT_CHUNKING |
+                      EXT_SMTPUTF8 | EXT_DSN | EXT_ENHANCEDSTATUSCODES | EXT_LIMITS | EXT_HELP |
+                      (certificate ? EXT_STARTTLS : 0),
         .require_tls = server->require_tls,
         .normalize_bare_lf = server->normalize_bare_lf,
         .max_recipients = l->recipients,

@@ -18,12 +18,15 @@ static bool send_chunk(struct session *s)
 {
     struct transaction *t = s->transaction;
     struct submit_chunk c = {.id = t->id, .count = t->n_content};
-    for (unsigned i = 0; i < t->n_content; i++) c.blocks[i] = t->content[i];
+    for (unsigned i = 0; i < t->n_content; i++)
+        c.blocks[i] = t->content[i];
     uint8_t payload[INBOUND_CONTENT_BLOCKS * 8 + 64];
     struct buf b = buf_on(payload, sizeof payload);
     submit_chunk_put(&b, &c);
-    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_CHUNK, buf_span(&b))) return false;
-    for (unsigned i = 0; i < t->n_content; i++) t->sent[t->n_sent++] = t->content[i].block;
+    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_CHUNK, buf_span(&b)))
+        return false;
+    for (unsigned i = 0; i < t->n_content; i++)
+        t->sent[t->n_sent++] = t->content[i].block;
     t->n_content = 0;
     t->opened = true;
     return true;
@@ -92,7 +95,7 @@ bool inbound_content_begin(struct session *s)
     struct transaction *t = s->transaction;
     struct inbound *in = s->in;
     if (!grow(s)) {
-        s->wait &= (uint8_t)~(WAIT_BLOCK | WAIT_WINDOW);
+        s->wait &= (uint8_t) ~(WAIT_BLOCK | WAIT_WINDOW);
         return false;
     }
     uint8_t literal[72], id[MESSAGE_ID_TEXT];

@@ -10,7 +10,9 @@ static void begin_content(struct session *s, struct buf *out)
 {
     struct server_verdict v = {0};
     if (!s->transaction || !inbound_content_begin(s))
-        v = (struct server_verdict){.code = 452, .enhanced = "4.3.1", .text = SPAN("No buffer for this message now, try again later")};
+        v = (struct server_verdict){.code = 452,
+                                    .enhanced = "4.3.1",
+                                    .text = SPAN("No buffer for this message now, try again later")};
     answer(s, &v, out);
 }
 
@@ -21,7 +23,8 @@ static void end_content(struct session *s, struct buf *out)
         s->wait |= WAIT_RESULT;
         return;
     }
-    struct server_verdict v = {.code = 451, .enhanced = "4.3.0", .text = SPAN("Message was not stored, try again later")};
+    struct server_verdict v = {
+        .code = 451, .enhanced = "4.3.0", .text = SPAN("Message was not stored, try again later")};
     s->in->counters.deferred++;
     inbound_transaction_drop(s);
     answer(s, &v, out);
@@ -30,7 +33,7 @@ static void end_content(struct session *s, struct buf *out)
 static void content(struct session *s, struct span octets)
 {
     if (inbound_content_put(s, octets)) return;
-    s->wait &= (uint8_t)~(WAIT_BLOCK | WAIT_WINDOW);
+    s->wait &= (uint8_t) ~(WAIT_BLOCK | WAIT_WINDOW);
     server_fail_content(&s->engine, 452, "4.3.1", "No buffer for this message now, try again later");
 }
 

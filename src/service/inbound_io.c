@@ -16,7 +16,8 @@ static bool keep(struct session *s, struct kept *k, struct span octets)
     if (k->block == POOL_NONE) return false;
     size_t offset = 0;
     uint32_t octets_of_block = 0;
-    if (!pool_offset(p->geometry, k->block, &offset, &octets_of_block) || octets.n > octets_of_block) return false;
+    if (!pool_offset(p->geometry, k->block, &offset, &octets_of_block) || octets.n > octets_of_block)
+        return false;
     memcpy(p->memory + offset, octets.p, octets.n);
     k->begin = 0;
     k->end = (uint32_t)octets.n;
@@ -27,7 +28,8 @@ static struct span kept_span(const struct session *s, const struct kept *k)
 {
     size_t offset = 0;
     uint32_t octets = 0;
-    if (k->block == POOL_NONE || !pool_offset(s->in->setup.pool->geometry, k->block, &offset, &octets)) return (struct span){0};
+    if (k->block == POOL_NONE || !pool_offset(s->in->setup.pool->geometry, k->block, &offset, &octets))
+        return (struct span){0};
     return span_of(s->in->setup.pool->memory + offset + k->begin, k->end - k->begin);
 }
 
@@ -136,7 +138,8 @@ static void end_session(struct session *s)
     if (!s->lingering) {
         s->lingering = true;
         (void)shutdown(s->watch.fd, SHUT_WR);
-        loop_timer_set(s->in->setup.loop, &s->timer, loop_now_ms(s->in->setup.loop) + INBOUND_LINGER_MS, inbound_on_timer);
+        loop_timer_set(s->in->setup.loop, &s->timer, loop_now_ms(s->in->setup.loop) + INBOUND_LINGER_MS,
+                       inbound_on_timer);
     }
     for (unsigned i = 0; i < INBOUND_READS_PER_TURN; i++) {
         ssize_t r = read(s->watch.fd, s->in->input, INBOUND_READ_OCTETS);
@@ -180,7 +183,8 @@ void inbound_tls_begin(struct session *s)
         return;
     }
     s->wait |= WAIT_HANDSHAKE;
-    loop_timer_set(s->in->setup.loop, &s->timer, loop_now_ms(s->in->setup.loop) + LIMIT_TLS_HANDSHAKE_SECONDS * 1000, inbound_on_timer);
+    loop_timer_set(s->in->setup.loop, &s->timer,
+                   loop_now_ms(s->in->setup.loop) + LIMIT_TLS_HANDSHAKE_SECONDS * 1000, inbound_on_timer);
     inbound_ready(s);
 }
 
@@ -188,7 +192,8 @@ static void wait_for_resources(struct session *s)
 {
     if (!s->paused_ms) {
         s->paused_ms = loop_now_ms(s->in->setup.loop);
-        loop_timer_set(s->in->setup.loop, &s->timer, s->paused_ms + LIMIT_POOL_WAIT_SECONDS * 1000, inbound_on_timer);
+        loop_timer_set(s->in->setup.loop, &s->timer, s->paused_ms + LIMIT_POOL_WAIT_SECONDS * 1000,
+                       inbound_on_timer);
     }
     inbound_ready(s);
 }
@@ -255,10 +260,14 @@ void inbound_go_on(struct session *s, struct buf *out, bool rerun)
         if (!turn_over && may_read(s)) m = read_some(s, in->input + had.n, INBOUND_READ_OCTETS - had.n, &n);
         if (m != MOVED_SOME) {
             bool later = turn_over || m == MOVED_LATER;
-            if ((later || m == MOVED_BLOCKED) && !keep(s, &s->input, span_of(in->input, had.n))) m = MOVED_BROKEN;
-            if (m == MOVED_END || m == MOVED_BROKEN) peer_gone(s, m == MOVED_END);
-            else if (later) inbound_ready(s);
-            else if (!s->wait) s->readable = false;
+            if ((later || m == MOVED_BLOCKED) && !keep(s, &s->input, span_of(in->input, had.n)))
+                m = MOVED_BROKEN;
+            if (m == MOVED_END || m == MOVED_BROKEN)
+                peer_gone(s, m == MOVED_END);
+            else if (later)
+                inbound_ready(s);
+            else if (!s->wait)
+                s->readable = false;
             return;
         }
         bool more = s->tls || n == INBOUND_READ_OCTETS - had.n;

@@ -1,9 +1,9 @@
 #include "service/inbound_private.h"
-#include "spool/envelope.h"
+
 #include "spool/message_id.h"
 #include "system/log.h"
 
-static void put_client(const struct session *s)
+static void put_session(const struct session *s)
 {
     uint8_t text[64];
     struct buf b = buf_on(text, sizeof text);
@@ -13,10 +13,12 @@ static void put_client(const struct session *s)
     log_span("client", buf_span(&b));
 }
 
-void inbound_log_message(const struct session *s, const struct transaction *t, uint8_t status)
+void inbound_log_message(const struct inbound *in, const struct transaction *t, uint8_t status)
 {
-    static const char *const event[SUBMIT_STATUS_COUNT] = {"accepted", "accepted", "deferred", "deferred", "deferred"};
-    static const char *const why[SUBMIT_STATUS_COUNT] = {"", "", "no space in the spool", "the spool could not write", "the spool refused"};
+    static const char *const event[SUBMIT_STATUS_COUNT] = {"accepted", "accepted", "deferred", "deferred",
+                                                           "deferred"};
+    static const char *const why[SUBMIT_STATUS_COUNT] = {"", "", "no space in the spool",
+                                                         "the spool could not write", "the spool refused"};
     uint8_t text[MESSAGE_ID_TEXT];
     struct buf id = buf_on(text, sizeof text);
     message_id_put(&id, t->id);
@@ -24,31 +26,35 @@ void inbound_log_message(const struct session *s, const struct transaction *t, u
     uint32_t octets = 0;
     struct envelope_head h = {0};
     struct envelope_recipient r = {0};
-    if (t->n_envelope && pool_offset(s->in->setup.pool->geometry, t->envelope[0].block, &offset, &octets)) {
-        struct wire w = wire_on(span_of(s->in->setup.pool->memory + offset, t->envelope[0].length));
+    if (t->n_envelope && pool_offset(in->setup.pool->geometry, t->envelope[0].block, &offset, &octets)) {
+        struct wire w = wire_on(span_of(in->setup.pool->memory + offset, t->envelope[0].length));
         if (envelope_read_head(&w, &h)) (void)envelope_read_recipient(&w, &r);
     }
     unsigned st = status < SUBMIT_STATUS_COUNT ? status : SUBMIT_REFUSED;
     log_begin(st == SUBMIT_DURABLE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, event[st]);
-    put_client(s);
+    log_id(h.session);
+    log_span("server", h.server);
+    log_span("client", h.client_address);
     log_span("id", buf_span(&id));
     log_span("from", h.reverse_path);
     log_span("to", r.path);
     log_u64("recipients", t->recipients);
     log_u64("size", t->octets);
-    log_u64("ms", loop_unix_ms(s->in->setup.loop) - t->began_ms);
-    if (s->tls) log_str("tls", tls_version(s->tls));
+    log_u64("ms", loop_unix_ms(in->setup.loop) - t->began_ms);
+    if (t->session && t->session->tls) log_str("tls", tls_version(t->session->tls));
+    if (!t->session) log_str("client_gone", "before the reply");
     if (*why[st]) log_str("reason", why[st]);
     log_end();
 }
 
-void inbound_log_refused(const struct session *s, const struct server_detail *d, const struct server_verdict *v, const char *rule)
+void inbound_log_refused(const struct session *s, const struct server_detail *d,
+                         const struct server_verdict *v, const char *rule)
 {
     uint8_t text[LIMIT_PATH_OCTETS + 2];
     struct buf path = buf_on(text, sizeof text);
     path_put(&d->path, &path);
     log_begin(LOG_LEVEL_INFO, "refused");
-    put_client(s);
+    put_session(s);
     log_span("helo", server_helo(&s->engine));
     log_str("verb", s->engine.verb == VERB_RCPT ? "RCPT" : "MAIL");
     log_span("address", buf_span(&path));
@@ -62,7 +68,7 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
 void inbound_log_end(const struct session *s, const char *why)
 {
     log_begin(LOG_LEVEL_INFO, "session-end");
-    put_client(s);
+    put_session(s);
     log_span("helo", server_helo(&s->engine));
     log_u64("messages", s->engine.messages);
     log_u64("errors", s->engine.errors);

@@ -1,6 +1,5 @@
 #include "policy/decide.h"
 #include "service/inbound_private.h"
-#include "spool/envelope.h"
 
 static void refuse(struct server_verdict *v, unsigned code, const char *enhanced, const char *text)
 {
@@ -51,7 +50,9 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
         .access = server->access,
         .principal = PRINCIPAL_ANONYMOUS,
         .relay_network = s->relay_network,
-        .served = found == RECIPIENTS_KNOWN ? SERVED_KNOWN : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN : SERVED_NOT,
+        .served = found == RECIPIENTS_KNOWN     ? SERVED_KNOWN
+                  : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN
+                                                : SERVED_NOT,
         .postmaster = d->path.postmaster,
     };
     const char *rule = NULL;
@@ -66,7 +67,8 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
             .orcpt = d->rcpt.orcpt,
         };
         if (path.over || !inbound_transaction_recipient(s, &r))
-            refuse(v, 452, "4.3.1", "No buffer for another recipient now, send the rest in another transaction");
+            refuse(v, 452, "4.3.1",
+                   "No buffer for another recipient now, send the rest in another transaction");
     }
     if (v->code) {
         in->counters.refused_recipients++;

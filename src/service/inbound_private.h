@@ -4,59 +4,62 @@
 
 #include "engine/server.h"
 #include "service/inbound.h"
+#include "spool/envelope.h"
 #include "system/tls.h"
 
-#define INBOUND_READ_OCTETS    65536 /* one read */
-#define INBOUND_OUT_OCTETS     16384 /* replies of one turn of a session */
-#define INBOUND_READS_PER_TURN 4     /* then the others come first */
+#define INBOUND_READ_OCTETS      65536 /* one read */
+#define INBOUND_OUT_OCTETS       16384 /* replies of one turn of a session */
+#define INBOUND_READS_PER_TURN   4     /* then the others come first */
 #define INBOUND_ACCEPTS_PER_TURN 64
-#define INBOUND_ENVELOPE_BLOCKS 66   /* one small, then large ones up to LIMIT_ENVELOPE_OCTETS */
-#define INBOUND_CONTENT_BLOCKS 8     /* not yet sent to the spooler */
-#define INBOUND_SENT_BLOCKS    16    /* sent as chunks, not yet given back: the window of a large message */
-#define INBOUND_SMALL_FIRST    4     /* content blocks of LIMIT_BLOCK_SMALL_OCTETS before the first large one */
-#define INBOUND_LINGER_MS      2000
-#define INBOUND_RETRY_MS       20    /* sessions that wait for a block look again */
-#define INBOUND_RESERVED_BLOCKS 64   /* of each size, kept for unread input and unsent replies */
+#define INBOUND_ENVELOPE_BLOCKS  66 /* one small, then large ones up to LIMIT_ENVELOPE_OCTETS */
+#define INBOUND_CONTENT_BLOCKS   8  /* not yet sent to the spooler */
+#define INBOUND_SENT_BLOCKS      16 /* sent as chunks, not yet given back: the window of a large message */
+#define INBOUND_SMALL_FIRST      4 /* content blocks of LIMIT_BLOCK_SMALL_OCTETS before the first large one */
+#define INBOUND_TIMER_MS         30000 /* a session is looked at at least this often */
+#define INBOUND_LINGER_MS        2000
+#define INBOUND_RETRY_MS         20 /* sessions that wait for a block look again */
+#define INBOUND_RESERVED_BLOCKS  64 /* of each size, kept for unread input and unsent replies */
 
 /* A transaction that is being received. Its content lies in pool blocks. */
 struct transaction {
-    uint64_t id;             /* message id */
-    uint64_t octets;         /* of content so far, our Received field included */
-    uint64_t began_ms;       /* unix time of MAIL */
+    uint64_t id;              /* message id */
+    uint64_t octets;          /* of content so far, our Received field included */
+    uint64_t began_ms;        /* unix time of MAIL */
+    uint64_t commit_ms;       /* loop time of the commit */
     struct transaction *next; /* free list, or chain of the id table */
-    struct session *session;
+    struct session *session;  /* null: its client is gone, only the spooler's result is awaited */
     uint32_t recipients;
     uint16_t n_envelope, n_content, n_sent, content_blocks;
-    bool opened;             /* the spooler holds chunks of it */
-    bool committed;          /* the commit was sent: waiting for the result */
-    bool failed;             /* the spooler refused a chunk */
+    bool opened;    /* the spooler holds chunks of it */
+    bool committed; /* the commit was sent: waiting for the result */
+    bool failed;    /* the spooler refused a chunk */
     struct block_ref envelope[INBOUND_ENVELOPE_BLOCKS];
     struct block_ref content[INBOUND_CONTENT_BLOCKS];
     uint32_t sent[INBOUND_SENT_BLOCKS]; /* oldest first */
 };
 
-enum session_wait {          /* why a session does not read, a set */
-    WAIT_RESULT = 1,         /* an ASK is open: the spooler's answer */
-    WAIT_WRITE = 2,          /* the peer does not take our replies */
-    WAIT_BLOCK = 4,          /* no block in the pool */
-    WAIT_WINDOW = 8,         /* too many blocks of this message are with the spooler */
-    WAIT_HANDSHAKE = 16,
+enum session_wait {                  /* why a session does not read, a set */
+                    WAIT_RESULT = 1, /* an ASK is open: the spooler's answer */
+                    WAIT_WRITE = 2,  /* the peer does not take our replies */
+                    WAIT_BLOCK = 4,  /* no block in the pool */
+                    WAIT_WINDOW = 8, /* too many blocks of this message are with the spooler */
+                    WAIT_HANDSHAKE = 16,
 };
 
-struct kept {                /* octets kept in a pool block between turns */
-    uint32_t block;          /* POOL_NONE: nothing is kept */
+struct kept {       /* octets kept in a pool block between turns */
+    uint32_t block; /* POOL_NONE: nothing is kept */
     uint32_t begin, end;
 };
 
 struct session {
-    struct watch watch;      /* first: watch_fn gets its address */
+    struct watch watch; /* first: watch_fn gets its address */
     struct timer timer;
     struct inbound *in;
-    struct session *next;    /* free list or ready list */
+    struct session *next; /* free list or ready list */
     struct transaction *transaction;
     struct tls *tls;
     uint64_t id;
-    uint64_t paused_ms;      /* since when it waits for a block; 0: it does not */
+    uint64_t paused_ms; /* since when it waits for a block; 0: it does not */
     struct kept input, output;
     struct address client;
     uint16_t port, server, listener;
@@ -72,7 +75,7 @@ struct session {
 };
 
 struct listening {
-    struct watch watch;      /* first */
+    struct watch watch; /* first */
     struct inbound *in;
     uint16_t server, listener;
     bool open;
@@ -84,12 +87,12 @@ struct inbound_counters {
 
 struct inbound {
     struct inbound_setup setup;
-    struct server_conf *conf;            /* one per server of the config */
-    struct session *sessions;            /* slab */
+    struct server_conf *conf; /* one per server of the config */
+    struct session *sessions; /* slab */
     struct session *free_sessions;
-    struct transaction *transactions;    /* slab */
+    struct transaction *transactions; /* slab */
     struct transaction *free_transactions;
-    struct transaction **by_id;          /* hash table of committed or opened transactions */
+    struct transaction **by_id; /* hash table of committed or opened transactions */
     uint32_t by_id_mask;
     uint32_t n_sessions, max_sessions, max_transactions;
     struct listening *listening;
@@ -99,8 +102,8 @@ struct inbound {
     bool draining, stopping;
     uint64_t last_message_id, last_session_id;
     struct inbound_counters counters;
-    uint8_t *input;                      /* scratch: kept octets in front, one read behind them */
-    uint8_t *output;                     /* scratch: replies of the session being served */
+    uint8_t *input;  /* scratch: kept octets in front, one read behind them */
+    uint8_t *output; /* scratch: replies of the session being served */
 };
 
 /* inbound_conf.c */
@@ -108,14 +111,17 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
 
 /* inbound_accept.c */
 watch_fn inbound_on_listener;
-void inbound_session_close(struct session *s, const char *why); /* s is gone afterwards, but not reused in this turn */
-void inbound_ready(struct session *s);                          /* goes on in the next turn */
-MUST_USE bool inbound_tls_done(struct session *s);              /* after a handshake; false when it was closed */
-void inbound_deadline(struct session *s);                       /* sets the timer by the engine's word */
+void inbound_session_close(struct session *s,
+                           const char *why);       /* s is gone afterwards, but not reused in this turn */
+void inbound_ready(struct session *s);             /* goes on in the next turn */
+MUST_USE bool inbound_tls_done(struct session *s); /* after a handshake; false when it was closed */
+void inbound_deadline(struct session *s);          /* sets the timer by the engine's word */
+void inbound_committed(struct session *s, uint8_t status); /* answers the end of data */
 
 /* inbound_io.c */
-void inbound_serve(struct session *s);   /* reads, runs the engine, writes, as far as it goes */
-void inbound_go_on(struct session *s, struct buf *out, bool rerun); /* the same, with replies in out already */
+void inbound_serve(struct session *s); /* reads, runs the engine, writes, as far as it goes */
+void inbound_go_on(struct session *s, struct buf *out,
+                   bool rerun); /* the same, with replies in out already */
 void inbound_tls_begin(struct session *s);
 void inbound_kept_release(struct session *s);
 watch_fn inbound_on_socket;
@@ -133,19 +139,22 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
 /* inbound_transaction.c */
 bool inbound_transaction_begin(struct session *s, const struct server_detail *d);
 bool inbound_transaction_recipient(struct session *s, const struct envelope_recipient *r);
-bool inbound_transaction_first_recipient(const struct transaction *t, const struct inbound *in, struct span *path);
-void inbound_transaction_drop(struct session *s);
+bool inbound_transaction_first_recipient(const struct transaction *t, const struct inbound *in,
+                                         struct span *path);
+void inbound_transaction_drop(struct session *s); /* a committed one lives on until its result */
+void inbound_transaction_free(struct inbound *in, struct transaction *t);
 bool inbound_transaction_commit(struct session *s);
 struct transaction *inbound_transaction_find(struct inbound *in, uint64_t id);
 
 /* inbound_content.c */
-bool inbound_content_begin(struct session *s);                        /* writes our Received field */
-size_t inbound_content_room(struct session *s);                       /* octets that can be stored now; sets s->wait when 0 */
-bool inbound_content_put(struct session *s, struct span content);     /* at most what inbound_content_room said */
+bool inbound_content_begin(struct session *s);  /* writes our Received field */
+size_t inbound_content_room(struct session *s); /* octets that can be stored now; sets s->wait when 0 */
+bool inbound_content_put(struct session *s, struct span content); /* at most what inbound_content_room said */
 
 /* inbound_log.c */
-void inbound_log_message(const struct session *s, const struct transaction *t, uint8_t status);
-void inbound_log_refused(const struct session *s, const struct server_detail *d, const struct server_verdict *v, const char *rule);
+void inbound_log_message(const struct inbound *in, const struct transaction *t, uint8_t status);
+void inbound_log_refused(const struct session *s, const struct server_detail *d,
+                         const struct server_verdict *v, const char *rule);
 void inbound_log_end(const struct session *s, const char *why);
 
 #endif

@@ -4,7 +4,7 @@
 static void paused_too_long(struct session *s)
 {
     s->paused_ms = 0;
-    s->wait &= (uint8_t)~(WAIT_BLOCK | WAIT_WINDOW);
+    s->wait &= (uint8_t) ~(WAIT_BLOCK | WAIT_WINDOW);
     s->rerun = true;
     s->in->counters.deferred++;
     if (server_in_content(&s->engine)) {
@@ -43,9 +43,17 @@ void inbound_on_timer(struct timer *t)
     struct session *s = (struct session *)(void *)((char *)t - offsetof(struct session, timer));
     uint64_t now = loop_now_ms(s->in->setup.loop);
     if (!s->open) return;
-    if (s->lingering) inbound_session_close(s, "closed by us");
-    else if (s->wait & WAIT_HANDSHAKE) inbound_session_close(s, "TLS handshake took too long");
-    else if (s->paused_ms && now - s->paused_ms >= LIMIT_POOL_WAIT_SECONDS * 1000) paused_too_long(s);
-    else if (now >= server_deadline(&s->engine)) deadline_passed(s, now);
-    else inbound_deadline(s); /* deadlines move with every command; the timer follows only when it has fired */
+    if (s->lingering)
+        inbound_session_close(s, "closed by us");
+    else if (s->wait & WAIT_HANDSHAKE)
+        inbound_session_close(s, "TLS handshake took too long");
+    else if (s->paused_ms && now - s->paused_ms >= LIMIT_POOL_WAIT_SECONDS * 1000)
+        paused_too_long(s);
+    else if ((s->wait & WAIT_RESULT) && now - s->transaction->commit_ms >= LIMIT_COMMIT_SECONDS * 1000) {
+        inbound_committed(s, SUBMIT_STATUS_COUNT);
+        if (s->open) inbound_deadline(s);
+    } else if (now >= server_deadline(&s->engine))
+        deadline_passed(s, now);
+    else
+        inbound_deadline(s); /* deadlines move with every command; the timer follows only when it has fired */
 }

@@ -1,5 +1,5 @@
 #include "service/inbound_private.h"
-#include "spool/envelope.h"
+
 #include "spool/message_id.h"
 
 static uint32_t slot_of(const struct inbound *in, uint64_t id)
@@ -112,7 +112,8 @@ bool inbound_transaction_recipient(struct session *s, const struct envelope_reci
     return true;
 }
 
-bool inbound_transaction_first_recipient(const struct transaction *t, const struct inbound *in, struct span *path)
+bool inbound_transaction_first_recipient(const struct transaction *t, const struct inbound *in,
+                                         struct span *path)
 {
     struct buf b = {0};
     size_t offset;
@@ -130,10 +131,24 @@ bool inbound_transaction_first_recipient(const struct transaction *t, const stru
 static void give_blocks(struct inbound *in, struct transaction *t)
 {
     struct pool *p = in->setup.pool;
-    for (unsigned i = 0; i < t->n_envelope; i++) pool_give(p, t->envelope[i].block);
-    for (unsigned i = 0; i < t->n_content; i++) pool_give(p, t->content[i].block);
-    for (unsigned i = 0; i < t->n_sent; i++) pool_give(p, t->sent[i]);
+    for (unsigned i = 0; i < t->n_envelope; i++)
+        pool_give(p, t->envelope[i].block);
+    for (unsigned i = 0; i < t->n_content; i++)
+        pool_give(p, t->content[i].block);
+    for (unsigned i = 0; i < t->n_sent; i++)
+        pool_give(p, t->sent[i]);
     t->n_envelope = t->n_content = t->n_sent = 0;
+}
+
+void inbound_transaction_free(struct inbound *in, struct transaction *t)
+{
+    table_remove(in, t);
+    give_blocks(in, t);
+    if (t->session) t->session->transaction = NULL;
+    t->session = NULL;
+    t->committed = false;
+    t->next = in->free_transactions;
+    in->free_transactions = t;
 }
 
 void inbound_transaction_drop(struct session *s)
@@ -141,19 +156,21 @@ void inbound_transaction_drop(struct session *s)
     struct transaction *t = s->transaction;
     struct inbound *in = s->in;
     if (!t) return;
-    if (t->opened && !t->committed) {
+    if (t->committed) {
+        /* The spooler may not have read its blocks yet: if they were used again now, it would store somebody else's
+         * content under this id. The transaction goes on without its session until the result is there. */
+        t->session = NULL;
+        s->transaction = NULL;
+        return;
+    }
+    if (t->opened) {
         uint8_t payload[16];
         struct buf b = buf_on(payload, sizeof payload);
         submit_abort_put(&b, &(struct submit_abort){t->id});
-        /* when it cannot be sent the spooler forgets the message by itself: it never gets a commit */
-        (void)in->setup.submit(in->setup.submit_context, INBOUND_ABORT, buf_span(&b));
+        /* when it cannot be sent: the message never gets a commit, so the spooler never delivers it */
+        (void)!in->setup.submit(in->setup.submit_context, INBOUND_ABORT, buf_span(&b));
     }
-    table_remove(in, t);
-    give_blocks(in, t);
-    t->session = NULL;
-    t->next = in->free_transactions;
-    in->free_transactions = t;
-    s->transaction = NULL;
+    inbound_transaction_free(in, t);
 }
 
 bool inbound_transaction_commit(struct session *s)
@@ -161,12 +178,16 @@ bool inbound_transaction_commit(struct session *s)
     struct transaction *t = s->transaction;
     if (t->failed || t->n_envelope + t->n_content > LIMIT_SUBMIT_BLOCKS) return false;
     struct submit_commit c = {.id = t->id, .content_octets = t->octets, .envelope_count = t->n_envelope};
-    for (unsigned i = 0; i < t->n_envelope; i++) c.blocks[c.count++] = t->envelope[i];
-    for (unsigned i = 0; i < t->n_content; i++) c.blocks[c.count++] = t->content[i];
+    for (unsigned i = 0; i < t->n_envelope; i++)
+        c.blocks[c.count++] = t->envelope[i];
+    for (unsigned i = 0; i < t->n_content; i++)
+        c.blocks[c.count++] = t->content[i];
     uint8_t payload[LIMIT_SUBMIT_BLOCKS * 8 + 64];
     struct buf b = buf_on(payload, sizeof payload);
     submit_commit_put(&b, &c);
-    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_COMMIT, buf_span(&b))) return false;
+    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_COMMIT, buf_span(&b)))
+        return false;
     t->committed = true;
+    t->commit_ms = loop_now_ms(s->in->setup.loop);
     return true;
 }
