@@ -46,6 +46,8 @@ void server_reset(struct server *s)
     s->in_transaction = false;
     s->body_open = false;
     s->bdat_failed = false;
+    s->bdat_failed_for_now = false;
+    s->content_code = 0;
     s->bdat_last = false;
     s->recipients_refused = false;
     s->recipients = 0;

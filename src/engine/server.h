@@ -88,15 +88,18 @@ struct server {
     uint8_t verb;          /* enum verb in progress */
     uint8_t refusal;       /* private: why the octets of this chunk are swallowed */
     bool esmtp, tls, submit_right;
-    bool utf8;               /* MAIL had SMTPUTF8 */
-    bool in_transaction;     /* MAIL was accepted and the caller was not told SERVER_ABORT since */
-    bool recipients_refused; /* at least one RCPT was */
-    bool body_open;          /* content is handed to the caller */
-    bool bdat_failed;        /* a chunk failed: nothing but RSET helps */
+    bool utf8;                /* MAIL had SMTPUTF8 */
+    bool in_transaction;      /* MAIL was accepted and the caller was not told SERVER_ABORT since */
+    bool recipients_refused;  /* at least one RCPT was */
+    bool body_open;           /* content is handed to the caller */
+    bool bdat_failed;         /* a chunk failed: nothing but RSET helps */
+    bool bdat_failed_for_now; /* ... by a 4xx */
     bool bdat_last, bdat_completed;
     bool abort_due; /* private */
     enum body_type body;
-    uint64_t declared_size; /* MAIL SIZE=, 0 when absent */
+    uint64_t declared_size;                      /* MAIL SIZE=, 0 when absent */
+    const char *content_enhanced, *content_text; /* private: constants of server_fail_content */
+    uint16_t content_code;                       /* private: 0 while the caller keeps up */
     uint8_t helo_n;
     char helo[LIMIT_DOMAIN_OCTETS];
 };
@@ -128,8 +131,8 @@ enum server_event server_tick(struct server *s, uint64_t now_ms, struct buf *out
 /* Shutting down: 421 4.3.2 when the session is between transactions: SERVER_CLOSE; inside one: SERVER_INPUT, ask later. */
 enum server_event server_drain(struct server *s, struct buf *out);
 
-/* The edge needs these two (service/inbound): true while the next octets of the input are content (DATA or BDAT): the caller may
- * then offer server_next no more octets than it has room to store. */
+/* True while the next octets of the input are content (DATA or BDAT): the caller may then offer server_next no more octets than
+ * it has room to store. */
 bool server_in_content(const struct server *s);
 /* The caller cannot keep the content that is arriving (no space, spool failed): the rest is consumed and thrown away, and the
  * end of data (each chunk) is answered with this verdict instead of an ASK. SERVER_ABORT comes from the next server_next. */

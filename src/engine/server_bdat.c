@@ -20,9 +20,9 @@ enum refusal { /* server.refusal */
                REFUSAL_TOO_LARGE,
 };
 
-static struct span words(enum refusal r)
+static struct span words(const struct server *s)
 {
-    switch (r) {
+    switch ((enum refusal)s->refusal) {
     case REFUSAL_NONE:
     case REFUSAL_SAID: break;
     case REFUSAL_SYNTAX: return REPLY("501 5.5.4 Syntax: BDAT size [LAST]");
@@ -31,7 +31,10 @@ static struct span words(enum refusal r)
     case REFUSAL_NO_MAIL: return REPLY("503 5.5.1 Send MAIL first");
     case REFUSAL_NO_RCPT: return REPLY("503 5.5.1 Send RCPT first");
     case REFUSAL_ALL_REFUSED: return REPLY("554 5.5.1 No valid recipients");
-    case REFUSAL_FAILED: return REPLY("503 5.5.1 A chunk has failed, send RSET");
+    case REFUSAL_FAILED:
+        /* chunks that were sent without waiting: what failed for now must not look as if it had failed for good */
+        return s->bdat_failed_for_now ? REPLY("451 4.5.1 A chunk has failed, send RSET")
+                                      : REPLY("503 5.5.1 A chunk has failed, send RSET");
     case REFUSAL_TOO_LARGE: return REPLY("552 5.3.4 Message too large");
     }
     return (struct span){NULL, 0};
@@ -85,12 +88,13 @@ void server_bdat_answer(struct server *s, struct buf *out, const struct server_v
     s->state = VERB_IN_BDAT;
     if (server_accepts(v)) return; /* the reply waits for the octets */
     s->refusal = REFUSAL_SAID;
+    s->bdat_failed_for_now = v->code < 500;
     server_fail_verdict(s, out, v);
 }
 
 /* A chunk failed: the end of the transaction when it was the last one, else nothing but RSET helps (RFC 3030 2: the
  * state is indeterminate and RSET MUST be issued). */
-static void failed(struct server *s)
+static void failed(struct server *s, bool for_now)
 {
     bool transaction = s->state != VERB_IN_START && s->state != VERB_IN_IDLE;
     if (!transaction) return;
@@ -98,19 +102,16 @@ static void failed(struct server *s)
         server_reset(s);
         return;
     }
-    if (s->body_open) { /* what was stored is worthless from here on */
-        s->body_open = false;
-        s->abort_due = s->in_transaction;
-        s->in_transaction = false;
-    }
+    if (s->body_open) server_body_drop(s); /* what was stored is worthless from here on */
+    if (!s->bdat_failed) s->bdat_failed_for_now = for_now;
     s->state = VERB_IN_BDAT;
     s->bdat_failed = true;
 }
 
 static enum server_event refused_chunk(struct server *s, struct step *t)
 {
-    struct span line = words((enum refusal)s->refusal);
-    if (s->refusal != REFUSAL_NOT_OFFERED) failed(s);
+    struct span line = words(s);
+    if (s->refusal != REFUSAL_NOT_OFFERED) failed(s, s->bdat_failed_for_now);
     if (line.n > 0) server_fail(s, t, line);
     return SERVER_AGAIN;
 }
@@ -131,10 +132,10 @@ static enum server_event finish(struct server *s, struct step *t)
     s->phase = PHASE_COMMAND;
     s->command_ms = t->now_ms;
     if (s->refusal != REFUSAL_NONE) return refused_chunk(s, t);
-    struct span refusal = server_body_refusal(s);
-    if (refusal.n > 0) {
-        failed(s);
-        server_fail(s, t, refusal);
+    struct body_refusal refusal;
+    if (server_body_refused(s, &refusal)) {
+        failed(s, refusal.line.n == 0 && refusal.verdict.code < 500);
+        server_body_tell(s, t, &refusal);
         return SERVER_AGAIN;
     }
     if (s->bdat_last) return server_body_end(s);

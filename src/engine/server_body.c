@@ -10,6 +10,7 @@ void server_body_begin(struct server *s, uint64_t now_ms)
     s->body_octets = 0;
     s->block_octets = 0;
     s->body_open = true;
+    s->content_code = 0;
     s->bdat_completed = false;
     header_scan_begin(&s->header);
     chunk_begin(&s->chunk, s->conf->max_line_octets);
@@ -39,15 +40,53 @@ struct span server_body_refusal(const struct server *s)
     return (struct span){NULL, 0};
 }
 
+bool server_body_refused(const struct server *s, struct body_refusal *ret)
+{
+    *ret = (struct body_refusal){.line = server_body_refusal(s)};
+    ret->verdict.code = s->content_code;
+    ret->verdict.enhanced = s->content_enhanced;
+    ret->verdict.text = span_str(s->content_text);
+    return ret->line.n > 0 || ret->verdict.code > 0;
+}
+
+void server_body_tell(struct server *s, struct step *t, const struct body_refusal *r)
+{
+    /* what will not do tomorrow either goes first */
+    if (r->line.n > 0)
+        server_fail(s, t, r->line);
+    else
+        server_fail_verdict(s, t->out, &r->verdict);
+}
+
+void server_body_drop(struct server *s)
+{
+    if (s->in_transaction) s->abort_due = true;
+    s->in_transaction = false;
+    s->body_open = false;
+}
+
+bool server_in_content(const struct server *s)
+{
+    return s->body_open && (s->phase == PHASE_DATA || (s->phase == PHASE_CHUNK && s->chunk_left > 0));
+}
+
+void server_fail_content(struct server *s, unsigned code, const char *enhanced, const char *constant_text)
+{
+    if (!s->body_open || s->ask != ASK_NONE) return;
+    s->content_code = (uint16_t)code;
+    s->content_enhanced = enhanced;
+    s->content_text = constant_text;
+    server_body_drop(s);
+}
+
 enum server_event server_body_slice(struct server *s, struct step *t, struct span slice)
 {
     s->body_octets += slice.n;
     header_scan_feed(&s->header, slice);
     if (!s->body_open) return SERVER_AGAIN;
     if (server_body_refusal(s).n > 0) {
-        s->body_open = false;
-        s->in_transaction = false;
-        return SERVER_ABORT;
+        server_body_drop(s);
+        return SERVER_AGAIN; /* SERVER_ABORT is next */
     }
     t->d->body = slice;
     return SERVER_BODY;
@@ -61,7 +100,7 @@ enum server_event server_body_end(struct server *s)
 
 void server_body_end_answer(struct server *s, struct buf *out, const struct server_verdict *v)
 {
-    s->in_transaction = false; /* the caller knows what became of it */
+    s->in_transaction = false; /* the caller knows what becomes of it */
     server_reset(s);
     if (!server_accepts(v)) {
         server_fail_verdict(s, out, v);

@@ -72,7 +72,6 @@ static enum server_event run(struct server *s, struct step *t, enum verb verb, s
     case VERB_RSET: return server_rset(s, t);
     case VERB_NOOP: return server_noop(s, t);
     case VERB_VRFY: return server_vrfy(s, t);
-    case VERB_EXPN: return server_expn(s, t);
     case VERB_HELP: return server_help(s, t);
     case VERB_QUIT: return server_quit(s, t);
     default: server_fail(s, t, REPLY("502 5.5.1 Command not implemented")); return SERVER_AGAIN;

@@ -45,9 +45,9 @@ enum server_event server_step_data(struct server *s, struct step *t)
     }
     s->phase = PHASE_COMMAND;
     s->command_ms = t->now_ms;
-    struct span refusal = server_body_refusal(s);
-    if (refusal.n == 0) return server_body_end(s);
+    struct body_refusal refusal;
+    if (!server_body_refused(s, &refusal)) return server_body_end(s);
     server_reset(s);
-    server_fail(s, t, refusal);
+    server_body_tell(s, t, &refusal);
     return SERVER_AGAIN;
 }

@@ -1,4 +1,4 @@
-/* RSET NOOP VRFY EXPN HELP QUIT, RFC 5321 4.1.1.5 to 4.1.1.10. */
+/* RSET NOOP VRFY HELP QUIT, RFC 5321 4.1.1.5 to 4.1.1.10. EXPN is off in the verb table (7.3): 502 5.5.1. */
 #include "engine/server_private.h"
 #include "smtp/reply.h"
 
@@ -27,13 +27,6 @@ enum server_event server_vrfy(struct server *s, struct step *t)
     return SERVER_AGAIN;
 }
 
-/*   expn = "EXPN" SP String CRLF */
-enum server_event server_expn(struct server *s, struct step *t)
-{
-    server_fail(s, t, REPLY("502 5.5.1 Lists are not expanded")); /* RFC 5321 7.3 */
-    return SERVER_AGAIN;
-}
-
 /*   quit = "QUIT" CRLF */
 enum server_event server_quit(struct server *s, struct step *t)
 {
@@ -47,7 +40,6 @@ static bool served(const struct server *s, const struct verb_row *row)
     if (row->flags & (VERB_NEVER | VERB_ORG | VERB_RIGHT | VERB_OFF)) return false;
     switch (row->verb) {
     case VERB_LHLO:
-    case VERB_EXPN:
     case VERB_AUTH: return false;
     case VERB_STARTTLS: return server_extensions(s) & EXT_STARTTLS;
     case VERB_BDAT: return server_extensions(s) & EXT_CHUNKING;

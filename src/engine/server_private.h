@@ -68,7 +68,6 @@ enum server_event server_starttls(struct server *s, struct step *t);
 enum server_event server_rset(struct server *s, struct step *t);
 enum server_event server_noop(struct server *s, struct step *t);
 enum server_event server_vrfy(struct server *s, struct step *t);
-enum server_event server_expn(struct server *s, struct step *t);
 enum server_event server_help(struct server *s, struct step *t);
 enum server_event server_quit(struct server *s, struct step *t);
 
@@ -93,6 +92,17 @@ void server_body_begin(struct server *s, uint64_t now_ms);
 enum server_event server_body_slice(struct server *s, struct step *t, struct span slice);
 /* The reply that refuses the content, or an empty span. Depends on the content alone, never on how it was cut. */
 struct span server_body_refusal(const struct server *s);
+
+/* Why content is not accepted: for its own sake (line), or because the caller could not keep it (verdict). */
+struct body_refusal {
+    struct span line;
+    struct server_verdict verdict;
+};
+/* False when nothing is wrong with it. */
+bool server_body_refused(const struct server *s, struct body_refusal *ret);
+void server_body_tell(struct server *s, struct step *t, const struct body_refusal *r);
+/* The caller is to drop what it stored; more content is read and dropped here. */
+void server_body_drop(struct server *s);
 /* Asks for durability. */
 enum server_event server_body_end(struct server *s);
 
