@@ -12,9 +12,9 @@ enum {
 const struct verb_row verb_table[VERB_COUNT - 1] = {
     /* RFC 5321 4.1.4: EHLO and HELO may come at any time and clear the transaction; NOOP, HELP, EXPN, VRFY and RSET
      * "can be used at any time during a session, or without previously initializing a session". */
-    ROW(HELO, "HELO", DOMAIN, NOT_IN_BDAT, VERB_JUNK, "RFC 5321 4.1.1.1",
+    ROW(HELO, "HELO", DOMAIN, VERB_ANYWHERE, VERB_JUNK, "RFC 5321 4.1.1.1",
         "HELO domain: begin a session without extensions"),
-    ROW(EHLO, "EHLO", DOMAIN, NOT_IN_BDAT, VERB_JUNK | VERB_SYNC, "RFC 5321 4.1.1.1",
+    ROW(EHLO, "EHLO", DOMAIN, VERB_ANYWHERE, VERB_JUNK | VERB_SYNC, "RFC 5321 4.1.1.1",
         "EHLO domain: begin a session and list the extensions"),
     ROW(LHLO, "LHLO", DOMAIN, NOT_IN_BDAT, VERB_JUNK | VERB_SYNC, "RFC 2033 4.1",
         "LHLO domain: begin an LMTP session"),
