@@ -7,26 +7,32 @@
 
 #define EXPAND_PATH_OCTETS (LIMIT_LOCAL_PART_OCTETS + 1 + LIMIT_DOMAIN_OCTETS)
 
-struct expand_question {     /* spooler -> directory */
+struct expand_question { /* spooler -> directory */
     uint64_t id;
     uint32_t recipient;
-    struct span path;        /* as written */
+    struct span path; /* as written */
 };
 
 enum expand_kind { EXPAND_MAILBOX, EXPAND_REMOTE, EXPAND_KIND_COUNT };
 struct expand_target {
     uint8_t kind;
-    struct span path;        /* local@domain: canonical mailbox (local part without subaddress), or an address elsewhere */
+    struct span path; /* local@domain: canonical mailbox (no subaddress), or an address elsewhere */
 };
-enum expand_status { EXPAND_OK, EXPAND_UNKNOWN /* 5.1.1 */, EXPAND_LOOP /* 5.4.6 */, EXPAND_TOO_MANY /* 5.1.4 */, EXPAND_LATER /* 4.3.0 */,
-                     EXPAND_STATUS_COUNT };
-struct expand_answer {       /* directory -> spooler: parts; targets are read one by one from `targets` */
+enum expand_status {
+    EXPAND_OK,
+    EXPAND_UNKNOWN /* 5.1.1 */,
+    EXPAND_LOOP /* 5.4.6 */,
+    EXPAND_TOO_MANY /* 5.1.4 */,
+    EXPAND_LATER /* 4.3.0 */,
+    EXPAND_STATUS_COUNT
+};
+struct expand_answer { /* directory -> spooler: parts; targets are read one by one from `targets` */
     uint64_t id;
     uint32_t recipient;
     uint8_t status;
-    uint8_t last;            /* more parts follow when 0 */
+    uint8_t last; /* more parts follow when 0 */
     uint16_t count;
-    struct span targets;     /* encoded */
+    struct span targets; /* encoded */
 };
 
 void expand_question_put(struct buf *b, const struct expand_question *m);

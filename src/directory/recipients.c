@@ -135,6 +135,7 @@ void recipients_add_domain(struct recipients_builder *b, struct span domain, boo
 
 void recipients_add_mailbox(struct recipients_builder *b, struct span key)
 {
+    if (key.n == 0 || key.p[0] == '@') b->over = true; /* a name without local part would pass for a domain */
     add(b, KIND_MAILBOX, SPAN(""), key);
 }
 

@@ -9,23 +9,26 @@ enum recipients_answer { RECIPIENTS_NOT_SERVED, RECIPIENTS_UNKNOWN, RECIPIENTS_K
 
 /* Building: two passes over the same names, the first with memory null to learn the size. Doubles are taken once. */
 struct recipients_builder {
-    uint8_t *memory;     /* null in the first pass */
-    size_t octets;       /* of memory */
-    uint32_t entries;    /* counted in the first pass; sizes the table in the second */
-    size_t text;         /* octets of keys, likewise */
-    uint32_t slots;      /* second pass, private */
-    size_t used;         /* second pass, private: octets of keys written */
-    bool over;           /* a name is too long, or there are more than were counted */
+    uint8_t *memory;  /* null in the first pass */
+    size_t octets;    /* of memory */
+    uint32_t entries; /* counted in the first pass; sizes the table in the second */
+    size_t text;      /* octets of keys, likewise */
+    uint32_t slots;   /* second pass, private */
+    size_t used;      /* second pass, private: octets of keys written */
+    bool over;        /* a name is too long or no name, or there are more than were counted */
 };
 /* The first pass forgets everything (the struct need not be initialised), the second keeps entries and text. memory:
  * recipients_needed octets, zeroed. */
 void recipients_begin(struct recipients_builder *b, void *memory, size_t octets);
-void recipients_add_domain(struct recipients_builder *b, struct span domain, bool any); /* any: every local part exists */
-void recipients_add_mailbox(struct recipients_builder *b, struct span key);             /* canonical local@domain, lower case */
+void recipients_add_domain(struct recipients_builder *b, struct span domain,
+                           bool any); /* any: every local part exists */
+void recipients_add_mailbox(struct recipients_builder *b,
+                            struct span key); /* canonical local@domain, lower case */
 size_t recipients_needed(const struct recipients_builder *b);
 bool recipients_finish(struct recipients_builder *b); /* false: over; the memory is then no map */
 
-struct recipients { /* an opened map; trusts nothing in memory: shape is checked once and kept here, offsets at each use */
+struct
+    recipients { /* an opened map; trusts nothing in memory: shape is checked once and kept here, offsets at each use */
     const uint8_t *memory;
     size_t octets;
     uint32_t slots;
