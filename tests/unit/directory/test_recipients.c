@@ -113,8 +113,8 @@ static enum recipients_answer naive(const struct name *n, size_t count, const ch
     return listed(n, count, 0, key) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
 }
 
-static const char *const locals[] = {"a",  "b",          "a+b",   "ab",      "",   "+",     "a+",
-                                     "+a", "postmaster", "abuse", "abuse+x", "aa", "b+b+b", ""};
+static const char *const locals[] = {"a",          "b",     "a+b",     "ab", "+",     "a+", "+a",
+                                     "postmaster", "abuse", "abuse+x", "aa", "b+b+b", ""};
 static const char *const domains[] = {"x", "y", "x.y", "y.x", "z"};
 
 static void same_as_a_list(void **state)
