@@ -26,6 +26,7 @@ struct config_listener {
     struct address address;
     uint16_t port;
     enum config_tls tls;
+    bool tls_given;             /* said at the listener, not taken from its server */
     struct network *proxy_from; /* trusted PROXY sources */
     uint32_t n_proxy_from;
     struct config_place place;
@@ -34,7 +35,8 @@ struct config_listener {
 struct config_limits {
     uint64_t message_octets;
     uint32_t recipients, messages_per_session, errors, junk_commands, received_fields, line_octets;
-    uint32_t sessions, sessions_per_source;
+    uint32_t sessions, sessions_per_source,
+        sessions_per_loopback_source; /* source: key of policy/network.h */
     uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds, minimum_rate;
 };
 
@@ -53,27 +55,29 @@ struct config_server {
     uint32_t n_certificates;
     enum access access;
     bool require_tls, normalize_bare_lf;
-    bool early_talker_refuse;   /* octets before the greeting: 554 and close (default on for mx) */
-    struct config_domain *domains; /* served, with those of the top level */
+    bool early_talker_refuse; /* octets before the greeting: 554 and close (default on for mx) */
+    struct config_domain
+        *domains; /* served, sorted, without doubles. mx: its own and those of the top level; submission and
+                                    * organisation: those of all servers, for mail among our own users is no relaying */
     uint32_t n_domains;
     struct network *relay_networks;
     uint32_t n_relay_networks;
     struct config_limits limits;
-    struct span backend;        /* gate: address:port, later */
+    struct span backend; /* gate: address:port, later */
     struct config_place place;
 };
 
 enum config_delivery { DELIVER_MAILDIR, DELIVER_LMTP };
 struct config_deliver {
-    struct span domain;        /* lower case, or "*" */
+    struct span domain; /* lower case, or "*" */
     enum config_delivery how;
-    struct span target;        /* absolute folder, or address of the LMTP server */
+    struct span target; /* absolute folder, or address of the LMTP server */
     struct config_place place;
 };
 
 enum config_route_kind { ROUTE_MX, ROUTE_SMARTHOST };
 struct config_route {
-    struct span domain;        /* or "*" */
+    struct span domain; /* or "*" */
     enum config_route_kind kind;
     struct span host;
     uint16_t port;
@@ -83,19 +87,21 @@ struct config_route {
 struct config {
     struct arena *arena;
     struct span hostname;
-    struct span spool_folder, users_file, aliases_file, control_socket; /* absolute; users and aliases may be empty */
+    struct span spool_folder, users_file, aliases_file,
+        control_socket;              /* absolute; users and aliases may be empty */
+    bool users_given, aliases_given; /* named in the file: then they must exist */
     struct config_server *servers;
     uint32_t n_servers;
-    struct config_deliver *deliver;
+    struct config_deliver *deliver; /* sorted; one for a domain */
     uint32_t n_deliver;
-    struct config_route *routes; /* the last one for a domain counts */
+    struct config_route *routes; /* sorted; one for a domain: the last one said */
     uint32_t n_routes;
-    struct span *hold;           /* domains, or "*" */
+    struct span *hold; /* domains, or "*" */
     uint32_t n_hold;
-    uint32_t edges;              /* 0: one per core */
+    uint32_t edges;                                /* 0: one per core */
     uint32_t pool_small_blocks, pool_large_blocks; /* of each edge */
     uint32_t queue_seconds, retry_first_seconds, retry_max_seconds, drain_seconds;
-    uint8_t log_level;           /* enum log_level of system/log.h */
+    uint8_t log_level; /* enum log_level of system/log.h */
 };
 
 enum config_severity { CONFIG_ERROR, CONFIG_WARNING };
@@ -115,7 +121,8 @@ struct config_source {
 
 /* Parses sources[0] and whatever it includes from the other sources. Reports all errors at once, in order. Returns null when
  * there was an error; warnings alone do not fail. An include that is not among the sources is listed in *missing (its absolute
- * name, "" when none): the caller reads it, adds it and parses again. problems live in arena. */
+ * name, "" when none): the caller reads it, adds it and parses again, and gets null until nothing is missing. problems live in
+ * arena. Null without a problem and nothing missing: the arena is full. The text of sources may go afterwards. */
 struct config *config_parse(struct arena *arena, const struct config_source *sources, size_t n_sources,
                             struct config_problem **problems, struct span *missing);
 
@@ -129,7 +136,11 @@ bool config_bundle_read(struct arena *arena, struct span bundle, struct config_s
 const struct config_deliver *config_deliver_find(const struct config *c, struct span domain);
 const struct config_route *config_route_find(const struct config *c, struct span domain);
 bool config_held(const struct config *c, struct span domain);
-/* All served domains of all servers and the top level, without doubles, are in each server's list already. */
+/* Any case. */
 bool config_domain_served(const struct config_server *s, struct span domain);
+const struct config_domain *config_domain_find(const struct config_server *s,
+                                               struct span domain); /* null: not served */
+/* Sessions that one source may hold: an address of the loopback has a limit of its own. */
+uint32_t config_sessions_per_source(const struct config_limits *l, const struct address *client);
 
 #endif

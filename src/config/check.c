@@ -1,0 +1,221 @@
+/* check: rules that concern the whole configuration. What cannot work, or would be an open door, is an error; what is probably
+ * not meant is a warning. */
+#include "config/reader_private.h"
+
+#define QUOTED(s) SPAN("\""), (s), SPAN("\"")
+
+static void error_at(struct reader *r, const struct config_place *p, struct span text, struct span suggestion)
+{
+    problem_add(r, CONFIG_ERROR, *p, text, suggestion);
+}
+
+static void warn_at(struct reader *r, const struct config_place *p, struct span text, struct span suggestion)
+{
+    problem_add(r, CONFIG_WARNING, *p, text, suggestion);
+}
+
+static bool is_any(const struct address *a)
+{
+    static const uint8_t zeros[16];
+
+    return address_is_v4(a) ? memcmp(a->octets + 12, zeros, 4) == 0 : memcmp(a->octets, zeros, 16) == 0;
+}
+
+/* Listeners share ports by SO_REUSEPORT, so the kernel takes a wildcard beside a single address of its family and gives the
+ * connection to the more specific one. */
+enum clash { CLASH_NONE, CLASH_WILDCARD, CLASH_SAME };
+
+static enum clash clash(const struct config_listener *a, const struct config_listener *b)
+{
+    if (a->port != b->port || address_is_v4(&a->address) != address_is_v4(&b->address)) return CLASH_NONE;
+    if (memcmp(&a->address, &b->address, sizeof a->address) == 0) return CLASH_SAME;
+    return is_any(&a->address) || is_any(&b->address) ? CLASH_WILDCARD : CLASH_NONE;
+}
+
+static void check_clash(struct reader *r, const struct config_listener *l, const struct config_server *other,
+                        const struct config_listener *with)
+{
+    struct span place = problem_place(r, &with->place);
+
+    switch (clash(l, with)) {
+    case CLASH_SAME:
+        error_at(r, &l->place,
+                 PROBLEM_TEXT(r, SPAN("this listener collides with the one of server "), other->name,
+                              SPAN(" at "), place),
+                 SPAN("an address and port can be listened on once"));
+        break;
+    case CLASH_WILDCARD:
+        warn_at(r, &l->place,
+                PROBLEM_TEXT(r, SPAN("this listener overlaps the one of server "), other->name, SPAN(" at "),
+                             place),
+                SPAN("connections to the single address go to its listener, all others to the wildcard's"));
+        break;
+    case CLASH_NONE: break;
+    }
+}
+
+static void check_clashes_of(struct reader *r, uint32_t server, uint32_t listener)
+{
+    const struct config_listener *l = &r->drafts[server].server.listeners[listener];
+
+    for (uint32_t i = 0; i <= server; i++) {
+        const struct config_server *other = &r->drafts[i].server;
+        for (uint32_t k = 0; k < (i == server ? listener : other->n_listeners); k++)
+            check_clash(r, l, other, &other->listeners[k]);
+    }
+}
+
+static void check_certificates(struct reader *r, const struct draft *d)
+{
+    const struct config_server *s = &d->server;
+
+    for (uint32_t i = 0; i < s->n_listeners; i++) {
+        const struct config_listener *l = &s->listeners[i];
+        if (l->tls == TLS_NONE && s->require_tls)
+            error_at(r, &l->place,
+                     SPAN("require-tls, but this listener has no TLS: it could never take mail"),
+                     SPAN("tls starttls certificate FILE key FILE"));
+        if (l->tls != TLS_NONE && !s->n_certificates && !d->damaged && !r->top.damaged)
+            error_at(r, &l->place,
+                     PROBLEM_TEXT(r, SPAN("this listener has TLS ("),
+                                  l->tls == TLS_IMPLICIT ? SPAN("implicit") : SPAN("starttls"),
+                                  SPAN("), but there is no certificate")),
+                     SPAN("tls starttls certificate FILE key FILE"));
+        if (l->port == 465 && l->tls != TLS_IMPLICIT)
+            warn_at(r, &l->place, SPAN("port 465 without implicit TLS"),
+                    SPAN("clients expect it there (RFC 8314): listen ADDRESS:465 tls implicit"));
+        if (l->port == 25 && l->tls == TLS_IMPLICIT)
+            warn_at(r, &l->place, SPAN("port 25 with implicit TLS"),
+                    SPAN("other mail servers begin in plaintext there: tls starttls"));
+    }
+}
+
+static void check_networks(struct reader *r, const struct draft *d)
+{
+    const struct config_server *s = &d->server;
+    struct span limit = SPAN("at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send");
+
+    /* invariant I1: no borrowed relay */
+    if (s->n_relay_networks && network_union_too_wide(s->relay_networks, s->n_relay_networks))
+        error_at(r, &d->relay_place,
+                 PROBLEM_TEXT(r, SPAN("the relay networks of server "), s->name,
+                              SPAN(" are too wide: this would be an open relay")),
+                 limit);
+    for (uint32_t i = 0; i < s->n_listeners; i++) {
+        const struct config_listener *l = &s->listeners[i];
+        bool seen =
+            i > 0 && l->proxy_from == s->listeners[i - 1].proxy_from; /* one listen line, one complaint */
+        if (l->n_proxy_from && !seen && network_union_too_wide(l->proxy_from, l->n_proxy_from))
+            error_at(r, &l->place,
+                     SPAN("the proxy networks are too wide: strangers could name any address as their own"),
+                     limit);
+    }
+}
+
+static void check_role(struct reader *r, const struct draft *d)
+{
+    const struct config_server *s = &d->server;
+
+    if (!s->n_listeners && !d->damaged)
+        error_at(r, &s->place, PROBLEM_TEXT(r, SPAN("server "), s->name, SPAN(" listens nowhere")),
+                 SPAN("listen 127.0.0.1:2525"));
+    if (s->role == ROLE_GATE && !s->backend.n && !d->damaged)
+        error_at(r, &s->place, PROBLEM_TEXT(r, SPAN("gate "), s->name, SPAN(" has no backend")),
+                 SPAN("backend ADDRESS:PORT"));
+    if (s->role != ROLE_GATE && s->backend.n && !d->damaged)
+        error_at(r, &s->place,
+                 PROBLEM_TEXT(r, SPAN("server "), s->name, SPAN(" has a backend and is no gate")),
+                 SPAN("role gate"));
+    if (s->role == ROLE_SUBMISSION && s->access == ACCESS_ANONYMOUS)
+        warn_at(r, &s->place, PROBLEM_TEXT(r, SPAN("submission server "), s->name, SPAN(" lets everyone in")),
+                SPAN("access authenticated"));
+    if (s->role == ROLE_MX && !s->n_domains && !s->n_relay_networks && d->server.place.line &&
+        r->sources[0].text.n)
+        warn_at(r, &s->place,
+                PROBLEM_TEXT(r, SPAN("server "), s->name,
+                             SPAN(" serves no domain: it takes mail for <postmaster> only")),
+                SPAN("recipients example.org"));
+}
+
+static void check_server_names(struct reader *r, uint32_t server)
+{
+    const struct config_server *s = &r->drafts[server].server;
+
+    for (uint32_t i = 0; i < server; i++)
+        if (s->name.n && span_eq(s->name, r->drafts[i].server.name)) {
+            error_at(r, &s->place,
+                     PROBLEM_TEXT(r, SPAN("server "), s->name, SPAN(" was named already at "),
+                                  problem_place(r, &r->drafts[i].server.place)),
+                     SPAN("give each server a name of its own"));
+            return;
+        }
+}
+
+/* Served domains whose mail would go nowhere, and deliver lines that can never be used. */
+static void check_destinations(struct reader *r)
+{
+    const struct config *c = r->config;
+
+    for (uint32_t i = 0; i < r->every.n_domains; i++) {
+        const struct config_domain *d = &r->every.domains[i];
+        if (config_deliver_find(c, d->name) || config_held(c, d->name) || config_route_find(c, d->name))
+            continue;
+        warn_at(r, &d->place,
+                PROBLEM_TEXT(r, SPAN("nothing delivers mail for "), d->name,
+                             SPAN(": it would wait in the queue and then be returned")),
+                PROBLEM_TEXT(r, SPAN("deliver "), d->name, SPAN(" to maildir FOLDER")));
+    }
+    for (uint32_t i = 0; i < c->n_deliver; i++) {
+        const struct config_deliver *d = &c->deliver[i];
+        if (span_eq(d->domain, SPAN("*")) || config_domain_served(&r->every, d->domain)) continue;
+        warn_at(r, &d->place,
+                PROBLEM_TEXT(r, d->domain,
+                             SPAN(" is delivered, but no server serves it: no mail for it is taken")),
+                PROBLEM_TEXT(r, SPAN("recipients "), d->domain));
+    }
+}
+
+static bool is_inside(struct span path, struct span folder)
+{
+    return path.n >= folder.n && span_eq(span_head(path, folder.n), folder) &&
+           (path.n == folder.n || path.p[folder.n] == '/');
+}
+
+static void check_places(struct reader *r)
+{
+    const struct config *c = r->config;
+    struct config_place top = {r->sources[0].name, 1, 1};
+
+    if (c->control_socket.n > LIMIT_SOCKET_PATH_OCTETS)
+        error_at(r, &top,
+                 PROBLEM_TEXT(r, SPAN("the path of the control socket is too long: "),
+                              problem_number(r, c->control_socket.n), SPAN(" octets")),
+                 SPAN("at most 107; name a shorter one: control /run/sallyport/control.sock"));
+    for (uint32_t i = 0; i < c->n_deliver; i++) {
+        const struct config_deliver *d = &c->deliver[i];
+        if (d->how == DELIVER_MAILDIR && d->target.n &&
+            (is_inside(d->target, c->spool_folder) || is_inside(c->spool_folder, d->target)))
+            error_at(r, &d->place, SPAN("Maildirs and spool lie in one another"),
+                     SPAN("give each a folder of its own"));
+    }
+    if (c->retry_first_seconds > c->retry_max_seconds)
+        error_at(r, &top, SPAN("queue: retry-first is longer than retry-max"), SPAN(""));
+    if (c->queue_seconds < c->retry_first_seconds)
+        error_at(r, &top, SPAN("queue: expire is shorter than retry-first: nothing would be tried twice"),
+                 SPAN(""));
+}
+
+void check_config(struct reader *r)
+{
+    for (uint32_t i = 0; i < r->n_drafts; i++) {
+        const struct draft *d = &r->drafts[i];
+        check_server_names(r, i);
+        check_role(r, d);
+        check_certificates(r, d);
+        check_networks(r, d);
+        for (uint32_t k = 0; k < d->server.n_listeners; k++)
+            check_clashes_of(r, i, k);
+    }
+    if (!r->top.damaged) check_destinations(r);
+    check_places(r);
+}

@@ -1,0 +1,269 @@
+/* finish: what was not said. Defaults, what a server takes from the top level, lists in their final order. */
+#include "base/buf.h"
+#include "config/reader_private.h"
+
+static struct span path_join(struct reader *r, struct span folder, struct span name)
+{
+    uint8_t memory[LIMIT_CONFIG_PATH_OCTETS + 1];
+    struct buf b = buf_on(memory, sizeof memory);
+
+    buf_put(&b, folder);
+    if (folder.n && folder.p[folder.n - 1] != '/') buf_byte(&b, '/');
+    buf_put(&b, name);
+    struct span joined = b.over ? span_of(NULL, 0) : arena_copy(r->arena, buf_span(&b));
+    r->no_memory |= !joined.p;
+    return joined;
+}
+
+static void finish_paths(struct reader *r)
+{
+    struct config *c = r->config;
+    struct span main_file = r->sources[0].name;
+    size_t slash = span_rfind(main_file, '/');
+    struct span folder = slash == SPAN_NPOS ? SPAN(".")
+                         : slash == 0       ? SPAN("/")
+                                            : span_head(main_file, slash);
+    bool fhs = span_eq(folder, SPAN("/etc/sallyport"));
+
+    c->users_given = c->users_file.n > 0;
+    c->aliases_given = c->aliases_file.n > 0;
+    if (!c->spool_folder.n)
+        c->spool_folder = fhs ? SPAN("/var/spool/sallyport") : path_join(r, folder, SPAN("spool"));
+    if (!c->users_file.n) c->users_file = path_join(r, folder, SPAN("users"));
+    if (!c->aliases_file.n)
+        c->aliases_file = fhs ? SPAN("/etc/aliases") : path_join(r, folder, SPAN("aliases"));
+    if (!c->control_socket.n)
+        c->control_socket =
+            fhs ? SPAN("/run/sallyport/control.sock") : path_join(r, folder, SPAN("control.sock"));
+    if (!c->hostname.n) c->hostname = SPAN("localhost");
+}
+
+/* An empty configuration is a working server on the loopback. */
+static void finish_servers(struct reader *r)
+{
+    if (r->n_drafts || r->failed) return;
+    struct draft *d = arena_take(r->arena, sizeof *d);
+    struct config_listener *l = arena_take(r->arena, sizeof *l);
+
+    if (!d || !l) {
+        r->no_memory = true;
+        return;
+    }
+    (void)address_parse(SPAN("127.0.0.1"), &l->address);
+    l->port = 2525;
+    l->place = (struct config_place){r->sources[0].name, 1, 1};
+    d->server.name = SPAN("local");
+    d->server.listeners = l;
+    d->server.n_listeners = 1;
+    d->server.place = l->place;
+    d->early = 2;
+    r->drafts = d;
+    r->n_drafts = 1;
+}
+
+static uint64_t member_get(const uint8_t *p, unsigned octets)
+{
+    uint32_t narrow;
+    uint64_t wide;
+
+    if (octets == 4) {
+        memcpy(&narrow, p, 4);
+        return narrow;
+    }
+    memcpy(&wide, p, 8);
+    return wide;
+}
+
+/* No limit can be 0, so 0 is "not said": then the top level's word counts, then the default. */
+static void finish_limits(struct config_limits *own, const struct config_limits *top)
+{
+    for (size_t i = 0; i < schema_rows; i++) {
+        const struct schema_row *row = &schema_table[i];
+        uint8_t *member = (uint8_t *)own + row->offset;
+        if (!(row->where & SCHEMA_LIMITS) || !row->octets) continue;
+        uint64_t v = member_get(member, row->octets);
+        if (!v) v = member_get((const uint8_t *)top + row->offset, row->octets);
+        if (!v) v = row->fallback;
+        if (row->octets == 4) memcpy(member, &(uint32_t){(uint32_t)v}, 4);
+        if (row->octets == 8) memcpy(member, &v, 8);
+    }
+    if (!own->sessions_per_loopback_source) own->sessions_per_loopback_source = own->sessions_per_source;
+}
+
+static void take_certificates(struct config_server *s, const struct config_server *from)
+{
+    s->certificates = from->certificates;
+    s->n_certificates = from->n_certificates;
+}
+
+/* The certificates of a server that names none: those of the top level, else of the first server that has some. */
+static void finish_tls(struct reader *r, struct draft *d)
+{
+    struct config_server *s = &d->server;
+    bool own = s->n_certificates > 0, needs = false;
+    enum config_tls mode = TLS_NONE;
+
+    if (d->tls_given)
+        mode = d->tls_mode;
+    else if (own)
+        mode = TLS_STARTTLS;
+    else if (r->top.tls_given)
+        mode = r->top.tls_mode;
+    else if (r->top.server.n_certificates)
+        mode = TLS_STARTTLS;
+    for (uint32_t i = 0; i < s->n_listeners; i++) {
+        if (!s->listeners[i].tls_given) s->listeners[i].tls = mode;
+        needs |= s->listeners[i].tls != TLS_NONE;
+    }
+    if (own || !needs) return;
+    take_certificates(s, &r->top.server);
+    for (uint32_t i = 0; !s->n_certificates && i < r->n_drafts; i++)
+        take_certificates(s, &r->drafts[i].server);
+}
+
+static void finish_role(struct draft *d)
+{
+    struct config_server *s = &d->server;
+
+    if (!d->role_given)
+        s->role = d->access_given && s->access == ACCESS_AUTHENTICATED ? ROLE_SUBMISSION : ROLE_MX;
+    if (!d->access_given)
+        s->access = s->role == ROLE_SUBMISSION || s->role == ROLE_ORGANISATION ? ACCESS_AUTHENTICATED
+                                                                               : ACCESS_ANONYMOUS;
+    s->early_talker_refuse = d->early == 2 ? s->role == ROLE_MX : d->early == 1;
+    s->normalize_bare_lf = d->normalize;
+    s->require_tls = d->require_tls;
+}
+
+/* --- lists */
+
+static void warn_double_domain(struct reader *r, const struct config_domain *first,
+                               const struct config_domain *again)
+{
+    problem_add(r, CONFIG_WARNING, again->place,
+                PROBLEM_TEXT(r, SPAN("domain "), again->name, SPAN(" was named already at "),
+                             problem_place(r, &first->place)),
+                SPAN("once is enough"));
+}
+
+/* Sorted, without doubles; "any" said once counts. */
+static void sort_domains(struct reader *r, struct config_server *s, bool warn)
+{
+    uint32_t kept = 0;
+
+    if (!names_sort(r->arena, s->domains, s->n_domains, sizeof *s->domains)) {
+        r->no_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < s->n_domains; i++) {
+        if (kept && span_eq(s->domains[kept - 1].name, s->domains[i].name)) {
+            if (warn) warn_double_domain(r, &s->domains[kept - 1], &s->domains[i]);
+            s->domains[kept - 1].any |= s->domains[i].any;
+            continue;
+        }
+        s->domains[kept++] = s->domains[i];
+    }
+    s->n_domains = kept;
+}
+
+static void join_domains(struct reader *r, struct config_server *to, const struct config_server *from)
+{
+    if (!from->n_domains || r->no_memory) return;
+    struct config_domain *all =
+        arena_take_array(r->arena, (size_t)to->n_domains + from->n_domains, sizeof *all);
+
+    if (!all) {
+        r->no_memory = true;
+        return;
+    }
+    if (to->n_domains) memcpy(all, to->domains, to->n_domains * sizeof *all);
+    memcpy(all + to->n_domains, from->domains, from->n_domains * sizeof *all);
+    to->domains = all;
+    to->n_domains += from->n_domains;
+    sort_domains(r, to, false);
+}
+
+/* All domains that are served anywhere, in r->every; then what each server serves. */
+static void finish_domains(struct reader *r)
+{
+    sort_domains(r, &r->top.server, true);
+    join_domains(r, &r->every, &r->top.server);
+    for (uint32_t i = 0; i < r->n_drafts; i++) {
+        struct config_server *s = &r->drafts[i].server;
+        sort_domains(r, s, true);
+        if (s->role == ROLE_GATE) continue;
+        join_domains(r, &r->every, s);
+        if (s->role == ROLE_MX) join_domains(r, s, &r->top.server);
+    }
+    for (uint32_t i = 0; i < r->n_drafts; i++) {
+        struct config_server *s = &r->drafts[i].server;
+        if (s->role != ROLE_SUBMISSION && s->role != ROLE_ORGANISATION) continue;
+        s->domains = r->every.domains;
+        s->n_domains = r->every.n_domains;
+    }
+}
+
+static void warn_replaced(struct reader *r, const char *what, struct span domain,
+                          const struct config_place *old, struct config_place fresh)
+{
+    problem_add(r, CONFIG_WARNING, fresh,
+                PROBLEM_TEXT(r, SPAN("this "), span_str(what), SPAN(" for "), domain,
+                             SPAN(" replaces the one at "), problem_place(r, old)),
+                SPAN("keep one of the two"));
+}
+
+/* The last word on a domain counts. */
+static void finish_routes(struct reader *r)
+{
+    struct config *c = r->config;
+    uint32_t kept = 0;
+
+    if (!names_sort(r->arena, c->deliver, c->n_deliver, sizeof *c->deliver) ||
+        !names_sort(r->arena, c->routes, c->n_routes, sizeof *c->routes) ||
+        !names_sort(r->arena, c->hold, c->n_hold, sizeof *c->hold)) {
+        r->no_memory = true;
+        return;
+    }
+    for (uint32_t i = 0; i < c->n_deliver; i++) {
+        bool again = kept && span_eq(c->deliver[kept - 1].domain, c->deliver[i].domain);
+        if (again)
+            warn_replaced(r, "deliver", c->deliver[i].domain, &c->deliver[kept - 1].place,
+                          c->deliver[i].place);
+        c->deliver[again ? kept - 1 : kept++] = c->deliver[i];
+    }
+    c->n_deliver = kept;
+    kept = 0;
+    for (uint32_t i = 0; i < c->n_routes; i++) {
+        bool again = kept && span_eq(c->routes[kept - 1].domain, c->routes[i].domain);
+        if (again)
+            warn_replaced(r, "relay", c->routes[i].domain, &c->routes[kept - 1].place, c->routes[i].place);
+        c->routes[again ? kept - 1 : kept++] = c->routes[i];
+    }
+    c->n_routes = kept;
+}
+
+bool finish_config(struct reader *r)
+{
+    struct config *c = r->config;
+
+    finish_paths(r);
+    finish_servers(r);
+    for (uint32_t i = 0; i < r->n_drafts; i++) {
+        struct draft *d = &r->drafts[i];
+        finish_role(d);
+        finish_tls(r, d);
+        finish_limits(&d->server.limits, &r->top.server.limits);
+        if (!d->server.hostname.n) d->server.hostname = c->hostname;
+    }
+    finish_domains(r);
+    finish_routes(r);
+    c->servers = arena_take_array(r->arena, r->n_drafts ? r->n_drafts : 1, sizeof *c->servers);
+    if (!c->servers || r->no_memory) {
+        r->no_memory = true;
+        return false;
+    }
+    for (uint32_t i = 0; i < r->n_drafts; i++)
+        c->servers[i] = r->drafts[i].server;
+    c->n_servers = r->n_drafts;
+    return true;
+}

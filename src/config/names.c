@@ -1,0 +1,116 @@
+/* names: sorted arrays of structs that begin with a name, and looking up in them. */
+#include "config/config.h"
+#include "config/reader_private.h"
+
+int names_compare(struct span a, struct span b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+
+    return c ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+static struct span key_at(const uint8_t *base, size_t each, size_t i)
+{
+    struct span s;
+
+    memcpy(&s, base + i * each, sizeof s);
+    return s;
+}
+
+static void merge(const uint8_t *from, uint8_t *to, size_t each, size_t begin, size_t middle, size_t end)
+{
+    size_t a = begin, b = middle;
+
+    for (size_t out = begin; out < end; out++) {
+        bool left =
+            a < middle && (b >= end || names_compare(key_at(from, each, a), key_at(from, each, b)) <= 0);
+        memcpy(to + out * each, from + (left ? a++ : b++) * each, each);
+    }
+}
+
+/* Merge sort from the bottom up: stable, and without recursion. */
+bool names_sort(struct arena *arena, void *base, size_t n, size_t each)
+{
+    if (n < 2) return true;
+    uint8_t *from = base, *to = arena_take_array(arena, n, each);
+
+    if (!to) return false;
+    for (size_t width = 1; width < n; width *= 2) {
+        for (size_t i = 0; i < n; i += 2 * width) {
+            size_t middle = i + width < n ? i + width : n, end = i + 2 * width < n ? i + 2 * width : n;
+            merge(from, to, each, i, middle, end);
+        }
+        uint8_t *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != base) memcpy(base, from, n * each);
+    return true;
+}
+
+static const void *find(const void *base, size_t n, size_t each, struct span name)
+{
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int c = names_compare(name, key_at(base, each, middle));
+        if (c == 0) return (const uint8_t *)base + middle * each;
+        if (c < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* domain as a peer wrote it: folded to lower case first; longer than any domain finds nothing. */
+static const void *find_folded(const void *base, size_t n, size_t each, struct span domain)
+{
+    uint8_t lower[LIMIT_DOMAIN_OCTETS];
+
+    if (domain.n > sizeof lower) return NULL;
+    for (size_t i = 0; i < domain.n; i++)
+        lower[i] = octet_lower(domain.p[i]);
+    return find(base, n, each, span_of(lower, domain.n));
+}
+
+const struct config_deliver *config_deliver_find(const struct config *c, struct span domain)
+{
+    const struct config_deliver *d = find_folded(c->deliver, c->n_deliver, sizeof *d, domain);
+
+    return d ? d : find(c->deliver, c->n_deliver, sizeof *d, SPAN("*"));
+}
+
+const struct config_route *config_route_find(const struct config *c, struct span domain)
+{
+    const struct config_route *route = find_folded(c->routes, c->n_routes, sizeof *route, domain);
+
+    return route ? route : find(c->routes, c->n_routes, sizeof *route, SPAN("*"));
+}
+
+bool config_held(const struct config *c, struct span domain)
+{
+    return find_folded(c->hold, c->n_hold, sizeof *c->hold, domain) ||
+           find(c->hold, c->n_hold, sizeof *c->hold, SPAN("*"));
+}
+
+const struct config_domain *config_domain_find(const struct config_server *s, struct span domain)
+{
+    return find_folded(s->domains, s->n_domains, sizeof *s->domains, domain);
+}
+
+bool config_domain_served(const struct config_server *s, struct span domain)
+{
+    return config_domain_find(s, domain) != NULL;
+}
+
+uint32_t config_sessions_per_source(const struct config_limits *l, const struct address *client)
+{
+    bool loopback = address_is_v4(client) ? client->octets[12] == 127 : false;
+    static const struct address v6_loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+
+    if (memcmp(client->octets, v6_loopback.octets, sizeof client->octets) == 0) loopback = true;
+    return loopback ? l->sessions_per_loopback_source : l->sessions_per_source;
+}

@@ -1,0 +1,304 @@
+/* read_server: the directives of server { } that have a grammar of their own. */
+#include "config/reader_private.h"
+
+#define QUOTED(s) SPAN("\""), (s), SPAN("\"")
+
+static bool is_tls_mode(const struct token *t)
+{
+    return t->kind == TOKEN_WORD && (span_eq(t->text, SPAN("starttls")) ||
+                                     span_eq(t->text, SPAN("implicit")) || span_eq(t->text, SPAN("none")));
+}
+
+static enum config_tls tls_mode(struct span word)
+{
+    return span_eq(word, SPAN("starttls"))   ? TLS_STARTTLS
+           : span_eq(word, SPAN("implicit")) ? TLS_IMPLICIT
+                                             : TLS_NONE;
+}
+
+/* listen A:P ... [tls MODE] [proxy from NETWORK ...]. "tls MODE certificate" behind it is the next statement. */
+static bool at_listener_tls(const struct reader *r)
+{
+    struct token mode = reader_peek(r, 1), behind = reader_peek(r, 2);
+
+    return reader_at_word(r, "tls") &&
+           !(behind.kind == TOKEN_WORD && span_eq(behind.text, SPAN("certificate"))) &&
+           !(mode.kind == TOKEN_WORD && span_eq(mode.text, SPAN("certificate")));
+}
+
+static void read_proxy_networks(struct reader *r, const struct token *name, struct network **networks,
+                                uint32_t *n)
+{
+    struct token t;
+    bool any = false;
+
+    if (!reader_word(r, "from")) {
+        problem_at(r, &r->token, SPAN("proxy needs from and a NETWORK"), SPAN("proxy from 192.0.2.7"));
+        return;
+    }
+    while (reader_more(r, &t)) {
+        any = true;
+        struct network *grown = reader_push(r, *networks, n, sizeof **networks, LIMIT_CONFIG_NETWORKS);
+        if (!grown) return;
+        *networks = grown;
+        if (!value_network(r, &t, &grown[*n - 1])) --*n;
+    }
+    if (!any && !r->broken)
+        problem_at(r, name, SPAN("proxy from needs a NETWORK"), SPAN("proxy from 192.0.2.7"));
+}
+
+static uint32_t read_endpoints(struct reader *r, struct config_server *s, const struct token *name)
+{
+    struct token t;
+    uint32_t added = 0;
+    bool first = true;
+
+    while (!(!first && (at_listener_tls(r) || reader_at_word(r, "proxy"))) &&
+           (first ? reader_argument(r, name, "an ADDRESS:PORT", &t) : reader_more(r, &t))) {
+        struct config_listener l = {.place = reader_place(r, &t)};
+        first = false;
+        if (!value_endpoint(r, &t, &l.address, &l.port)) continue;
+        struct config_listener *grown =
+            reader_push(r, s->listeners, &s->n_listeners, sizeof l, LIMIT_LISTENERS);
+        if (!grown) break;
+        s->listeners = grown;
+        grown[s->n_listeners - 1] = l;
+        added++;
+    }
+    return added;
+}
+
+void read_listen(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct config_server *s = &reader_draft(r)->server;
+    uint32_t added = read_endpoints(r, s, name), n_proxy = 0;
+    struct network *proxy = NULL;
+    enum config_tls mode = TLS_NONE;
+    bool tls_given = false;
+    struct token t;
+    uint64_t choice;
+
+    (void)row;
+    for (;;) {
+        if (!tls_given && at_listener_tls(r)) {
+            reader_advance(r);
+            tls_given = true;
+            if (reader_argument(r, name, "starttls, implicit or none behind tls", &t) &&
+                value_choice(r, &t, "starttls implicit none", &choice))
+                mode = tls_mode(t.text);
+        } else if (!n_proxy && reader_word(r, "proxy"))
+            read_proxy_networks(r, name, &proxy, &n_proxy);
+        else
+            break;
+    }
+    for (uint32_t i = s->n_listeners - added; i < s->n_listeners; i++) {
+        s->listeners[i].tls = mode;
+        s->listeners[i].tls_given = tls_given;
+        s->listeners[i].proxy_from = proxy;
+        s->listeners[i].n_proxy_from = n_proxy;
+    }
+}
+
+/* tls [MODE] [certificate FILE key FILE] */
+void read_tls(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct draft *d = reader_draft(r);
+    struct config_certificate c = {.place = reader_place(r, name)};
+    bool mode_given = is_tls_mode(&r->token);
+    struct token t;
+
+    (void)row;
+    if (mode_given) {
+        enum config_tls mode = tls_mode(r->token.text);
+        if (d->tls_given && d->tls_mode != mode)
+            problem_at(r, &r->token, SPAN("another tls line of this block names another mode"),
+                       SPAN("name the mode once, or the same one"));
+        d->tls_mode = mode;
+        d->tls_given = true;
+        reader_advance(r);
+    }
+    if (!reader_word(r, "certificate")) {
+        if (mode_given) return;
+        struct span near = r->token.kind == TOKEN_WORD
+                               ? suggest_word(r->token.text, "starttls implicit none certificate")
+                               : SPAN("");
+        problem_at(r, r->token.kind == TOKEN_WORD ? &r->token : name,
+                   SPAN("tls needs a mode (starttls, implicit, none) or a certificate"),
+                   near.n ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(near), SPAN("?"))
+                          : SPAN("tls starttls certificate FILE key FILE"));
+        return;
+    }
+    if (!reader_argument(r, name, "a FILE behind certificate", &t) || !value_path(r, &t, &c.chain_file))
+        return;
+    if (!reader_word(r, "key")) {
+        problem_at(r, name, SPAN("the certificate has no key"),
+                   SPAN("tls starttls certificate FILE key FILE"));
+        return;
+    }
+    if (!reader_argument(r, name, "a FILE behind key", &t) || !value_path(r, &t, &c.key_file)) return;
+    struct config_certificate *grown =
+        reader_push(r, d->server.certificates, &d->server.n_certificates, sizeof c, LIMIT_CERTIFICATES);
+    if (!grown) return;
+    d->server.certificates = grown;
+    grown[d->server.n_certificates - 1] = c;
+}
+
+void read_role(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct draft *d = reader_draft(r);
+    struct token t;
+    uint64_t choice;
+
+    if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, row->choices, &choice)) return;
+    d->server.role = (enum config_role)choice;
+    d->role_given = true;
+    if (choice == ROLE_GATE) value_not_yet(r, &t, "role gate", "this server is checked and not started");
+}
+
+void read_access(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct draft *d = reader_draft(r);
+    struct token t;
+    struct span mechanism;
+    uint64_t choice;
+
+    if (!reader_argument(r, name, row->arguments, &t)) return;
+    if (value_choice(r, &t, row->choices, &choice)) {
+        d->server.access = (enum access)choice;
+        d->access_given = true;
+        if (choice != ACCESS_ANONYMOUS)
+            value_not_yet(r, &t, "authentication",
+                          "who must prove who they are is answered 530 5.7.0, and AUTH is not offered");
+    }
+    if (!reader_word(r, "mechanisms")) return;
+    if (!reader_argument(r, name, "a NAME behind mechanisms", &t) || !value_name(r, &t, &mechanism)) return;
+    while (reader_more(r, &t))
+        (void)value_name(r, &t, &mechanism);
+}
+
+/* right RIGHT to group|user NAME */
+void read_right(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct token t;
+    uint64_t choice;
+
+    if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, row->choices, &choice)) return;
+    if (!reader_word(r, "to") || (!reader_word(r, "group") && !reader_word(r, "user"))) {
+        problem_at(r, name, SPAN("right needs to whom it is granted"), SPAN("right submit to group staff"));
+        return;
+    }
+    if (!reader_argument(r, name, "a NAME", &t)) return;
+    value_not_yet(r, name, "right", "it is checked and grants nothing");
+}
+
+/* Behind a NAT gateway or a local proxy all the world has its address: a warning, since whoever lists one may know better. */
+static void warn_shared_address(struct reader *r, const struct token *t, const struct network *n)
+{
+    static const struct {
+        const char *network, *kind, *advice;
+    } ranges[] = {
+        {"127.0.0.0/8", "the loopback",
+         "whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... "
+         "proxy from"},
+        {"::1", "the loopback",
+         "whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... "
+         "proxy from"},
+        {"10.0.0.0/8", "a private network", NULL},
+        {"172.16.0.0/12", "a private network", NULL},
+        {"192.168.0.0/16", "a private network", NULL},
+        {"100.64.0.0/10", "a carrier's NAT network", NULL},
+        {"169.254.0.0/16", "a link-local network", NULL},
+        {"fc00::/7", "a private network", NULL},
+        {"fe80::/10", "a link-local network", NULL},
+    };
+    struct network range;
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (!network_parse(span_str(ranges[i].network), &range) || n->bits < range.bits ||
+            !network_holds(&range, &n->base))
+            continue;
+        problem_add(
+            r, CONFIG_WARNING, reader_place(r, t),
+            PROBLEM_TEXT(r, SPAN("relay network "), t->text, SPAN(" is in "), span_str(ranges[i].kind)),
+            span_str(ranges[i].advice ? ranges[i].advice
+                                      : "when a NAT gateway, load balancer or container host has an address "
+                                        "in it, strangers behind it "
+                                        "will be relayed: list the single hosts that send"));
+        return;
+    }
+}
+
+void read_relay_networks(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct draft *d = reader_draft(r);
+    struct config_server *s = &d->server;
+    struct token t;
+    bool more = reader_argument(r, name, row->arguments, &t);
+
+    if (!d->relay_place.line) d->relay_place = reader_place(r, name);
+    for (; more; more = reader_more(r, &t)) {
+        struct network n, *grown;
+        if (!value_network(r, &t, &n)) continue;
+        warn_shared_address(r, &t, &n);
+        grown = reader_push(r, s->relay_networks, &s->n_relay_networks, sizeof n, LIMIT_CONFIG_NETWORKS);
+        if (!grown) return;
+        s->relay_networks = grown;
+        grown[s->n_relay_networks - 1] = n;
+    }
+}
+
+/* recipients DOMAIN ... [any] */
+void read_recipients(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct config_server *s = &reader_draft(r)->server;
+    uint32_t before = s->n_domains;
+    struct token t;
+    bool more = reader_argument(r, name, row->arguments, &t);
+
+    for (; more; more = !reader_at_word(r, "any") && reader_more(r, &t)) {
+        struct config_domain d = {.place = reader_place(r, &t)}, *grown;
+        if (!value_domain(r, &t, false, &d.name)) continue;
+        grown = reader_push(r, s->domains, &s->n_domains, sizeof d, LIMIT_DOMAINS);
+        if (!grown) return;
+        s->domains = grown;
+        grown[s->n_domains - 1] = d;
+    }
+    if (reader_word(r, "any"))
+        for (uint32_t i = before; i < s->n_domains; i++)
+            s->domains[i].any = true;
+}
+
+/* backend ADDRESS:PORT [tls verify | opportunistic | none] */
+void read_backend(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct config_server *s = &reader_draft(r)->server;
+    struct token t;
+    struct address a;
+    uint16_t port;
+    uint64_t choice;
+
+    if (!reader_argument(r, name, row->arguments, &t)) return;
+    if (value_endpoint(r, &t, &a, &port)) {
+        s->backend = arena_copy(r->arena, t.text);
+        r->no_memory |= !s->backend.p;
+    }
+    if (!reader_at_word(r, "tls") || suggest_word(reader_peek(r, 1).text, "starttls implicit certificate").n)
+        return;
+    reader_advance(r);
+    if (reader_argument(r, name, "verify, opportunistic or none behind tls", &t))
+        (void)value_choice(r, &t, "verify opportunistic none", &choice);
+}
+
+void read_verbs(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct token t;
+    bool more = reader_argument(r, name, row->arguments, &t);
+
+    for (; more; more = reader_more(r, &t))
+        for (size_t i = 0; i < t.text.n; i++)
+            if (!(octet_lower(t.text.p[i]) >= 'a' && octet_lower(t.text.p[i]) <= 'z')) {
+                problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is no SMTP verb")),
+                           SPAN("default, or letters like EHLO"));
+                break;
+            }
+}

@@ -1,0 +1,113 @@
+/* reader: the state of one config_parse. Shared by the files that read directives and check what was read. */
+#ifndef CONFIG_READER_PRIVATE_H
+#define CONFIG_READER_PRIVATE_H
+
+#include "config/config.h"
+#include "config/grammar.h"
+#include "config/schema.h"
+
+enum { READER_BLOCK_DEPTH = 4, READER_ROWS_MAX = 80 };
+
+/* A server under construction, and what was said rather than assumed. The top level has one too: what stands there is for
+ * every server. */
+struct draft {
+    struct config_server server;
+    enum config_tls tls_mode; /* of listeners that do not name one */
+    bool tls_given, role_given, access_given;
+    bool damaged; /* an error stands inside it: what it lacks may be what was not understood */
+    struct config_place relay_place;       /* of the first relay-networks */
+    uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
+};
+
+struct frame { /* a file that is being read */
+    size_t source;
+    struct grammar grammar;
+    unsigned blocks;     /* open when it began: a file closes what it opens, and nothing else */
+    struct token resume; /* what comes in the including file */
+};
+
+struct open_block {
+    unsigned kind;     /* SCHEMA_TOP ... */
+    void *target;      /* the struct that plain values go to */
+    struct token name; /* the directive that opened it */
+    struct span file;
+    struct config_place said[READER_ROWS_MAX]; /* by schema row, for "said already" */
+};
+
+struct reader {
+    struct arena *arena;
+    struct config *config;
+    const struct config_source *sources;
+    size_t n_sources;
+    struct frame frames[LIMIT_CONFIG_DEPTH];
+    unsigned n_frames;
+    struct open_block blocks[READER_BLOCK_DEPTH];
+    unsigned n_blocks;
+    struct token token; /* the next one */
+    struct draft top;
+    struct draft *drafts;
+    uint32_t n_drafts;
+    struct config_server every; /* its domains: all that are served anywhere */
+    struct config_problem *first, *last;
+    uint32_t n_problems;
+    bool failed, no_memory;
+    bool broken; /* this statement: its rest is skipped without more complaints */
+    struct span missing;
+};
+
+/* --- problems (problem.c). Parts are joined, hostile octets escaped. */
+#define PROBLEM_TEXT(r, ...)                                                                                 \
+    problem_text(r, (const struct span[]){__VA_ARGS__},                                                      \
+                 sizeof((const struct span[]){__VA_ARGS__}) / sizeof(struct span))
+struct span problem_text(struct reader *r, const struct span *parts, size_t n);
+struct span problem_number(struct reader *r, uint64_t v);
+struct span problem_place(struct reader *r, const struct config_place *p); /* file:line:column */
+void problem_add(struct reader *r, enum config_severity s, struct config_place p, struct span text,
+                 struct span suggestion);
+void problem_sort(struct reader *r); /* by place: file in order of reading, line, column */
+/* An error at a token: the rest of the statement is skipped. */
+void problem_at(struct reader *r, const struct token *t, struct span text, struct span suggestion);
+
+/* --- the statement that is being read (read.c) */
+struct config_place reader_place(const struct reader *r, const struct token *t);
+unsigned reader_block(const struct reader *r); /* kind of the innermost block */
+void *reader_target(const struct reader *r);
+struct draft *reader_draft(struct reader *r); /* of the innermost server block, or the top level's */
+void reader_advance(struct reader *r);
+struct token reader_peek(const struct reader *r, unsigned ahead); /* 1: the one behind r->token */
+/* An argument that must be there; what: its name for the message. */
+bool reader_argument(struct reader *r, const struct token *directive, const char *what, struct token *ret);
+/* One more argument of a list: ends before the next keyword of the block. */
+bool reader_more(struct reader *r, struct token *ret);
+/* The next token is this (unquoted) word: it is taken. */
+bool reader_word(struct reader *r, const char *word);
+bool reader_at_word(const struct reader *r, const char *word);
+/* Grows an array in the arena by one zeroed element; null: no memory (remembered). n counts up. */
+void *reader_push(struct reader *r, void *array, uint32_t *n, size_t each, uint32_t max);
+
+/* --- values (value.c): false after a problem was reported */
+bool value_plain(struct reader *r, const struct schema_row *row, const struct token *t, uint64_t *ret);
+bool value_path(struct reader *r, const struct token *t, struct span *ret);
+bool value_domain(struct reader *r, const struct token *t, bool star,
+                  struct span *ret);                                        /* lower case; star: "*" too */
+bool value_name(struct reader *r, const struct token *t, struct span *ret); /* letters, digits, - _ . */
+bool value_endpoint(struct reader *r, const struct token *t, struct address *address, uint16_t *port);
+bool value_host_port(struct reader *r, const struct token *t, struct span *host, uint16_t *port);
+bool value_network(struct reader *r, const struct token *t, struct network *ret);
+bool value_choice(struct reader *r, const struct token *t, const char *words, uint64_t *ret);
+void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence);
+
+/* --- directives with a reader of their own */
+typedef void read_fn(struct reader *r, const struct schema_row *row, const struct token *name);
+read_fn read_server, read_listen, read_tls, read_access, read_right, read_relay_networks, read_recipients,
+    read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_edges, read_include;
+
+/* --- afterwards: defaults and inheritance, then the rules that concern the whole (check.c) */
+bool finish_config(struct reader *r);
+void check_config(struct reader *r);
+
+/* Sorts n elements by the span each begins with; equal ones keep their order. False: no memory. */
+bool names_sort(struct arena *arena, void *base, size_t n, size_t each);
+int names_compare(struct span a, struct span b);
+
+#endif

@@ -1,0 +1,170 @@
+#include "config/schema.h"
+
+#include "base/limits.h"
+#include "config/config.h"
+#include "config/reader_private.h"
+
+#define TAKES(type, member) .octets = sizeof(((type *)NULL)->member), .offset = offsetof(type, member)
+#define KIB                 1024ULL
+#define MIB                 1048576ULL
+#define DAY                 86400ULL
+
+enum { ANYWHERE = SCHEMA_TOP | SCHEMA_SERVER };
+
+/* clang-format off */
+const struct schema_row schema_table[] = {
+    /* --- the whole */
+    {.name = "include", .where = 0xff, .type = SCHEMA_OWN, .repeat = true, .arguments = "FILE", .since = "0.1", .read = read_include,
+     .doc = "Reads FILE at this place. A relative name begins at the folder of the file that includes it."},
+    {.name = "hostname", .where = SCHEMA_TOP, .type = SCHEMA_NAME, .offset = offsetof(struct config, hostname), .arguments = "NAME",
+     .fallback_text = "localhost", .since = "0.1",
+     .doc = "The name this installation greets with and signs Received fields with."},
+    {.name = "server", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .opens = SCHEMA_SERVER, .arguments = "NAME { ... }",
+     .fallback_text = "a server on 127.0.0.1:2525 when none is named", .since = "0.1", .read = read_server,
+     .doc = "A virtual server: listeners with what may be done through them."},
+    {.name = "deliver", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "DOMAIN to maildir FOLDER | DOMAIN to lmtp SERVER",
+     .fallback_text = "none", .since = "0.1", .read = read_deliver,
+     .doc = "Where mail for DOMAIN (or * for every other served one) ends: FOLDER/DOMAIN/NAME is a Maildir, SERVER is unix:PATH or "
+            "HOST:PORT. The last word on a domain counts."},
+    {.name = "relay", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true,
+     .arguments = "DOMAIN via mx | DOMAIN via smarthost HOST:PORT [user-file FILE]", .fallback_text = "* via mx", .since = "0.1", .read = read_relay,
+     .doc = "Where mail for DOMAIN (or * for every other) goes when it is not delivered here. A route says where, never who may send or "
+            "who exists. The last word on a domain counts."},
+    {.name = "hold", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "DOMAIN ... | *", .fallback_text = "none", .since = "0.1",
+     .read = read_hold, .doc = "Mail for DOMAIN (or for everyone) is accepted and queued, and waits there."},
+    {.name = "spool", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, spool_folder), .arguments = "FOLDER",
+     .fallback_text = "spool beside this file, /var/spool/sallyport when that is in /etc/sallyport", .since = "0.1", .doc = "The folder of the queue."},
+    {.name = "users", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, users_file), .arguments = "FILE",
+     .fallback_text = "users beside this file", .since = "0.1", .doc = "Mailboxes and password verifiers, one a line."},
+    {.name = "aliases", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, aliases_file), .arguments = "FILE",
+     .fallback_text = "aliases beside this file, /etc/aliases when that is in /etc/sallyport; it may be absent", .since = "0.1",
+     .doc = "Aliases in the format of /etc/aliases."},
+    {.name = "control", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, control_socket), .arguments = "PATH",
+     .fallback_text = "control.sock beside this file, /run/sallyport/control.sock when that is in /etc/sallyport", .since = "0.1",
+     .doc = "The socket that sallyport(8) talks to."},
+    {.name = "edges", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_EDGES_MAX, .arguments = "COUNT | auto",
+     .fallback_text = "auto: one per core", .since = "0.1", .read = read_edges, .doc = "Processes that speak SMTP."},
+    {.name = "drain", .where = SCHEMA_TOP, .type = SCHEMA_DURATION, TAKES(struct config, drain_seconds), .min = 1, .max = 3600,
+     .fallback = LIMIT_DRAIN_SECONDS_DEFAULT, .arguments = "TIME", .since = "0.1",
+     .doc = "How long sessions inside a transaction may go on when the service stops."},
+    {.name = "log-level", .where = SCHEMA_TOP, .type = SCHEMA_CHOICE, TAKES(struct config, log_level), .fallback = 1, .arguments = "LEVEL",
+     .choices = "debug info warning error", .fallback_text = "info", .since = "0.1", .doc = "The least weight of what is logged."},
+    {.name = "queue", .where = SCHEMA_TOP, .type = SCHEMA_BLOCK, .opens = SCHEMA_QUEUE, .arguments = "{ ... }", .since = "0.1",
+     .doc = "How long mail is tried."},
+    {.name = "pool", .where = SCHEMA_TOP, .type = SCHEMA_BLOCK, .opens = SCHEMA_POOL, .arguments = "{ ... }", .since = "0.1",
+     .doc = "Memory for message content, promised at start, for each edge."},
+
+    {.name = "expire", .where = SCHEMA_QUEUE, .type = SCHEMA_DURATION, TAKES(struct config, queue_seconds), .min = 60, .max = 30 * DAY,
+     .fallback = LIMIT_QUEUE_SECONDS_DEFAULT, .arguments = "TIME", .since = "0.1", .doc = "After this time mail that could not be delivered is returned."},
+    {.name = "retry-first", .where = SCHEMA_QUEUE, .type = SCHEMA_DURATION, TAKES(struct config, retry_first_seconds), .min = 1, .max = DAY,
+     .fallback = LIMIT_RETRY_SECONDS_FIRST, .arguments = "TIME", .since = "0.1", .doc = "The pause before the second attempt; it grows from there."},
+    {.name = "retry-max", .where = SCHEMA_QUEUE, .type = SCHEMA_DURATION, TAKES(struct config, retry_max_seconds), .min = 1, .max = DAY,
+     .fallback = LIMIT_RETRY_SECONDS_MAX, .arguments = "TIME", .since = "0.1", .doc = "The longest pause between two attempts."},
+    {.name = "small-blocks", .where = SCHEMA_POOL, .type = SCHEMA_NUMBER, TAKES(struct config, pool_small_blocks), .min = 64, .max = 1048576,
+     .fallback = LIMIT_POOL_SMALL_BLOCKS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Blocks of 2 KiB."},
+    {.name = "large-blocks", .where = SCHEMA_POOL, .type = SCHEMA_NUMBER, TAKES(struct config, pool_large_blocks), .min = 16, .max = 65536,
+     .fallback = LIMIT_POOL_LARGE_BLOCKS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Blocks of 64 KiB."},
+
+    /* --- a server, and what the top level may say for every server */
+    {.name = "tls", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "[starttls | implicit | none] [certificate FILE key FILE]",
+     .fallback_text = "none; starttls when there is a certificate", .since = "0.1", .read = read_tls,
+     .doc = "TLS of the listeners that do not say otherwise, and a certificate chain with its key (PEM). The first certificate is the "
+            "default, more are chosen by SNI. A server without one uses those of the top level, else those of the first server that has some."},
+    {.name = "recipients", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "DOMAIN ... [any]", .fallback_text = "none", .since = "0.1",
+     .read = read_recipients,
+     .doc = "Domains that are served. Who exists there the directory knows; with any every local part exists. At the top level: for every mx server."},
+    {.name = "limits", .where = ANYWHERE, .type = SCHEMA_BLOCK, .opens = SCHEMA_LIMITS, .arguments = "{ ... }", .since = "0.1",
+     .doc = "Ceilings. At the top level: for every server that does not say otherwise."},
+
+    {.name = "listen", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true,
+     .arguments = "ADDRESS:PORT ... [tls starttls | implicit | none] [proxy from NETWORK ...]", .since = "0.1", .read = read_listen,
+     .doc = "Where the server listens. A peer in a proxy network must send a PROXY header (version 1 or 2)."},
+    {.name = "role", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "ROLE", .choices = "mx submission organisation gate",
+     .fallback_text = "mx; submission with access authenticated", .since = "0.1", .read = read_role, .doc = "What the server is for."},
+    {.name = "access", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "ACCESS [mechanisms NAME ...]",
+     .choices = "anonymous authenticated both", .fallback_text = "anonymous; authenticated for role submission", .since = "0.1", .read = read_access,
+     .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right."},
+    {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
+     .choices = "submit relay any-sender bypass-size org-props org-status xclient xforward", .fallback_text = "none", .since = "0.2", .read = read_right,
+     .doc = "Grants a right to those who proved who they are."},
+    {.name = "hostname", .where = SCHEMA_SERVER, .type = SCHEMA_NAME, .offset = offsetof(struct config_server, hostname), .arguments = "NAME",
+     .fallback_text = "that of the top level", .since = "0.1", .doc = "The name this server greets with."},
+    {.name = "relay-networks", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
+     .read = read_relay_networks,
+     .doc = "Clients that may send to any domain, by their own address, never by one that a proxy reports as local. "
+            "Together they may not be wider than an IPv4 /8 or an IPv6 /32."},
+    {.name = "require-tls", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, require_tls), .arguments = "YES-NO", .choices = "no yes",
+     .fallback_text = "no", .since = "0.1", .doc = "MAIL is refused before STARTTLS (530 5.7.0)."},
+    {.name = "normalize-bare-lf", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, normalize), .arguments = "YES-NO", .choices = "no yes",
+     .fallback_text = "no: such mail is refused", .since = "0.1",
+     .doc = "For old devices: a bare LF in a message becomes CR LF; it never ends a message."},
+    {.name = "early-talkers", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, early), .arguments = "ANSWER", .choices = "allow refuse",
+     .fallback_text = "refuse for role mx, allow for others", .since = "0.1", .doc = "What becomes of a client that speaks before the greeting."},
+    {.name = "backend", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "ADDRESS:PORT [tls verify | opportunistic | none]", .since = "0.2",
+     .read = read_backend, .doc = "The SMTP server that a gate publishes."},
+    {.name = "verbs", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "default | VERB ...", .fallback_text = "default", .since = "0.2",
+     .read = read_verbs, .doc = "The commands that a gate lets through."},
+
+    /* --- limits */
+    {.name = "message-size", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, message_octets), .min = KIB,
+     .max = LIMIT_MESSAGE_OCTETS_MAX, .fallback = LIMIT_MESSAGE_OCTETS_DEFAULT, .arguments = "SIZE", .since = "0.1", .doc = "The largest message; offered as SIZE."},
+    {.name = "recipients", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, recipients), .min = 1, .max = LIMIT_RECIPIENTS_MAX,
+     .fallback = LIMIT_RECIPIENTS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Recipients of one message; RFC 5321 wants at least 100."},
+    {.name = "messages", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, messages_per_session), .min = 1, .max = 1000000,
+     .fallback = LIMIT_MESSAGES_PER_SESSION_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Messages of one session."},
+    {.name = "errors", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, errors), .min = 1, .max = 10000,
+     .fallback = LIMIT_ERRORS_PER_SESSION_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Refused commands of one session; the next one ends it."},
+    {.name = "junk-commands", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, junk_commands), .min = 1, .max = 100000,
+     .fallback = LIMIT_JUNK_COMMANDS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "NOOP, RSET, VRFY, HELP and EHLO between two messages."},
+    {.name = "received-fields", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, received_fields), .min = 10, .max = 1000,
+     .fallback = LIMIT_RECEIVED_FIELDS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "More than this is a mail loop."},
+    {.name = "line", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, line_octets), .min = 1000, .max = 1024 * MIB,
+     .fallback = LIMIT_LINE_OCTETS_DEFAULT, .arguments = "SIZE", .since = "0.1", .doc = "The longest line of a message."},
+    {.name = "sessions", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, sessions), .min = 1, .max = LIMIT_SESSIONS_MAX,
+     .fallback = LIMIT_SESSIONS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Sessions at a time."},
+    {.name = "sessions-per-source", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, sessions_per_source), .min = 1,
+     .max = LIMIT_SESSIONS_MAX, .fallback = LIMIT_SESSIONS_PER_SOURCE_DEFAULT, .arguments = "COUNT", .since = "0.1",
+     .doc = "Sessions at a time from one IPv4 address or one IPv6 /64."},
+    {.name = "sessions-per-loopback-source", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, sessions_per_loopback_source),
+     .min = 1, .max = LIMIT_SESSIONS_MAX, .fallback_text = "that of sessions-per-source", .arguments = "COUNT", .since = "0.1",
+     .doc = "The same for an address of this host's loopback (127.0.0.0/8, ::1)."},
+    {.name = "command-time", .where = SCHEMA_LIMITS, .type = SCHEMA_DURATION, TAKES(struct config_limits, command_seconds), .min = 1, .max = 3600,
+     .fallback = LIMIT_COMMAND_SECONDS_DEFAULT, .arguments = "TIME", .since = "0.1", .doc = "The wait for a command."},
+    {.name = "data-time", .where = SCHEMA_LIMITS, .type = SCHEMA_DURATION, TAKES(struct config_limits, data_block_seconds), .min = 1, .max = 3600,
+     .fallback = LIMIT_DATA_BLOCK_SECONDS_DEFAULT, .arguments = "TIME", .since = "0.1", .doc = "The wait for more of a message."},
+    {.name = "session-time", .where = SCHEMA_LIMITS, .type = SCHEMA_DURATION, TAKES(struct config_limits, session_seconds), .min = 10, .max = 7 * DAY,
+     .fallback = LIMIT_SESSION_SECONDS_DEFAULT, .arguments = "TIME", .since = "0.1", .doc = "The whole session."},
+    {.name = "message-time", .where = SCHEMA_LIMITS, .type = SCHEMA_DURATION, TAKES(struct config_limits, message_seconds), .min = 10, .max = DAY,
+     .fallback = LIMIT_MESSAGE_SECONDS_DEFAULT, .arguments = "TIME", .since = "0.1", .doc = "From DATA to the end of the message."},
+    {.name = "minimum-rate", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, minimum_rate), .min = 1, .max = 1024 * MIB,
+     .fallback = LIMIT_MINIMUM_RATE_OCTETS_PER_SECOND_DEFAULT, .arguments = "SIZE", .since = "0.1",
+     .doc = "Octets a second of message data, on average after its first minute."},
+};
+/* clang-format on */
+const size_t schema_rows = sizeof schema_table / sizeof schema_table[0];
+_Static_assert(sizeof schema_table / sizeof schema_table[0] <= READER_ROWS_MAX,
+               "each row has its place in open_block.said");
+
+const struct schema_row *schema_find(struct span name, unsigned block)
+{
+    for (size_t i = 0; i < schema_rows; i++)
+        if ((schema_table[i].where & block) && span_eq(name, span_str(schema_table[i].name)))
+            return &schema_table[i];
+    return NULL;
+}
+
+const struct schema_row *schema_find_anywhere(struct span name)
+{
+    return schema_find(name, 0xff);
+}
+
+const char *schema_block_name(unsigned block)
+{
+    switch (block) {
+    case SCHEMA_SERVER: return "server { }";
+    case SCHEMA_LIMITS: return "limits { }";
+    case SCHEMA_QUEUE: return "queue { }";
+    case SCHEMA_POOL: return "pool { }";
+    default: return "the top level";
+    }
+}

@@ -1,0 +1,277 @@
+#include "base/buf.h"
+#include "config/reader_private.h"
+#include "smtp/path.h"
+
+#define QUOTED(s) SPAN("\""), (s), SPAN("\"")
+
+struct unit {
+    uint8_t letter;
+    uint64_t factor;
+};
+static const struct unit size_units[] = {{'k', 1024}, {'m', 1048576}, {'g', 1073741824}};
+static const struct unit time_units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+
+/* Exact in the largest unit: 3600 -> 1h, 52428800 -> 50M. */
+static struct span amount_text(struct reader *r, unsigned type, uint64_t v)
+{
+    static const char size_letters[] = "KMG", time_letters[] = "smhd";
+    const struct unit *units = type == SCHEMA_DURATION ? time_units : size_units;
+    size_t n = type == SCHEMA_DURATION ? 4 : 3;
+
+    if (type != SCHEMA_DURATION && type != SCHEMA_OCTETS) return problem_number(r, v);
+    for (size_t i = n; i-- > 0;)
+        if (v && v % units[i].factor == 0) {
+            const char *letters = type == SCHEMA_DURATION ? time_letters : size_letters;
+            return PROBLEM_TEXT(r, problem_number(r, v / units[i].factor), span_of(letters + i, 1));
+        }
+    return problem_number(r, v);
+}
+
+static bool out_of_range(struct reader *r, const struct schema_row *row, const struct token *t)
+{
+    struct span low = amount_text(r, row->type, row->min), high = amount_text(r, row->type, row->max);
+
+    problem_at(r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" is "), t->text, SPAN(", outside its range")),
+               PROBLEM_TEXT(r, SPAN("from "), low, SPAN(" to "), high, SPAN(" is allowed")));
+    return false;
+}
+
+static bool wrong_unit(struct reader *r, const struct schema_row *row, const struct token *t,
+                       struct span digits)
+{
+    bool time = row->type == SCHEMA_DURATION;
+    const char *units = time ? "s, m, h or d (seconds, minutes, hours, days)"
+                             : "K, M or G (powers of 1024), or none for octets";
+    struct span unit = span_skip(t->text, digits.n), example;
+
+    if (row->type == SCHEMA_NUMBER) {
+        problem_at(r, t,
+                   PROBLEM_TEXT(r, span_str(row->name), SPAN(" counts and has no unit: "), QUOTED(t->text)),
+                   PROBLEM_TEXT(r, SPAN("write "), digits));
+        return false;
+    }
+    example = PROBLEM_TEXT(r, digits, span_of(time ? "s" : "M", 1));
+    if (unit.n && !time && span_find(SPAN("kKmMgG"), unit.p[0]) != SPAN_NPOS)
+        example = PROBLEM_TEXT(r, digits, span_head(unit, 1));
+    if (unit.n && time && span_find(SPAN("smhd"), octet_lower(unit.p[0])) != SPAN_NPOS) {
+        uint8_t letter = octet_lower(unit.p[0]);
+        example = PROBLEM_TEXT(r, digits, span_of(&letter, 1));
+    }
+    problem_at(r, t,
+               unit.n ? PROBLEM_TEXT(r, span_str(row->name), SPAN(" has an unknown unit: "), QUOTED(unit))
+                      : PROBLEM_TEXT(r, span_str(row->name), SPAN(" needs a unit behind "), digits),
+               PROBLEM_TEXT(r, SPAN("units are "), span_str(units), SPAN(": "), example));
+    return false;
+}
+
+static bool value_amount(struct reader *r, const struct schema_row *row, const struct token *t, uint64_t *ret)
+{
+    size_t n = 0;
+    uint64_t v, factor = 1;
+
+    while (n < t->text.n && t->text.p[n] >= '0' && t->text.p[n] <= '9')
+        n++;
+    if (!n) {
+        problem_at(r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" wants a number, not "), QUOTED(t->text)),
+                   SPAN(""));
+        return false;
+    }
+    struct span digits = span_head(t->text, n), unit = span_skip(t->text, n);
+    bool time = row->type == SCHEMA_DURATION;
+    if (unit.n > 1 || (unit.n && row->type == SCHEMA_NUMBER) || (!unit.n && time))
+        return wrong_unit(r, row, t, digits);
+    if (unit.n) {
+        const struct unit *units = time ? time_units : size_units;
+        size_t i = 0, count = time ? 4 : 3;
+        while (i < count && units[i].letter != octet_lower(unit.p[0]))
+            i++;
+        if (i == count) return wrong_unit(r, row, t, digits);
+        factor = units[i].factor;
+    }
+    if (!span_u64(digits, &v) || __builtin_mul_overflow(v, factor, &v) || v < row->min || v > row->max)
+        return out_of_range(r, row, t);
+    *ret = v;
+    return true;
+}
+
+bool value_choice(struct reader *r, const struct token *t, const char *words, uint64_t *ret)
+{
+    struct span rest = span_str(words);
+
+    for (uint64_t i = 0; rest.n; i++) {
+        size_t end = span_find(rest, ' ');
+        if (span_eq(span_head(rest, end), t->text)) {
+            *ret = i;
+            return true;
+        }
+        rest = end == SPAN_NPOS ? span_of(NULL, 0) : span_skip(rest, end + 1);
+    }
+    struct span near = suggest_word(t->text, words);
+    problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is none of: "), span_str(words)),
+               near.n ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(near), SPAN("?")) : SPAN(""));
+    return false;
+}
+
+bool value_plain(struct reader *r, const struct schema_row *row, const struct token *t, uint64_t *ret)
+{
+    return row->type == SCHEMA_CHOICE ? value_choice(r, t, row->choices, ret) : value_amount(r, row, t, ret);
+}
+
+bool value_path(struct reader *r, const struct token *t, struct span *ret)
+{
+    struct span written = token_value(t, r->arena), file = reader_place(r, t).file, folder;
+    size_t slash = span_rfind(file, '/');
+
+    if (!written.n) {
+        problem_at(r, t, SPAN("the path is empty"), SPAN(""));
+        return false;
+    }
+    folder = written.p[0] == '/' || slash == SPAN_NPOS ? SPAN("") : span_head(file, slash + 1);
+    while (span_eq(span_head(written, 2), SPAN("./")))
+        written = span_skip(written, 2);
+    if (folder.n + written.n > LIMIT_CONFIG_PATH_OCTETS) {
+        problem_at(r, t, SPAN("the path is too long"), SPAN("at most 4095 octets"));
+        return false;
+    }
+    uint8_t memory[LIMIT_CONFIG_PATH_OCTETS + 1];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_put(&b, folder);
+    buf_put(&b, written);
+    *ret = arena_copy(r->arena, buf_span(&b));
+    r->no_memory |= !ret->p;
+    return ret->p != NULL;
+}
+
+bool value_domain(struct reader *r, const struct token *t, bool star, struct span *ret)
+{
+    struct span written = token_value(t, r->arena);
+    size_t at = span_rfind(written, '@');
+
+    if (star && span_eq(written, SPAN("*"))) {
+        *ret = SPAN("*");
+        return true;
+    }
+    if (!written.n || written.n > LIMIT_DOMAIN_OCTETS || !domain_valid(written, true, false)) {
+        struct span hint = star ? SPAN("a domain like example.org, or *") : SPAN("a domain like example.org");
+        if (at != SPAN_NPOS && at + 1 < written.n)
+            hint = PROBLEM_TEXT(r, SPAN("write "), span_skip(written, at + 1));
+        if (written.n > 1 && written.p[written.n - 1] == '.')
+            hint = PROBLEM_TEXT(r, SPAN("write "), span_head(written, written.n - 1));
+        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(written), SPAN(" is no domain name")), hint);
+        return false;
+    }
+    uint8_t lower[LIMIT_DOMAIN_OCTETS];
+    for (size_t i = 0; i < written.n; i++)
+        lower[i] = octet_lower(written.p[i]);
+    *ret = arena_copy(r->arena, span_of(lower, written.n));
+    r->no_memory |= !ret->p;
+    return ret->p != NULL;
+}
+
+bool value_name(struct reader *r, const struct token *t, struct span *ret)
+{
+    struct span s = token_value(t, r->arena);
+    bool good = s.n >= 1 && s.n <= 64;
+
+    for (size_t i = 0; good && i < s.n; i++) {
+        uint8_t c = octet_lower(s.p[i]);
+        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    }
+    if (!good) {
+        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" is no name")),
+                   SPAN("1 to 64 letters, digits, - _ ."));
+        return false;
+    }
+    *ret = arena_copy(r->arena, s);
+    r->no_memory |= !ret->p;
+    return ret->p != NULL;
+}
+
+static bool port_parse(struct span s, uint16_t *ret)
+{
+    uint64_t v;
+
+    if (!span_u64(s, &v) || v < 1 || v > 65535) return false;
+    *ret = (uint16_t)v;
+    return true;
+}
+
+/* 192.0.2.1:25 or [2001:db8::1]:25 */
+bool value_endpoint(struct reader *r, const struct token *t, struct address *address, uint16_t *port)
+{
+    struct span s = t->text, host;
+    size_t colon = span_rfind(s, ':');
+    struct span hint = SPAN("write ADDRESS:PORT, like 192.0.2.1:25 or [2001:db8::1]:25");
+
+    if (colon == SPAN_NPOS || (s.p[0] != '[' && span_find(s, ':') != colon) ||
+        (s.p[0] == '[' && s.p[s.n - 1] == ']')) {
+        problem_at(r, t,
+                   PROBLEM_TEXT(r, QUOTED(s), SPAN(" has no port, or an IPv6 address without brackets")),
+                   hint);
+        return false;
+    }
+    host = span_head(s, colon);
+    if (span_eq(host, SPAN("*"))) {
+        struct span p = span_skip(s, colon);
+        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" names no address")),
+                   PROBLEM_TEXT(r, SPAN("for every address write: 0.0.0.0"), p, SPAN(" [::]"), p));
+        return false;
+    }
+    if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') host = span_of(host.p + 1, host.n - 2);
+    if (!address_parse(host, address)) {
+        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(host), SPAN(" is no IP address")), hint);
+        return false;
+    }
+    if (!port_parse(span_skip(s, colon + 1), port)) {
+        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(span_skip(s, colon + 1)), SPAN(" is no port")),
+                   SPAN("from 1 to 65535 is allowed"));
+        return false;
+    }
+    return true;
+}
+
+bool value_host_port(struct reader *r, const struct token *t, struct span *host, uint16_t *port)
+{
+    struct span s = token_value(t, r->arena), name;
+    struct address a;
+    size_t colon = span_rfind(s, ':');
+
+    if (colon == SPAN_NPOS || !port_parse(span_skip(s, colon + 1), port)) {
+        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" has no port")),
+                   SPAN("write HOST:PORT, like smtp.example.org:587"));
+        return false;
+    }
+    name = span_head(s, colon);
+    if (name.n > 2 && name.p[0] == '[' && name.p[name.n - 1] == ']') name = span_of(name.p + 1, name.n - 2);
+    if (!address_parse(name, &a) && (name.n > LIMIT_DOMAIN_OCTETS || !domain_valid(name, true, false))) {
+        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(name), SPAN(" is neither a host name nor an IP address")),
+                   SPAN(""));
+        return false;
+    }
+    *host = arena_copy(r->arena, name);
+    r->no_memory |= !host->p;
+    return host->p != NULL;
+}
+
+bool value_network(struct reader *r, const struct token *t, struct network *ret)
+{
+    if (network_parse(t->text, ret)) return true;
+    size_t slash = span_find(t->text, '/');
+    struct address a;
+    bool host_bits = slash != SPAN_NPOS && address_parse(span_head(t->text, slash), &a);
+
+    problem_at(r, t,
+               PROBLEM_TEXT(r, QUOTED(t->text),
+                            host_bits
+                                ? SPAN(" has bits set behind its prefix, or a prefix that is out of range")
+                                : SPAN(" is no network")),
+               SPAN("write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address"));
+    return false;
+}
+
+void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence)
+{
+    problem_add(r, CONFIG_WARNING, reader_place(r, t),
+                PROBLEM_TEXT(r, span_str(what), SPAN(" is not in this version")),
+                PROBLEM_TEXT(r, span_str(consequence)));
+}
