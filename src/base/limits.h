@@ -41,6 +41,7 @@
 #define LIMIT_SESSION_SECONDS_DEFAULT       7200
 #define LIMIT_MESSAGE_SECONDS_DEFAULT       3600
 #define LIMIT_MINIMUM_RATE_OCTETS_PER_SECOND_DEFAULT 100 /* of message data, averaged from its start, after 60 s */
+#define LIMIT_RATE_GRACE_SECONDS            60  /* before the minimum rate counts */
 #define LIMIT_POOL_WAIT_SECONDS             30  /* a session without a block stops reading, then 452 */
 #define LIMIT_DRAIN_SECONDS_DEFAULT         30  /* SIGTERM: sessions inside a transaction may end */
 
@@ -89,12 +90,21 @@
 #define LIMIT_CONTROL_REQUEST_SECONDS       5    /* from accept to a whole request */
 #define LIMIT_CONTROL_STALL_SECONDS         60   /* a client that takes nothing, or a process that answers nothing */
 
+/* the operator's tool */
+#define LIMIT_DIAL_OCTETS                   262144 /* read and not yet consumed: a line of the control socket */
+#define LIMIT_DIAL_SECONDS                  330 /* waiting for one answer: RFC 5321 4.5.3.2, the server's longest plus a moment */
+
 /* names and configuration */
 #define LIMIT_CONFIG_OCTETS                 4194304
 #define LIMIT_CONFIG_DEPTH                  8
 #define LIMIT_SERVERS                       64
 #define LIMIT_LISTENERS                     256
 #define LIMIT_DOMAINS                       100000
+#define LIMIT_CONFIG_NETWORKS               10000 /* relay or proxy networks of one server */
+#define LIMIT_CONFIG_PATH_OCTETS            4095
+#define LIMIT_CONFIG_ROUTES                 100000 /* deliver, relay and hold lines, each */
+#define LIMIT_CERTIFICATES                  1000 /* of one server */
+#define LIMIT_SOCKET_PATH_OCTETS            107
 #define LIMIT_ALIAS_DEPTH                   10
 #define LIMIT_ALIAS_EXPANSION               10000 /* final recipients of one original */
 #define LIMIT_LOG_LINE_OCTETS               4096
