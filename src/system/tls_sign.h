@@ -35,11 +35,12 @@ enum sign_status {
     SIGN_STATUS_COUNT
 };
 
-#define SIGN_FINGERPRINT_OCTETS  32
-#define SIGN_QUESTION_OCTETS_MAX (8 + 2 + 2 + 2 + 2 + 64)
-#define SIGN_ANSWER_OCTETS_MAX   (8 + 1 + 2 + 512) /* RSA 4096 */
-#define KEY_QUESTION_OCTETS      4
-#define KEY_ANSWER_OCTETS        (2 + 2 + 1 + SIGN_FINGERPRINT_OCTETS)
+#define SIGN_FINGERPRINT_OCTETS   32
+#define SIGN_QUESTION_OCTETS_MAX  (8 + 2 + 2 + 2 + 2 + 64)
+#define SIGN_SIGNATURE_OCTETS_MAX 512 /* RSA 4096 */
+#define SIGN_ANSWER_OCTETS_MAX    (8 + 1 + 2 + SIGN_SIGNATURE_OCTETS_MAX)
+#define KEY_QUESTION_OCTETS       4
+#define KEY_ANSWER_OCTETS         (2 + 2 + 1 + SIGN_FINGERPRINT_OCTETS)
 
 struct sign_question {
     uint64_t id;

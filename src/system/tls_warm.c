@@ -1,0 +1,221 @@
+/* The first handshakes of a process happen here, before its cage: whatever OpenSSL fetches, allocates or opens at first use
+ * (algorithms, error texts, random generator, stacks of paused jobs) is there when a stranger comes. */
+/* Macros of OpenSSL that only read a text cast its constness away. */
+#pragma GCC diagnostic ignored "-Wcast-qual"
+
+#include "system/signer.h"
+#include "system/tls_private.h"
+#include "system/tls_selfsigned.h"
+#include "system/tls_ticket.h"
+
+#include <openssl/async.h>
+#include <openssl/err.h>
+#include <openssl/rand.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STEPS_MAX 200 /* of one handshake; a handful are needed */
+
+static struct {
+    struct signer *signer; /* null: answers are wrong signatures of this many octets */
+    size_t wrong_octets;
+    uint8_t question[SIGN_QUESTION_OCTETS_MAX];
+    size_t question_n;
+} warm;
+
+struct way { /* one way through a handshake */
+    int version;
+    const char *group, *cipher_13, *signatures;
+    const char *server_name;
+    bool completes;
+};
+
+/* Keeps the question: it is answered later, so that the job has paused as it does with a real keyring. */
+static bool warm_ask(void *context, struct span question)
+{
+    (void)context;
+    memcpy(warm.question, question.p, question.n);
+    warm.question_n = question.n;
+    return true;
+}
+
+static bool warm_answer(void)
+{
+    struct sign_question q;
+    if (!sign_question_read(span_of(warm.question, warm.question_n), &q)) return false;
+    uint8_t signature[SIGN_SIGNATURE_OCTETS_MAX], octets[SIGN_ANSWER_OCTETS_MAX];
+    size_t n = warm.wrong_octets;
+    memset(signature, 0x55, sizeof signature);
+    struct sign_answer a = {.id = q.id, .status = SIGN_OK};
+    if (warm.signer) a.status = signer_sign(warm.signer, q.scheme, q.digest, signature, &n);
+    a.signature = span_of(signature, a.status == SIGN_OK ? n : 0);
+    struct buf b = buf_on(octets, sizeof octets);
+    sign_answer_put(&b, &a);
+    bool bad;
+    return tls_key_answer(buf_span(&b), &bad) != NULL;
+}
+
+static SSL *client_create(SSL_CTX *ctx, const struct way *w, SSL_SESSION *resume, int fd)
+{
+    SSL *ssl = SSL_new(ctx);
+    if (!ssl) return NULL;
+    bool good = SSL_set_fd(ssl, fd) == 1 && SSL_set_min_proto_version(ssl, w->version) == 1 &&
+                SSL_set_max_proto_version(ssl, w->version) == 1 && SSL_set1_groups_list(ssl, w->group) == 1 &&
+                SSL_set_ciphersuites(ssl, w->cipher_13) == 1 &&
+                SSL_set1_sigalgs_list(ssl, w->signatures) == 1;
+    if (good && w->server_name) good = SSL_set_tlsext_host_name(ssl, w->server_name) == 1;
+    if (good && resume) good = SSL_set_session(ssl, resume) == 1;
+    SSL_set_connect_state(ssl);
+    if (good) return ssl;
+    SSL_free(ssl);
+    return NULL;
+}
+
+static bool client_waits(SSL *client, int r)
+{
+    int error = SSL_get_error(client, r);
+    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+}
+
+/* True if it ended as the way says: both sides done, or both failed. */
+static bool shake(struct tls *server, SSL *client, const struct way *w)
+{
+    enum tls_result s = TLS_WANT_READ;
+    bool done = false, failed = false;
+    for (unsigned step = 0; step < STEPS_MAX; step++) {
+        ERR_clear_error();
+        if (!done && !failed) {
+            int r = SSL_do_handshake(client);
+            done = r == 1;
+            failed = !done && !client_waits(client, r);
+        }
+        if (s != TLS_DONE && s != TLS_FAILED) s = tls_handshake(server);
+        if (s == TLS_WANT_KEY && !warm_answer()) return false;
+        if (s == TLS_DONE && done) return w->completes;
+        if (s == TLS_FAILED) return failed && !w->completes;
+    }
+    return false;
+}
+
+static bool octets_cross(struct tls *server, SSL *client)
+{
+    uint8_t octets[2048] = {0}, got[sizeof octets];
+    size_t n;
+    if (SSL_write_ex(client, octets, sizeof octets, &n) != 1 ||
+        tls_read(server, got, sizeof got, &n) != TLS_DONE)
+        return false;
+    if (tls_write(server, span_of(octets, sizeof octets), &n) != TLS_DONE) return false;
+    if (SSL_read_ex(client, got, sizeof got, &n) != 1) return false; /* takes the ticket, too */
+    if (tls_shutdown(server) != TLS_DONE || SSL_shutdown(client) < 0) return false;
+    return tls_read(server, got, sizeof got, &n) == TLS_EOF_CLEAN;
+}
+
+/* One connection. *session: tried for resumption, then replaced by the new one. */
+static bool connection(struct tls_context *c, SSL_CTX *client_ctx, const struct way *w, SSL_SESSION **session)
+{
+    int fd[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) != 0) return false;
+    struct tls *server = tls_create(c, fd[0], span_of(NULL, 0), NULL);
+    SSL *client = client_create(client_ctx, w, session ? *session : NULL, fd[1]);
+    bool good =
+        server && client && shake(server, client, w) && (!w->completes || octets_cross(server, client));
+    if (good && session) {
+        SSL_SESSION_free(*session);
+        *session = SSL_get1_session(client);
+    }
+    SSL_free(client);
+    tls_free(&server);
+    close(fd[0]);
+    close(fd[1]);
+    ERR_clear_error();
+    return good;
+}
+
+static bool complete_ways(struct tls_context *c, SSL_CTX *client)
+{
+    static const char *const groups[] = {"X25519", "P-256", "P-384", "P-521"};
+    static const char *const ciphers[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+                                          "TLS_CHACHA20_POLY1305_SHA256"};
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    for (unsigned v = 0; v < 2; v++) {
+        SSL_SESSION *session = NULL;
+        bool good = true;
+        for (unsigned i = 0; i < 8 && good; i++) {
+            struct way w = {.version = versions[v],
+                            .group = groups[i % 4],
+                            .cipher_13 = ciphers[i % 3],
+                            .signatures = i % 2 ? "ECDSA+SHA384" : "ECDSA+SHA256",
+                            .completes = true};
+            good = connection(c, client, &w, i % 2 ? &session : NULL);
+        }
+        SSL_SESSION_free(session);
+        if (!good) return false;
+    }
+    return true;
+}
+
+static bool throw_away_context(struct tls_context *c, struct signer **signer)
+{
+    char key[2048], chain[2048], text[256];
+    struct buf k = buf_on(key, sizeof key), x = buf_on(chain, sizeof chain),
+               problem = buf_on(text, sizeof text);
+    bool good = tls_selfsigned(SPAN("localhost"), (uint64_t)time(NULL), &k, &x);
+    if (good) *signer = signer_load(buf_span(&k), "warm-up", &problem);
+    explicit_bzero(key, sizeof key);
+    return good && *signer &&
+           tls_context_add(c, buf_span(&x), "warm-up", (struct tls_key_id){0, 0}, &problem);
+}
+
+static bool warm_complete(SSL_CTX *client)
+{
+    struct tls_context *c = tls_context_create(SPAN("warm-up"));
+    bool good = c && throw_away_context(c, &warm.signer) && complete_ways(c, client);
+    signer_free(&warm.signer);
+    tls_context_free(&c);
+    return good;
+}
+
+/* With a real certificate, whose key is elsewhere: the client finds the signature wrong, both sides fail. */
+static bool warm_interrupted(struct tls_context *c, SSL_CTX *client)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct tls_certificate *k = &c->certificates[i];
+        if (k->removed) continue;
+        warm.wrong_octets = (size_t)EVP_PKEY_get_size(k->chain.public);
+        const char *name = k->chain.n_names ? k->chain.names[0] : NULL;
+        struct way w = {.group = "X25519", .cipher_13 = "TLS_AES_128_GCM_SHA256", .server_name = name};
+        w.signatures =
+            k->chain.kind == KEY_KIND_RSA ? "rsa_pss_rsae_sha256:RSA+SHA256" : "ECDSA+SHA256:ECDSA+SHA384";
+        w.version = TLS1_3_VERSION;
+        if (!connection(c, client, &w, NULL)) return false;
+        w.version = TLS1_2_VERSION;
+        if (!connection(c, client, &w, NULL)) return false;
+    }
+    return true;
+}
+
+bool tls_warm_up(struct tls_context *const *contexts, size_t n, const char **error)
+{
+    tls_ask_fn *ask;
+    void *ask_context;
+    tls_keyring_swap(warm_ask, NULL, &ask, &ask_context);
+    SSL_CTX *client = SSL_CTX_new(TLS_client_method());
+    uint8_t octet;
+    bool good =
+        client && RAND_bytes(&octet, 1) == 1 && RAND_priv_bytes(&octet, 1) == 1 && tls_async_prepare();
+    *error = "TLS cannot be initialised";
+    if (good && !warm_complete(client)) {
+        good = false;
+        *error = "TLS warm-up: a handshake in memory did not complete";
+    }
+    for (size_t i = 0; i < n && good; i++) {
+        good = warm_interrupted(contexts[i], client);
+        *error = "TLS warm-up: a certificate cannot be used in a handshake";
+    }
+    SSL_CTX_free(client);
+    tls_keyring_swap(ask, ask_context, NULL, NULL);
+    ERR_clear_error();
+    if (good) *error = NULL;
+    return good;
+}
