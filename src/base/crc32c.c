@@ -1,7 +1,8 @@
 #include "base/crc32c.h"
 
+#include "base/cpu.h"
+
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -128,25 +129,14 @@ WITH_INSTRUCTIONS static uint32_t copy_by_instruction(uint32_t crc, void *to, co
     return walk(crc, to, from, n);
 }
 
-/* The functions are chosen by the dynamic linker before main, into memory that is read-only afterwards: no state, no test
- * on each call. The choosers run before a sanitizer is ready. */
-#define CHOOSER __attribute__((no_sanitize("address", "undefined"), used)) static
-
-CHOOSER bool has_instructions(void)
+CPU_CHOOSER uint32_t (*choose(void))(uint32_t, const void *, size_t)
 {
-    unsigned a, b, c, d;
-    __cpuid(1, a, b, c, d);
-    return (c & bit_SSE4_2) && (c & bit_PCLMUL);
+    return cpu_has_crc32_and_clmul() ? by_instruction : crc32c_portable;
 }
 
-CHOOSER uint32_t (*choose(void))(uint32_t, const void *, size_t)
+CPU_CHOOSER uint32_t (*choose_copy(void))(uint32_t, void *, const void *, size_t)
 {
-    return has_instructions() ? by_instruction : crc32c_portable;
-}
-
-CHOOSER uint32_t (*choose_copy(void))(uint32_t, void *, const void *, size_t)
-{
-    return has_instructions() ? copy_by_instruction : copy_portable;
+    return cpu_has_crc32_and_clmul() ? copy_by_instruction : copy_portable;
 }
 
 uint32_t crc32c(uint32_t crc, const void *p, size_t n) __attribute__((ifunc("choose")));

@@ -1,7 +1,9 @@
 #include "smtp/dot.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include "base/cpu.h"
+
+#include <immintrin.h>
 #endif
 
 enum { /* dot.state */
@@ -20,8 +22,12 @@ struct marks {
     uint64_t lf, cr, nul, high;
 };
 
-#if defined(__SSE2__)
-static inline void mark(struct marks *m, const uint8_t *p)
+typedef void mark_function(struct marks *m, const uint8_t *p);
+
+#define INLINED __attribute__((always_inline)) static inline
+
+#if defined(__x86_64__)
+INLINED void mark_block(struct marks *m, const uint8_t *p)
 {
     const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r'), nul = _mm_setzero_si128();
     *m = (struct marks){0, 0, 0, 0};
@@ -33,8 +39,23 @@ static inline void mark(struct marks *m, const uint8_t *p)
         m->high |= (uint64_t)(uint32_t)_mm_movemask_epi8(v) << i;
     }
 }
+
+#define WITH_AVX2 __attribute__((target("avx2,bmi")))
+
+WITH_AVX2 INLINED void mark_block_avx2(struct marks *m, const uint8_t *p)
+{
+    const __m256i lf = _mm256_set1_epi8('\n'), cr = _mm256_set1_epi8('\r'), nul = _mm256_setzero_si256();
+    *m = (struct marks){0, 0, 0, 0};
+    for (int i = 0; i < BLOCK; i += 32) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(p + i));
+        m->lf |= (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, lf)) << i;
+        m->cr |= (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, cr)) << i;
+        m->nul |= (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, nul)) << i;
+        m->high |= (uint64_t)(uint32_t)_mm256_movemask_epi8(v) << i;
+    }
+}
 #else
-static inline void mark(struct marks *m, const uint8_t *p)
+INLINED void mark_block(struct marks *m, const uint8_t *p)
 {
     *m = (struct marks){0, 0, 0, 0};
     for (int i = 0; i < BLOCK; i++) {
@@ -47,7 +68,7 @@ static inline void mark(struct marks *m, const uint8_t *p)
 #endif
 
 /* The last block of the input may be short: it is filled up with octets that mean nothing. */
-static void mark_tail(struct marks *m, const uint8_t *p, size_t n)
+INLINED void mark_tail(mark_function *mark, struct marks *m, const uint8_t *p, size_t n)
 {
     uint8_t block[BLOCK];
     memset(block, 'x', sizeof block);
@@ -55,13 +76,13 @@ static void mark_tail(struct marks *m, const uint8_t *p, size_t n)
     mark(m, block);
 }
 
-static inline uint64_t low_bits(size_t n)
+INLINED uint64_t low_bits(size_t n)
 {
     return n >= BLOCK ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
 /* A line goes on by octets, or ends with them. */
-static inline void line_grows(struct dot *d, size_t octets)
+INLINED void line_grows(struct dot *d, size_t octets)
 {
     uint64_t n = (uint64_t)d->line + octets;
     if (n > d->max_line) d->found |= DOT_LONG_LINE;
@@ -70,7 +91,7 @@ static inline void line_grows(struct dot *d, size_t octets)
 
 /* Runs over content and notes what is in it, up to a dot that begins a line, a bare LF that is to be normalised, or the
  * end. Returns the octets of content; d->state is where we are behind them. n is above 0. */
-static size_t scan(struct dot *d, const uint8_t *p, size_t n)
+INLINED size_t scan_with(mark_function *mark, struct dot *d, const uint8_t *p, size_t n)
 {
     uint64_t carry = d->state == AFTER_CR;
     size_t line_from = 0; /* first octet that is not yet in d->line */
@@ -80,7 +101,7 @@ static size_t scan(struct dot *d, const uint8_t *p, size_t n)
         if (width == BLOCK)
             mark(&m, p + i);
         else
-            mark_tail(&m, p + i, width);
+            mark_tail(mark, &m, p + i, width);
         uint64_t behind_cr = m.cr << 1 | carry;
         uint64_t bare_lf = m.lf & ~behind_cr;
         carry = m.cr >> (BLOCK - 1);
@@ -118,6 +139,27 @@ static size_t scan(struct dot *d, const uint8_t *p, size_t n)
     d->state = p[n - 1] == '\r' ? AFTER_CR : line_start ? AT_LINE_START : IN_TEXT;
     return n;
 }
+
+static size_t scan_plain(struct dot *d, const uint8_t *p, size_t n)
+{
+    return scan_with(mark_block, d, p, n);
+}
+
+#if defined(__x86_64__)
+WITH_AVX2 static size_t scan_avx2(struct dot *d, const uint8_t *p, size_t n)
+{
+    return scan_with(mark_block_avx2, d, p, n);
+}
+
+CPU_CHOOSER size_t (*choose_scan(void))(struct dot *, const uint8_t *, size_t)
+{
+    return cpu_has_avx2() ? scan_avx2 : scan_plain;
+}
+
+static size_t scan(struct dot *d, const uint8_t *p, size_t n) __attribute__((ifunc("choose_scan")));
+#else
+#define scan scan_plain
+#endif
 
 void dot_begin(struct dot *d, uint32_t max_line, bool normalize)
 {
