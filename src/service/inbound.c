@@ -53,7 +53,6 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
     for (uint32_t i = 0; i < setup->config->n_servers; i++)
         inbound_conf_fill(&in->conf[i], &setup->config->servers[i], setup->tls && setup->tls[i]);
     for (uint32_t i = in->max_sessions; i-- > 0;) {
-        in->sessions[i].in = in;
         in->sessions[i].next = in->free_sessions;
         in->free_sessions = &in->sessions[i];
     }
@@ -69,10 +68,13 @@ bool inbound_listen(struct inbound *in, unsigned server, unsigned listener, int 
     if (in->n_listening == LIMIT_LISTENERS) return false;
     struct listening *l = &in->listening[in->n_listening];
     *l = (struct listening){
-        .in = in, .server = (uint16_t)server, .listener = (uint16_t)listener, .open = true};
-    if (!loop_watch(in->setup.loop, &l->watch, fd, LOOP_READ | LOOP_LEVEL | (shared ? LOOP_EXCLUSIVE : 0),
-                    inbound_on_listener))
-        return false;
+        .in = in,
+        .interest = LOOP_READ | LOOP_LEVEL | (shared ? LOOP_EXCLUSIVE : 0),
+        .server = (uint16_t)server,
+        .listener = (uint16_t)listener,
+        .open = true,
+    };
+    if (!loop_watch(in->setup.loop, &l->watch, fd, l->interest, inbound_on_listener)) return false;
     in->n_listening++;
     return true;
 }
@@ -216,6 +218,7 @@ void inbound_drain(struct inbound *in, bool stopping)
         struct listening *l = &in->listening[i];
         if (!l->open) continue;
         loop_forget(in->setup.loop, &l->watch);
+        loop_timer_stop(in->setup.loop, &l->timer);
         close(l->watch.fd);
         l->open = false;
     }

@@ -33,12 +33,29 @@ void inbound_session_close(struct session *s, const char *why)
     loop_timer_stop(in->setup.loop, &s->timer);
     loop_forget(in->setup.loop, &s->watch);
     close(s->watch.fd);
-    uint8_t key[16];
-    address_source_key(&s->client, key);
-    sources_leave(in->setup.sources, in->setup.column, key);
+    inbound_count_out(s);
     s->open = false;
     in->n_sessions--;
     inbound_ready(s); /* its slot becomes free when the ready list is served: nobody holds it any more then */
+}
+
+enum sources_answer inbound_count_in(struct session *s, uint32_t per_source)
+{
+    struct inbound *in = s->in;
+    uint8_t key[16];
+    address_source_key(&s->client, key);
+    uint32_t total = in->setup.config->servers[s->server].limits.sessions;
+    enum sources_answer a = sources_enter(in->setup.sources, in->setup.column, key, per_source, total);
+    s->counted = a == SOURCES_OK;
+    return a;
+}
+
+void inbound_count_out(struct session *s)
+{
+    uint8_t key[16];
+    address_source_key(&s->client, key);
+    if (s->counted) sources_leave(s->in->setup.sources, s->in->setup.column, key);
+    s->counted = false;
 }
 
 static bool address_of(const struct sockaddr_storage *from, struct address *ret, uint16_t *port)
@@ -60,10 +77,10 @@ static bool address_of(const struct sockaddr_storage *from, struct address *ret,
     return true;
 }
 
-static bool in_relay_network(const struct config_server *server, const struct address *a)
+bool inbound_in_networks(const struct network *n, uint32_t count, const struct address *a)
 {
-    for (uint32_t i = 0; i < server->n_relay_networks; i++)
-        if (network_holds(&server->relay_networks[i], a)) return true;
+    for (uint32_t i = 0; i < count; i++)
+        if (network_holds(&n[i], a)) return true;
     return false;
 }
 
@@ -97,78 +114,106 @@ bool inbound_tls_done(struct session *s)
     return true;
 }
 
-/* One line and goodbye, without a session: too many of them already. RFC 5321 3.1 allows 421 in place of 220. */
-static void turn_away(struct inbound *in, int fd, const struct listening *l, const struct address *a,
-                      const char *why)
+/* One line and goodbye. RFC 5321 3.1 allows a 421 in place of the 220; in front of a TLS handshake nothing can be said. */
+void inbound_turn_away(struct session *s, const char *why)
 {
-    struct server engine;
+    struct inbound *in = s->in;
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
-    uint8_t text[64];
-    struct buf client = buf_on(text, sizeof text);
-    server_refuse(&engine, &in->conf[l->server], 421, "4.7.0", span_str(why), &out);
-    bool clear = in->setup.config->servers[l->server].listeners[l->listener].tls != TLS_IMPLICIT;
-    if (clear) (void)!send(fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
+    const struct config_server *server = &in->setup.config->servers[s->server];
+    server_refuse(&s->engine, &in->conf[s->server], 421, "4.7.0", span_str(why), &out);
+    if (server->listeners[s->listener].tls != TLS_IMPLICIT)
+        (void)!send(s->watch.fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     in->counters.refused_sessions++;
-    address_put(&client, a);
-    log_begin(LOG_LEVEL_WARNING, "session-refused");
-    log_span("server", in->setup.config->servers[l->server].name);
-    log_span("client", buf_span(&client));
-    log_str("reason", why);
-    log_end();
+    inbound_session_close(s, why);
+}
+
+void inbound_begin_stream(struct session *s)
+{
+    const struct config_server *server = &s->in->setup.config->servers[s->server];
+    if (server->listeners[s->listener].tls == TLS_IMPLICIT)
+        inbound_tls_begin(s);
+    else
+        (void)!greet(s);
+}
+
+const char *inbound_too_many(enum sources_answer a)
+{
+    return a == SOURCES_SOURCE_FULL ? "Too many sessions from your address, close some first"
+                                    : "Too many sessions on this server, try again later";
+}
+
+static struct session *take_slot(struct inbound *in, const struct listening *l, const struct address *a,
+                                 uint16_t port)
+{
+    struct session *s = in->free_sessions;
+    if (!s) return NULL;
+    in->free_sessions = s->next;
+    *s = (struct session){
+        .in = in,
+        .client = *a,
+        .port = port,
+        .server = l->server,
+        .listener = l->listener,
+        .input = {POOL_NONE, 0, 0},
+        .output = {POOL_NONE, 0, 0},
+        .open = true,
+        .engine = {.conf = &in->conf[l->server]},
+    };
+    in->last_session_id = message_id_next(in->last_session_id, in->setup.edge, loop_unix_ms(in->setup.loop));
+    s->id = in->last_session_id;
+    in->n_sessions++;
+    in->counters.sessions++;
+    return s;
 }
 
 static void begin(struct inbound *in, const struct listening *l, int fd, const struct address *a,
                   uint16_t port)
 {
     const struct config_server *server = &in->setup.config->servers[l->server];
-    uint8_t key[16];
-    address_source_key(a, key);
-    if (!in->free_sessions) {
-        turn_away(in, fd, l, a, "Too many sessions on this server, try again later");
+    const struct config_listener *listener = &server->listeners[l->listener];
+    struct session *s = take_slot(in, l, a, port);
+    if (!s) { /* more slots than the limits of all servers together are never needed */
+        close(fd);
         return;
     }
-    switch (sources_enter(in->setup.sources, in->setup.column, key, server->limits.sessions_per_source,
-                          server->limits.sessions)) {
-    case SOURCES_SOURCE_FULL:
-        turn_away(in, fd, l, a, "Too many sessions from your address, close some first");
+    s->watch.fd = fd;
+    bool proxy = inbound_in_networks(listener->proxy_from, listener->n_proxy_from, a);
+    enum sources_answer counted =
+        inbound_count_in(s, proxy ? UINT32_MAX : server->limits.sessions_per_source);
+    if (counted != SOURCES_OK) {
+        inbound_turn_away(s, inbound_too_many(counted));
         return;
-    case SOURCES_SERVER_FULL:
-        turn_away(in, fd, l, a, "Too many sessions on this server, try again later");
-        return;
-    case SOURCES_OK: break;
     }
-    struct session *s = in->free_sessions;
-    in->free_sessions = s->next;
-    s->next = NULL;
-    s->transaction = NULL;
-    s->tls = NULL;
-    s->client = *a;
-    s->port = port;
-    s->server = l->server;
-    s->listener = l->listener;
-    s->paused_ms = 0;
-    s->input = s->output = (struct kept){POOL_NONE, 0, 0};
-    s->wait = 0;
-    s->ready = s->readable = s->rerun = s->closing = s->lingering = s->starttls = s->peer_closed =
-        s->tls_wants_write = s->greeted = false;
-    s->open = true;
-    s->relay_network = in_relay_network(server, a);
-    in->last_session_id = message_id_next(in->last_session_id, in->setup.edge, loop_unix_ms(in->setup.loop));
-    s->id = in->last_session_id;
-    in->n_sessions++;
-    in->counters.sessions++;
-    memset(&s->engine, 0, sizeof s->engine);
-    s->engine.conf = &in->conf[l->server];
     if (!loop_watch(in->setup.loop, &s->watch, fd, LOOP_READ | LOOP_WRITE, inbound_on_socket)) {
-        s->watch.fd = fd;
         inbound_session_close(s, "no memory in the kernel");
         return;
     }
-    if (server->listeners[l->listener].tls == TLS_IMPLICIT)
-        inbound_tls_begin(s);
-    else
-        (void)!greet(s);
+    if (proxy) {
+        s->wait |= WAIT_PROXY;
+        uint64_t due = loop_now_ms(in->setup.loop) + LIMIT_PROXY_HEADER_SECONDS * 1000;
+        loop_timer_set(in->setup.loop, &s->timer, due, inbound_on_timer);
+        return;
+    }
+    s->relay_network = inbound_in_networks(server->relay_networks, server->n_relay_networks, a);
+    inbound_begin_stream(s);
+}
+
+static void listen_again(struct timer *t)
+{
+    struct listening *l = (struct listening *)(void *)((char *)t - offsetof(struct listening, timer));
+    if (!l->open) return;
+    if (!loop_watch(l->in->setup.loop, &l->watch, l->watch.fd, l->interest, inbound_on_listener))
+        loop_timer_set(l->in->setup.loop, t, loop_now_ms(l->in->setup.loop) + INBOUND_ACCEPT_PAUSE_MS,
+                       listen_again);
+}
+
+/* Out of descriptors or memory: the backlog keeps the clients while we pause, instead of spinning over the same error. */
+static void pause_listening(struct listening *l, int error)
+{
+    log_note(LOG_LEVEL_ERROR, "accept-failed", "out of descriptors or memory: accepting pauses", error);
+    loop_forget(l->in->setup.loop, &l->watch);
+    loop_timer_set(l->in->setup.loop, &l->timer, loop_now_ms(l->in->setup.loop) + INBOUND_ACCEPT_PAUSE_MS,
+                   listen_again);
 }
 
 void inbound_on_listener(struct watch *w, uint32_t events)
@@ -182,7 +227,7 @@ void inbound_on_listener(struct watch *w, uint32_t events)
         if (fd < 0) {
             /* the listener is level-triggered: what is left announces itself again. ECONNABORTED and friends are the peer's */
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                log_note(LOG_LEVEL_ERROR, "accept-failed", "out of descriptors or memory", errno);
+                pause_listening(l, errno);
             return;
         }
         struct address a;

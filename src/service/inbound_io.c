@@ -283,6 +283,10 @@ void inbound_serve(struct session *s)
         end_session(s);
         return;
     }
+    if (s->wait & WAIT_PROXY) {
+        inbound_read_proxy(s);
+        return;
+    }
     if ((s->wait & WAIT_HANDSHAKE) && !shake_hands(s)) return;
     if (s->wait) return;
     if (s->starttls) {

@@ -16,6 +16,7 @@
 #define INBOUND_SENT_BLOCKS      16 /* sent as chunks, not yet given back: the window of a large message */
 #define INBOUND_SMALL_FIRST      4 /* content blocks of LIMIT_BLOCK_SMALL_OCTETS before the first large one */
 #define INBOUND_TIMER_MS         30000 /* a session is looked at at least this often */
+#define INBOUND_ACCEPT_PAUSE_MS  200   /* after an accept that failed for want of descriptors */
 #define INBOUND_LINGER_MS        2000
 #define INBOUND_RETRY_MS         20 /* sessions that wait for a block look again */
 #define INBOUND_RESERVED_BLOCKS  64 /* of each size, kept for unread input and unsent replies */
@@ -44,6 +45,7 @@ enum session_wait {                  /* why a session does not read, a set */
                     WAIT_BLOCK = 4,  /* no block in the pool */
                     WAIT_WINDOW = 8, /* too many blocks of this message are with the spooler */
                     WAIT_HANDSHAKE = 16,
+                    WAIT_PROXY = 32, /* the header of the proxy in front */
 };
 
 struct kept {       /* octets kept in a pool block between turns */
@@ -70,13 +72,15 @@ struct session {
     bool rerun;              /* kept input may hold whole commands */
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
-    bool peer_closed, relay_network, tls_wants_write, greeted;
+    bool peer_closed, relay_network, tls_wants_write, greeted, counted;
     struct server engine;
 };
 
 struct listening {
     struct watch watch; /* first */
+    struct timer timer; /* of a pause */
     struct inbound *in;
+    uint32_t interest;
     uint16_t server, listener;
     bool open;
 };
@@ -111,6 +115,12 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
 
 /* inbound_accept.c */
 watch_fn inbound_on_listener;
+void inbound_begin_stream(struct session *s); /* the client's own octets begin: TLS, or the greeting */
+enum sources_answer inbound_count_in(struct session *s, uint32_t per_source);
+void inbound_count_out(struct session *s);
+const char *inbound_too_many(enum sources_answer a);
+void inbound_turn_away(struct session *s, const char *why); /* 421 in place of the greeting; closes */
+bool inbound_in_networks(const struct network *n, uint32_t count, const struct address *a);
 void inbound_session_close(struct session *s,
                            const char *why);       /* s is gone afterwards, but not reused in this turn */
 void inbound_ready(struct session *s);             /* goes on in the next turn */
@@ -128,6 +138,9 @@ watch_fn inbound_on_socket;
 void inbound_on_timer(struct timer *t);
 /* Sends what is in out; keeps the rest in a block. False when the session was closed. */
 MUST_USE bool inbound_send(struct session *s, struct span out);
+
+/* inbound_proxy.c: reads the header of the proxy in front; goes on with inbound_begin_stream when it is there. */
+void inbound_read_proxy(struct session *s);
 
 /* inbound_events.c: runs the engine over *input until it needs more, waits or closes. False when the session was closed. */
 MUST_USE bool inbound_run(struct session *s, struct span *input, struct buf *out);
