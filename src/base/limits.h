@@ -74,6 +74,14 @@
 #define LIMIT_BATCH_OCTETS                  8388608
 #define LIMIT_BATCH_MESSAGES                1024
 #define LIMIT_LARGE_BODY_OCTETS             1048576
+#define LIMIT_SEGMENTS                      65536 /* segment files: 4 TiB */
+#define LIMIT_SEGMENT_FILES_OPEN            256   /* sealed segments kept open for reading */
+#define LIMIT_SEGMENTS_SPARE                8     /* dead segments kept to be written again; more are removed */
+#define LIMIT_SPOOL_RESERVE_OCTETS          4194304 /* of the last free segment, for states when the disk is full */
+#define LIMIT_LARGE_BUFFER_OCTETS           2097152 /* content waiting to be written to a large segment */
+#define LIMIT_MESSAGE_EXTENTS               1048576
+#define LIMIT_MESSAGE_RECIPIENTS            1048576 /* with those derived from aliases */
+#define LIMIT_STATE_HISTORY_OCTETS          4096  /* attempts that are remembered of one recipient */
 #define LIMIT_QUESTION_PAGE_LINES           1000  /* lines of one page of a queue listing */
 #define LIMIT_QUESTION_FILTER_OCTETS        320
 #define LIMIT_RESULT_TEXT_OCTETS            400   /* why a delivery attempt ended so */
@@ -96,6 +104,7 @@
 
 /* names and configuration */
 #define LIMIT_CONFIG_OCTETS                 4194304
+#define LIMIT_CONFIG_MEMORY_OCTETS          268435456 /* files and what was made of them */
 #define LIMIT_CONFIG_DEPTH                  8
 #define LIMIT_SERVERS                       64
 #define LIMIT_LISTENERS                     256

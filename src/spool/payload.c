@@ -1,0 +1,209 @@
+#include "spool/payload.h"
+
+const char *recipient_state_name(uint8_t state)
+{
+    static const char *const names[RECIPIENT_STATE_COUNT] = {"void",    "queued",  "deferred", "delivered",
+                                                             "bounced", "expired", "expanded"};
+    return state < RECIPIENT_STATE_COUNT ? names[state] : "void";
+}
+
+void commit_payload_put(struct buf *b, const struct commit_payload *c, const struct extent *extents)
+{
+    wire_put_u64(b, c->content_octets);
+    wire_put_u64(b, c->arrival_ms);
+    wire_put_u32(b, c->envelope_offset);
+    wire_put_u32(b, c->envelope_length);
+    wire_put_u32(b, c->count);
+    for (uint32_t i = 0; i < c->count; i++) {
+        wire_put_u32(b, extents[i].segment);
+        wire_put_u32(b, extents[i].length);
+        wire_put_u64(b, extents[i].offset);
+        wire_put_u32(b, extents[i].crc);
+    }
+}
+
+struct extent extent_read(struct wire *w)
+{
+    struct extent e = {0};
+    e.segment = wire_u32(w);
+    e.length = wire_u32(w);
+    e.offset = wire_u64(w);
+    e.crc = wire_u32(w);
+    return e;
+}
+
+bool commit_payload_read(struct span payload, struct commit_payload *ret)
+{
+    struct wire w = wire_on(payload);
+    ret->content_octets = wire_u64(&w);
+    ret->arrival_ms = wire_u64(&w);
+    ret->envelope_offset = wire_u32(&w);
+    ret->envelope_length = wire_u32(&w);
+    ret->count = wire_u32(&w);
+    if (w.bad || ret->count > LIMIT_MESSAGE_EXTENTS || w.rest.n != (size_t)ret->count * 20) return false;
+    ret->extents = w.rest;
+    uint64_t octets = 0;
+    for (uint32_t i = 0; i < ret->count; i++)
+        octets += extent_read(&w).length;
+    return wire_done(&w) && octets == ret->content_octets && ret->envelope_length <= LIMIT_ENVELOPE_OCTETS;
+}
+
+static void event_put(struct buf *b, const struct state_event *e)
+{
+    wire_put_u64(b, e->time_ms);
+    wire_put_u8(b, e->state);
+    wire_put_span(b, span_head(e->enhanced, 11));
+    wire_put_span(b, span_head(e->text, LIMIT_RESULT_TEXT_OCTETS));
+}
+
+bool state_event_read(struct wire *w, struct state_event *ret)
+{
+    if (w->bad || w->rest.n == 0) return false;
+    ret->time_ms = wire_u64(w);
+    ret->state = wire_u8(w);
+    ret->enhanced = wire_span(w, 11);
+    ret->text = wire_span(w, LIMIT_RESULT_TEXT_OCTETS);
+    if (ret->state >= RECIPIENT_STATE_COUNT) w->bad = true;
+    return !w->bad;
+}
+
+static size_t event_octets(const struct state_event *e)
+{
+    return 13 + span_head(e->enhanced, 11).n + span_head(e->text, LIMIT_RESULT_TEXT_OCTETS).n;
+}
+
+void state_history_put(struct buf *b, struct span history, const struct state_event *event)
+{
+    struct wire w = wire_on(history);
+    struct state_event e;
+    struct span first = {0};
+    if (state_event_read(&w, &e)) first = span_head(history, history.n - w.rest.n);
+    struct span rest = w.bad ? (struct span){0} : w.rest;
+    while (first.n + rest.n + event_octets(event) > LIMIT_STATE_HISTORY_OCTETS && rest.n) {
+        struct wire skip = wire_on(rest);
+        if (!state_event_read(&skip, &e)) break;
+        rest = skip.rest;
+    }
+    buf_put(b, first);
+    buf_put(b, rest);
+    event_put(b, event);
+}
+
+size_t state_payload_octets(const struct state_payload *s)
+{
+    return 21 + s->history.n + (s->state == RECIPIENT_EXPANDED ? 8 + s->derived.n : 0);
+}
+
+void state_payload_put(struct buf *b, const struct state_payload *s)
+{
+    wire_put_u32(b, s->home);
+    wire_put_u32(b, s->recipient);
+    wire_put_u8(b, s->state);
+    wire_put_u16(b, s->attempts);
+    wire_put_u64(b, s->next_ms);
+    wire_put_span(b, s->history);
+    if (s->state != RECIPIENT_EXPANDED) return;
+    wire_put_u32(b, s->first);
+    wire_put_u32(b, s->count);
+    buf_put(b, s->derived);
+}
+
+bool state_payload_read(struct span payload, struct state_payload *ret)
+{
+    struct wire w = wire_on(payload);
+    *ret = (struct state_payload){0};
+    ret->home = wire_u32(&w);
+    ret->recipient = wire_u32(&w);
+    ret->state = wire_u8(&w);
+    ret->attempts = wire_u16(&w);
+    ret->next_ms = wire_u64(&w);
+    ret->history = wire_span(&w, LIMIT_STATE_HISTORY_OCTETS);
+    if (w.bad || ret->state == RECIPIENT_VOID || ret->state >= RECIPIENT_STATE_COUNT) return false;
+    if (ret->recipient >= LIMIT_MESSAGE_RECIPIENTS) return false;
+    if (ret->state != RECIPIENT_EXPANDED) return wire_done(&w);
+    ret->first = wire_u32(&w);
+    ret->count = wire_u32(&w);
+    ret->derived = w.rest;
+    if (w.bad || ret->count > LIMIT_ALIAS_EXPANSION || ret->first > LIMIT_MESSAGE_RECIPIENTS - ret->count)
+        return false;
+    struct derived d;
+    uint32_t count = 0;
+    while (derived_read(&w, &d))
+        count++;
+    return wire_done(&w) && count == ret->count;
+}
+
+void derived_put(struct buf *b, const struct derived *d)
+{
+    wire_put_u8(b, d->local);
+    wire_put_span(b, d->path);
+}
+
+bool derived_read(struct wire *w, struct derived *ret)
+{
+    if (w->bad || w->rest.n == 0) return false;
+    ret->local = wire_u8(w);
+    ret->path = wire_span(w, LIMIT_PATH_OCTETS);
+    if (ret->local > 1 || ret->path.n == 0) w->bad = true;
+    return !w->bad;
+}
+
+void hold_payload_put(struct buf *b, const struct hold_payload *h)
+{
+    wire_put_u32(b, h->home);
+    wire_put_u8(b, h->held);
+    wire_put_u64(b, h->time_ms);
+}
+
+bool hold_payload_read(struct span payload, struct hold_payload *ret)
+{
+    struct wire w = wire_on(payload);
+    ret->home = wire_u32(&w);
+    ret->held = wire_u8(&w);
+    ret->time_ms = wire_u64(&w);
+    return wire_done(&w) && ret->held <= 1;
+}
+
+void tombstone_put(struct buf *b, const struct tombstone *t)
+{
+    wire_put_u64(b, t->id);
+    wire_put_u32(b, t->home);
+}
+
+bool tombstone_read(struct wire *w, struct tombstone *ret)
+{
+    if (w->bad || w->rest.n == 0) return false;
+    ret->id = wire_u64(w);
+    ret->home = wire_u32(w);
+    return !w->bad;
+}
+
+void segment_payload_begin(struct buf *b, enum segment_kind kind, uint32_t rows)
+{
+    wire_put_u8(b, (uint8_t)kind);
+    wire_put_u32(b, rows);
+}
+
+void segment_payload_row(struct buf *b, struct segment_end row)
+{
+    wire_put_u32(b, row.number);
+    wire_put_u32(b, row.end);
+}
+
+bool segment_payload_read(struct wire *w, enum segment_kind *kind, uint32_t *rows)
+{
+    uint8_t k = wire_u8(w);
+    *rows = wire_u32(w);
+    if (w->bad || k >= SEGMENT_KIND_COUNT || *rows > LIMIT_SEGMENTS || w->rest.n != (size_t)*rows * 8)
+        return false;
+    *kind = (enum segment_kind)k;
+    return true;
+}
+
+struct segment_end segment_row_read(struct wire *w)
+{
+    struct segment_end row = {0};
+    row.number = wire_u32(w);
+    row.end = wire_u32(w);
+    return row;
+}

@@ -1,0 +1,92 @@
+/* payload: what stands in the records that describe messages: COMMIT, STATE, HOLD, TOMBSTONE, SEGMENT. */
+#ifndef SPOOL_PAYLOAD_H
+#define SPOOL_PAYLOAD_H
+
+#include "base/wire.h"
+#include "spool/job.h"
+
+enum recipient_state {
+    RECIPIENT_VOID, /* a derived recipient whose expansion has not been seen (yet): not a recipient */
+    RECIPIENT_QUEUED,
+    RECIPIENT_DEFERRED,
+    RECIPIENT_DELIVERED, /* this and what follows is final */
+    RECIPIENT_BOUNCED,
+    RECIPIENT_EXPIRED,
+    RECIPIENT_EXPANDED, /* its derived recipients have taken its place */
+    RECIPIENT_STATE_COUNT
+};
+static inline bool recipient_final(uint8_t state)
+{
+    return state >= RECIPIENT_DELIVERED || state == RECIPIENT_VOID;
+}
+const char *recipient_state_name(uint8_t state);
+
+struct commit_payload {
+    uint64_t content_octets, arrival_ms;
+    uint32_t envelope_offset, envelope_length; /* of the payload of the ENVELOPE record, same segment */
+    uint32_t count;
+    struct span extents; /* encoded, read with extent_read */
+};
+#define COMMIT_PAYLOAD_OCTETS(extents) (28U + 20U * (extents))
+void commit_payload_put(struct buf *b, const struct commit_payload *c, const struct extent *extents);
+bool commit_payload_read(struct span payload, struct commit_payload *ret);
+struct extent extent_read(struct wire *w);
+
+struct state_event { /* one attempt, or what else changed a recipient */
+    uint64_t time_ms;
+    uint8_t state;
+    struct span enhanced, text; /* printable */
+};
+bool state_event_read(struct wire *w, struct state_event *ret); /* false and !w->bad at the end */
+
+struct state_payload {
+    uint32_t home; /* segment of the message's COMMIT */
+    uint32_t recipient;
+    uint8_t state;
+    uint16_t attempts;
+    uint64_t next_ms;
+    struct span history;   /* encoded events, oldest first */
+    uint32_t first, count; /* EXPANDED: indexes of the derived recipients */
+    struct span derived;   /* encoded */
+};
+size_t state_payload_octets(const struct state_payload *s);
+void state_payload_put(struct buf *b, const struct state_payload *s);
+bool state_payload_read(struct span payload, struct state_payload *ret);
+/* The history with one more event behind; when it would pass LIMIT_STATE_HISTORY_OCTETS, old events leave, the first one last. */
+void state_history_put(struct buf *b, struct span history, const struct state_event *event);
+
+struct derived {
+    uint8_t local;
+    struct span path;
+};
+void derived_put(struct buf *b, const struct derived *d);
+bool derived_read(struct wire *w, struct derived *ret); /* false and !w->bad at the end */
+
+struct hold_payload {
+    uint32_t home;
+    uint8_t held;
+    uint64_t time_ms;
+};
+#define HOLD_PAYLOAD_OCTETS 13
+void hold_payload_put(struct buf *b, const struct hold_payload *h);
+bool hold_payload_read(struct span payload, struct hold_payload *ret);
+
+struct tombstone {
+    uint64_t id;
+    uint32_t home;
+};
+#define TOMBSTONE_OCTETS 12
+void tombstone_put(struct buf *b, const struct tombstone *t);
+bool tombstone_read(struct wire *w, struct tombstone *ret); /* false and !w->bad at the end */
+
+enum segment_kind { SEGMENT_LOG, SEGMENT_LARGE, SEGMENT_KIND_COUNT };
+struct segment_end { /* one row of the manifest in a SEGMENT record */
+    uint32_t number, end;
+};
+#define SEGMENT_PAYLOAD_OCTETS(rows) (5U + 8U * (rows))
+void segment_payload_begin(struct buf *b, enum segment_kind kind, uint32_t rows);
+void segment_payload_row(struct buf *b, struct segment_end row);
+bool segment_payload_read(struct wire *w, enum segment_kind *kind, uint32_t *rows); /* then the rows: */
+struct segment_end segment_row_read(struct wire *w);
+
+#endif
