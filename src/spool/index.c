@@ -1,0 +1,140 @@
+#include "spool/index.h"
+
+#include "spool/question.h"
+
+#include <stdlib.h>
+
+_Static_assert(sizeof(struct message) % 8 == 0 && sizeof(struct recipient) % 8 == 0,
+               "a message is one block");
+_Static_assert(
+    sizeof(struct message) + sizeof(struct recipient) + sizeof(struct extent) <= 168,
+    "an ordinary queued message with 48 octets of strings, its place in map and schedule stays below 256");
+
+static size_t block_octets(uint32_t recipients, uint32_t extents, size_t strings)
+{
+    return sizeof(struct message) + recipients * sizeof(struct recipient) + extents * sizeof(struct extent) +
+           strings;
+}
+
+/* First walk: how much memory. */
+static bool measure(struct span envelope, uint32_t *recipients, size_t *strings)
+{
+    struct wire w = wire_on(envelope);
+    struct envelope_head head;
+    struct envelope_recipient r;
+    if (!envelope_read_head(&w, &head)) return false;
+    *recipients = 0;
+    *strings = head.reverse_path.n;
+    while (envelope_read_recipient(&w, &r)) {
+        ++*recipients;
+        *strings += r.path.n;
+    }
+    return wire_done(&w);
+}
+
+static uint32_t add_string(struct message *m, struct span s)
+{
+    uint32_t at = m->strings_length;
+    if (s.n) memcpy(message_strings(m) + at, s.p, s.n);
+    m->strings_length += (uint32_t)s.n;
+    return at;
+}
+
+struct message *index_build(struct index *x, uint64_t id, const struct commit_payload *c,
+                            struct span envelope, const struct extent *extents)
+{
+    uint32_t recipients;
+    size_t strings;
+    if (!measure(envelope, &recipients, &strings)) return NULL;
+    size_t octets = block_octets(recipients, c->count, strings);
+    struct message *m = octets <= UINT32_MAX ? slab_take(&x->slab, octets) : NULL;
+    if (!m) return NULL;
+    *m = (struct message){.id = id,
+                          .arrival_ms = c->arrival_ms,
+                          .content_octets = c->content_octets,
+                          .envelope_offset = c->envelope_offset,
+                          .envelope_length = c->envelope_length,
+                          .n_recipients = recipients,
+                          .n_open = recipients,
+                          .n_extents = c->count,
+                          .octets = (uint32_t)octets};
+    if (c->count) memcpy(message_extents(m), extents, c->count * sizeof *extents);
+    struct wire w = wire_on(envelope);
+    struct envelope_head head;
+    struct envelope_recipient r;
+    (void)envelope_read_head(&w, &head); /* measured: it is whole */
+    m->reverse_length = (uint8_t)head.reverse_path.n;
+    if (head.flags & ENVELOPE_DSN || head.reverse_path.n == 0) m->flags |= MESSAGE_DSN;
+    (void)add_string(m, head.reverse_path);
+    for (uint32_t i = 0; i < recipients && envelope_read_recipient(&w, &r); i++)
+        message_recipients(m)[i] = (struct recipient){.heap = NOT_SCHEDULED,
+                                                      .path_offset = add_string(m, r.path),
+                                                      .path_length = (uint8_t)r.path.n,
+                                                      .state = RECIPIENT_QUEUED,
+                                                      .flags = r.local ? RECIPIENT_LOCAL : 0,
+                                                      .notify = r.notify};
+    return m;
+}
+
+struct message *index_grow(struct index *x, struct message *m, uint32_t recipients, size_t strings)
+{
+    if (recipients < m->n_recipients) recipients = m->n_recipients;
+    size_t octets = block_octets(recipients, m->n_extents, m->strings_length + strings);
+    struct message *fresh = octets <= UINT32_MAX ? slab_take(&x->slab, octets) : NULL;
+    if (!fresh) return NULL;
+    *fresh = *m;
+    fresh->n_recipients = recipients;
+    fresh->octets = (uint32_t)octets;
+    memcpy(message_recipients(fresh), message_recipients(m), m->n_recipients * sizeof(struct recipient));
+    for (uint32_t i = m->n_recipients; i < recipients; i++)
+        message_recipients(fresh)[i] = (struct recipient){.heap = NOT_SCHEDULED, .state = RECIPIENT_VOID};
+    if (m->n_extents)
+        memcpy(message_extents(fresh), message_extents(m), m->n_extents * sizeof(struct extent));
+    if (m->strings_length) memcpy(message_strings(fresh), message_strings(m), m->strings_length);
+    id_map_replace(&x->map, m->id, fresh);
+    slab_give(&x->slab, m, m->octets);
+    return fresh;
+}
+
+void index_free(struct index *x, struct message *m)
+{
+    slab_give(&x->slab, m, m->octets);
+}
+
+void index_destroy(struct index *x)
+{
+    uint64_t id = 0;
+    struct message *m;
+    while ((m = id_map_after(&x->map, id, &id)))
+        slab_give(&x->slab, m, m->octets);
+    id_map_destroy(&x->map);
+    slab_destroy(&x->slab);
+}
+
+uint8_t index_shown(const struct message *m, const struct recipient *r)
+{
+    if (recipient_final(r->state)) return 0;
+    if (m->flags & (MESSAGE_HELD | MESSAGE_DAMAGED) || r->flags & RECIPIENT_HELD) return QUESTION_HELD;
+    return r->state == RECIPIENT_DEFERRED ? QUESTION_DEFERRED : QUESTION_QUEUED;
+}
+
+static void add(uint64_t *counter, int sign)
+{
+    *counter += (uint64_t)(int64_t)sign;
+}
+
+void index_count(struct index *x, const struct message *m, const struct recipient *r, int sign)
+{
+    uint8_t shown = index_shown(m, r);
+    if (m->flags & MESSAGE_PENDING || shown == 0) return;
+    add(shown == QUESTION_HELD ? &x->held : shown == QUESTION_DEFERRED ? &x->deferred : &x->queued, sign);
+    add(&x->recipients, sign);
+}
+
+void index_count_all(struct index *x, const struct message *m, int sign)
+{
+    if (m->flags & MESSAGE_PENDING) return;
+    add(&x->messages, sign);
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        index_count(x, m, &message_recipients(m)[i], sign);
+}

@@ -1,0 +1,101 @@
+/* index: every queued message, in memory: what is needed to list, filter, count and schedule without reading a body. One block
+ * of memory a message: the struct, its recipients, its extents, its strings. A pointer to a message is valid until it is
+ * removed or grown; who keeps one longer keeps the id. */
+#ifndef SPOOL_INDEX_H
+#define SPOOL_INDEX_H
+
+#include "spool/envelope.h"
+#include "spool/id_map.h"
+#include "spool/payload.h"
+#include "spool/slab.h"
+
+#define NOT_SCHEDULED UINT32_MAX
+
+enum { /* flags of a recipient */
+       RECIPIENT_LOCAL = 1,
+       RECIPIENT_DERIVED = 2,
+       RECIPIENT_IN_FLIGHT = 4 /* taken by store_due, no result yet */,
+       RECIPIENT_HELD = 8 /* by configuration */,
+       RECIPIENT_NO_ROUTE = 16 /* waits for a route, only its expiry is scheduled */
+};
+
+struct recipient {
+    uint64_t next_ms;       /* of the next attempt; 0: never tried, at once */
+    uint32_t heap;          /* place in the schedule, or NOT_SCHEDULED */
+    uint32_t state_segment; /* where its newest STATE record lies; 0: none */
+    uint32_t state_offset;
+    uint32_t parent;      /* of a derived one: whose place it takes */
+    uint32_t path_offset; /* in the strings of the message */
+    uint16_t attempts;
+    uint8_t path_length;
+    uint8_t state; /* enum recipient_state */
+    uint8_t flags;
+    uint8_t notify; /* DSN_NOTIFY_* of smtp/params.h */
+};
+
+enum {                      /* flags of a message */
+       MESSAGE_PENDING = 1, /* its batch is not durable yet: nobody sees it */
+       MESSAGE_HELD = 2,    /* by an operator, durable */
+       MESSAGE_DAMAGED = 4, /* its content is damaged: never delivered, shown as held */
+       MESSAGE_DSN = 8,     /* ENVELOPE_DSN, or the reverse-path is null: never answered by a DSN */
+};
+
+struct message {
+    uint64_t id, arrival_ms, content_octets;
+    uint32_t home;                             /* segment of its COMMIT and ENVELOPE */
+    uint32_t envelope_offset, envelope_length; /* of the payload in home */
+    uint32_t hold_segment, hold_offset;        /* newest HOLD record; segment 0: none */
+    uint32_t n_recipients, n_open, n_extents;  /* open: not in a final state */
+    uint32_t octets;                           /* of this block of memory */
+    uint32_t strings_length;
+    uint8_t reverse_length, flags;
+};
+
+struct index {
+    struct id_map map;
+    struct slab slab;
+    uint64_t queued, deferred, held; /* recipients */
+    uint64_t messages, recipients;   /* not pending; open recipients */
+};
+
+static inline struct recipient *message_recipients(const struct message *m)
+{
+    union {
+        const struct message *in;
+        struct message *out;
+    } u = {.in = m};
+    return (struct recipient *)(void *)(u.out + 1);
+}
+static inline struct extent *message_extents(const struct message *m)
+{
+    return (struct extent *)(void *)(message_recipients(m) + m->n_recipients);
+}
+static inline uint8_t *message_strings(const struct message *m)
+{
+    return (uint8_t *)(message_extents(m) + m->n_extents);
+}
+static inline struct span message_reverse_path(const struct message *m)
+{
+    return span_of(message_strings(m), m->reverse_length);
+}
+static inline struct span message_path(const struct message *m, const struct recipient *r)
+{
+    return span_of(message_strings(m) + r->path_offset, r->path_length);
+}
+
+/* A message out of its envelope (valid) and extents; all recipients queued, not in the map, not counted. Null: no memory. */
+struct message *index_build(struct index *x, uint64_t id, const struct commit_payload *c,
+                            struct span envelope, const struct extent *extents);
+/* The same message with room for recipients up to (not including) `recipients` and `strings` more octets of strings; the old
+ * pointer is dead. New recipients are RECIPIENT_VOID. Null: no memory, the old one stays. */
+struct message *index_grow(struct index *x, struct message *m, uint32_t recipients, size_t strings);
+void index_free(struct index *x, struct message *m); /* out of the map already */
+void index_destroy(struct index *x);
+
+/* Counters: called around every change of a recipient, and of a message's flags. */
+void index_count(struct index *x, const struct message *m, const struct recipient *r, int sign);
+void index_count_all(struct index *x, const struct message *m, int sign);
+/* What a recipient is shown as: QUESTION_QUEUED, _DEFERRED, _HELD, or 0 when it is final. */
+uint8_t index_shown(const struct message *m, const struct recipient *r);
+
+#endif
