@@ -117,6 +117,7 @@ struct config_problem {
 struct config_source {
     struct span name; /* absolute path, for messages and for relative names */
     struct span text;
+    const char *unreadable; /* null, or why the caller could not read it: an error where it is included */
 };
 
 /* Parses sources[0] and whatever it includes from the other sources. Reports all errors at once, in order. Returns null when

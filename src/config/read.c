@@ -232,6 +232,13 @@ void read_include(struct reader *r, const struct schema_row *row, const struct t
         if (!r->missing.n) r->missing = path;
         return;
     }
+    if (r->sources[source].unreadable) {
+        problem_at(
+            r, &t,
+            PROBLEM_TEXT(r, SPAN("cannot read "), path, SPAN(": "), span_str(r->sources[source].unreadable)),
+            SPAN(""));
+        return;
+    }
     for (unsigned i = 0; i < r->n_frames; i++)
         if (r->frames[i].source == source) {
             problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(path), SPAN(" includes itself")), SPAN(""));
@@ -350,6 +357,10 @@ static void read_all(struct reader *r)
     r->blocks[0].target = r->config;
     r->n_blocks = 1;
     begin_file(r, 0, (struct token){TOKEN_END, {NULL, 0}, 1, 1});
+    if (r->sources[0].unreadable)
+        problem_at(r, &(struct token){TOKEN_WORD, {NULL, 0}, 1, 1},
+                   PROBLEM_TEXT(r, SPAN("cannot read the file: "), span_str(r->sources[0].unreadable)),
+                   SPAN("sallyport init makes one"));
     while (!r->no_memory) {
         switch (r->token.kind) {
         case TOKEN_LINE_END:
@@ -386,10 +397,11 @@ static bool take_sources(struct reader *r, const struct config_source *sources, 
 
     if (!mine) return false;
     for (size_t i = 0; i < n; i++) {
-        mine[i] = (struct config_source){arena_copy(r->arena, sources[i].name), sources[i].text};
+        mine[i] = (struct config_source){arena_copy(r->arena, sources[i].name), sources[i].text,
+                                         sources[i].unreadable};
         if (!mine[i].name.p) return false;
     }
-    if (!n) mine[0] = (struct config_source){SPAN("sallyport.conf"), SPAN("")};
+    if (!n) mine[0] = (struct config_source){SPAN("sallyport.conf"), SPAN(""), NULL};
     r->sources = mine;
     r->n_sources = n ? n : 1;
     return true;

@@ -168,3 +168,23 @@ const char *schema_block_name(unsigned block)
     default: return "the top level";
     }
 }
+
+void schema_amount(struct buf *b, unsigned type, uint64_t v)
+{
+    static const struct {
+        uint64_t factor;
+        uint8_t letter;
+    } units[] = {{DAY, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}, {1024 * MIB, 'G'}, {MIB, 'M'}, {KIB, 'K'}};
+    size_t first = type == SCHEMA_DURATION ? 0
+                   : type == SCHEMA_OCTETS ? 4
+                                           : 7,
+           end = type == SCHEMA_DURATION ? 4 : 7;
+
+    for (size_t i = first; i < end; i++)
+        if (v && v % units[i].factor == 0) {
+            buf_u64(b, v / units[i].factor);
+            buf_byte(b, units[i].letter);
+            return;
+        }
+    buf_u64(b, v);
+}

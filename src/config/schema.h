@@ -61,7 +61,12 @@ unsigned suggest_distance(struct span a, struct span b, unsigned max);
 /* The word of a blank-separated list that is nearest to s; empty when none is near. */
 struct span suggest_word(struct span s, const char *words);
 
-/* sallyport.conf.5 in mdoc, and the words of the grammar one quoted string a line (a libFuzzer dictionary). */
+/* A value of that type as it would be written, exact in its largest unit: 50M, 1h. */
+void schema_amount(struct buf *b, unsigned type, uint64_t v);
+
+/* The reference for a terminal; sallyport.conf.5 in mdoc; the words of the grammar, one quoted string a line (a libFuzzer
+ * dictionary). */
+void schema_text(struct buf *out);
 void schema_man(struct buf *out);
 void schema_dictionary(struct buf *out);
 

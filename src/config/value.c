@@ -11,20 +11,13 @@ struct unit {
 static const struct unit size_units[] = {{'k', 1024}, {'m', 1048576}, {'g', 1073741824}};
 static const struct unit time_units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
 
-/* Exact in the largest unit: 3600 -> 1h, 52428800 -> 50M. */
 static struct span amount_text(struct reader *r, unsigned type, uint64_t v)
 {
-    static const char size_letters[] = "KMG", time_letters[] = "smhd";
-    const struct unit *units = type == SCHEMA_DURATION ? time_units : size_units;
-    size_t n = type == SCHEMA_DURATION ? 4 : 3;
+    uint8_t memory[32];
+    struct buf b = buf_on(memory, sizeof memory);
 
-    if (type != SCHEMA_DURATION && type != SCHEMA_OCTETS) return problem_number(r, v);
-    for (size_t i = n; i-- > 0;)
-        if (v && v % units[i].factor == 0) {
-            const char *letters = type == SCHEMA_DURATION ? time_letters : size_letters;
-            return PROBLEM_TEXT(r, problem_number(r, v / units[i].factor), span_of(letters + i, 1));
-        }
-    return problem_number(r, v);
+    schema_amount(&b, type, v);
+    return arena_copy(r->arena, buf_span(&b));
 }
 
 static bool out_of_range(struct reader *r, const struct schema_row *row, const struct token *t)

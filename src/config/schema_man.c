@@ -1,0 +1,191 @@
+/* schema_man: what the schema says, for people: on a terminal, as a man page, and as a dictionary for a fuzzer. */
+#include "config/schema.h"
+
+static const struct chapter {
+    unsigned block;
+    const char *title, *text;
+} chapters[] = {
+    {SCHEMA_TOP, "TOP LEVEL", "What concerns the whole installation."},
+    {SCHEMA_SERVER, "SERVER", "Inside server NAME { }."},
+    {SCHEMA_LIMITS, "LIMITS", "Inside limits { }, at the top level or in a server. No limit can be 0."},
+    {SCHEMA_QUEUE, "QUEUE", "Inside queue { }."},
+    {SCHEMA_POOL, "POOL", "Inside pool { }."},
+};
+
+static bool has_range(const struct schema_row *row)
+{
+    return row->max > 0;
+}
+
+static void put_default(struct buf *b, const struct schema_row *row)
+{
+    if (row->fallback_text)
+        buf_str(b, row->fallback_text);
+    else
+        schema_amount(b, row->type, row->fallback);
+}
+
+static bool has_default(const struct schema_row *row)
+{
+    return row->fallback_text || (row->octets && row->fallback);
+}
+
+static void put_facts(struct buf *b, const struct schema_row *row)
+{
+    if (row->choices) {
+        buf_str(b, " One of: ");
+        buf_str(b, row->choices);
+        buf_byte(b, '.');
+    }
+    if (has_range(row)) {
+        buf_str(b, " From ");
+        schema_amount(b, row->type, row->min);
+        buf_str(b, " to ");
+        schema_amount(b, row->type, row->max);
+        buf_byte(b, '.');
+    }
+    if (has_default(row)) {
+        buf_str(b, " Default: ");
+        put_default(b, row);
+        buf_byte(b, '.');
+    }
+    if (row->repeat) buf_str(b, " May be repeated.");
+    if (strcmp(row->since, "0.1") != 0) buf_str(b, " It is read and has no effect yet.");
+}
+
+void schema_text(struct buf *out)
+{
+    for (size_t c = 0; c < sizeof chapters / sizeof chapters[0]; c++) {
+        buf_str(out, c ? "\n" : "");
+        buf_str(out, chapters[c].title);
+        buf_str(out, "\n");
+        buf_str(out, chapters[c].text);
+        buf_str(out, "\n\n");
+        for (size_t i = 0; i < schema_rows; i++) {
+            const struct schema_row *row = &schema_table[i];
+            if (!(row->where & chapters[c].block)) continue;
+            buf_str(out, "  ");
+            buf_str(out, row->name);
+            buf_byte(out, ' ');
+            buf_str(out, row->arguments);
+            buf_str(out, "\n      ");
+            buf_str(out, row->doc);
+            put_facts(out, row);
+            buf_str(out, "\n");
+        }
+    }
+}
+
+/* roff: a backslash is an escape, a dot or an apostrophe at the start of a line is a request, "..." words need no quotes. */
+static void put_roff(struct buf *b, struct span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\\')
+            buf_str(b, "\\e");
+        else if (s.p[i] == '"')
+            buf_str(b, "\\(dq");
+        else
+            buf_byte(b, s.p[i]);
+    }
+}
+
+static void put_man_row(struct buf *b, const struct schema_row *row)
+{
+    uint8_t memory[1024];
+    struct buf facts = buf_on(memory, sizeof memory);
+
+    buf_str(b, ".It Ic ");
+    buf_str(b, row->name);
+    buf_str(b, " No ");
+    put_roff(b, span_str(row->arguments));
+    buf_str(b, "\n\\&");
+    put_roff(b, span_str(row->doc));
+    put_facts(&facts, row);
+    put_roff(b, buf_span(&facts));
+    buf_byte(b, '\n');
+}
+
+static const char man_head[] = ".Dd November 25, 2026\n"
+                               ".Dt SALLYPORT.CONF 5\n"
+                               ".Os sallyport " SALLYPORT_VERSION "\n"
+                               ".Sh NAME\n"
+                               ".Nm sallyport.conf\n"
+                               ".Nd configuration of sallyportd\n"
+                               ".Sh DESCRIPTION\n"
+                               "This page is made from the table that the program itself reads\n"
+                               ".Pq Ql sallyport help config --man .\n"
+                               ".Pp\n"
+                               "A statement is a directive and its arguments. It ends with its line, with a "
+                               "semicolon, with a closing brace, or before the\n"
+                               "next directive of its block, so that several may stand on one line. A\n"
+                               ".Ql #\n"
+                               "where a word could begin starts a comment. A text in quotation marks is one "
+                               "word and never a directive; inside it a backslash\n"
+                               "stands before a quotation mark or a backslash.\n"
+                               ".Pp\n"
+                               "Sizes are octets, or have one of the letters K, M, G behind them (powers of "
+                               "1024). Times have one of s, m, h, d.\n"
+                               "Relative file names begin at the folder of the file they stand in.\n"
+                               ".Pp\n"
+                               "An empty file is a working server on 127.0.0.1:2525 that serves no domain.\n"
+                               ".Ql sallyport check\n"
+                               "finds every error and says what to write instead.\n";
+
+static const char man_foot[] = ".Sh EXAMPLES\n"
+                               ".Bd -literal\n"
+                               "hostname mail.example.org\n"
+                               "server mx {\n"
+                               "    listen 0.0.0.0:25 [::]:25\n"
+                               "    tls starttls certificate tls/chain.pem key tls/key.pem\n"
+                               "    recipients example.org example.net\n"
+                               "    limits { message-size 50M  recipients 1000 }\n"
+                               "}\n"
+                               "deliver example.org to maildir /var/mail/vhosts\n"
+                               "deliver example.net to maildir /var/mail/vhosts\n"
+                               ".Ed\n"
+                               ".Sh SEE ALSO\n"
+                               ".Xr sallyport 8 ,\n"
+                               ".Xr sallyportd 8\n";
+
+void schema_man(struct buf *out)
+{
+    buf_str(out, man_head);
+    for (size_t c = 0; c < sizeof chapters / sizeof chapters[0]; c++) {
+        buf_str(out, ".Sh ");
+        buf_str(out, chapters[c].title);
+        buf_str(out, "\n");
+        buf_str(out, chapters[c].text);
+        buf_str(out, "\n.Bl -tag -width Ds\n");
+        for (size_t i = 0; i < schema_rows; i++)
+            if (schema_table[i].where & chapters[c].block) put_man_row(out, &schema_table[i]);
+        buf_str(out, ".El\n");
+    }
+    buf_str(out, man_foot);
+}
+
+static void put_words(struct buf *out, struct span words)
+{
+    while (words.n) {
+        size_t end = span_find(words, ' ');
+        struct span word = span_head(words, end);
+        if (word.n) {
+            buf_byte(out, '"');
+            put_roff(out, word); /* no word of the schema has a quotation mark or a backslash */
+            buf_str(out, "\"\n");
+        }
+        words = end == SPAN_NPOS ? span_of(NULL, 0) : span_skip(words, end + 1);
+    }
+}
+
+void schema_dictionary(struct buf *out)
+{
+    for (size_t i = 0; i < schema_rows; i++) {
+        put_words(out, span_str(schema_table[i].name));
+        put_words(out, span_str(schema_table[i].choices));
+    }
+    put_words(out, SPAN("certificate key starttls implicit none proxy from mechanisms to group user via "
+                        "smarthost maildir lmtp unix: any "
+                        "auto default verify opportunistic user-file * 127.0.0.1:25 [::1]:25 10.0.0.0/8 "
+                        "2001:db8::/32 example.org 50M 5m 1h"));
+    buf_str(out, "\"{\"\n\"}\"\n\";\"\n\"#\"\n\"\\x0a\"\n\"\\x22\"\n");
+}
