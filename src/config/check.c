@@ -6,12 +6,12 @@
 
 static void error_at(struct reader *r, const struct config_place *p, struct span text, struct span suggestion)
 {
-    problem_add(r, CONFIG_ERROR, *p, text, suggestion);
+    config_problem_add(r, CONFIG_ERROR, *p, text, suggestion);
 }
 
 static void warn_at(struct reader *r, const struct config_place *p, struct span text, struct span suggestion)
 {
-    problem_add(r, CONFIG_WARNING, *p, text, suggestion);
+    config_problem_add(r, CONFIG_WARNING, *p, text, suggestion);
 }
 
 static bool is_any(const struct address *a)
@@ -35,7 +35,7 @@ static enum clash clash(const struct config_listener *a, const struct config_lis
 static void check_clash(struct reader *r, const struct config_listener *l, const struct config_server *other,
                         const struct config_listener *with)
 {
-    struct span place = problem_place(r, &with->place);
+    struct span place = config_problem_place(r, &with->place);
 
     switch (clash(l, with)) {
     case CLASH_SAME:
@@ -145,7 +145,7 @@ static void check_server_names(struct reader *r, uint32_t server)
         if (s->name.n && span_eq(s->name, r->drafts[i].server.name)) {
             error_at(r, &s->place,
                      PROBLEM_TEXT(r, SPAN("server "), s->name, SPAN(" was named already at "),
-                                  problem_place(r, &r->drafts[i].server.place)),
+                                  config_problem_place(r, &r->drafts[i].server.place)),
                      SPAN("give each server a name of its own"));
             return;
         }
@@ -189,7 +189,7 @@ static void check_places(struct reader *r)
     if (c->control_socket.n > LIMIT_SOCKET_PATH_OCTETS)
         error_at(r, &top,
                  PROBLEM_TEXT(r, SPAN("the path of the control socket is too long: "),
-                              problem_number(r, c->control_socket.n), SPAN(" octets")),
+                              config_problem_number(r, c->control_socket.n), SPAN(" octets")),
                  SPAN("at most 107; name a shorter one: control /run/sallyport/control.sock"));
     for (uint32_t i = 0; i < c->n_deliver; i++) {
         const struct config_deliver *d = &c->deliver[i];

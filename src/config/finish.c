@@ -140,10 +140,10 @@ static void finish_role(struct draft *d)
 static void warn_double_domain(struct reader *r, const struct config_domain *first,
                                const struct config_domain *again)
 {
-    problem_add(r, CONFIG_WARNING, again->place,
-                PROBLEM_TEXT(r, SPAN("domain "), again->name, SPAN(" was named already at "),
-                             problem_place(r, &first->place)),
-                SPAN("once is enough"));
+    config_problem_add(r, CONFIG_WARNING, again->place,
+                       PROBLEM_TEXT(r, SPAN("domain "), again->name, SPAN(" was named already at "),
+                                    config_problem_place(r, &first->place)),
+                       SPAN("once is enough"));
 }
 
 /* Sorted, without doubles; "any" said once counts. */
@@ -206,10 +206,10 @@ static void finish_domains(struct reader *r)
 static void warn_replaced(struct reader *r, const char *what, struct span domain,
                           const struct config_place *old, struct config_place fresh)
 {
-    problem_add(r, CONFIG_WARNING, fresh,
-                PROBLEM_TEXT(r, SPAN("this "), span_str(what), SPAN(" for "), domain,
-                             SPAN(" replaces the one at "), problem_place(r, old)),
-                SPAN("keep one of the two"));
+    config_problem_add(r, CONFIG_WARNING, fresh,
+                       PROBLEM_TEXT(r, SPAN("this "), span_str(what), SPAN(" for "), domain,
+                                    SPAN(" replaces the one at "), config_problem_place(r, old)),
+                       SPAN("keep one of the two"));
 }
 
 /* The last word on a domain counts. */

@@ -3,7 +3,7 @@
 
 enum { PROBLEM_TEXT_OCTETS = 1024, PROBLEM_PART_OCTETS = 200, PROBLEMS_MAX = 200 };
 
-struct span problem_text(struct reader *r, const struct span *parts, size_t n)
+struct span config_problem_text(struct reader *r, const struct span *parts, size_t n)
 {
     uint8_t memory[PROBLEM_TEXT_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
@@ -15,7 +15,7 @@ struct span problem_text(struct reader *r, const struct span *parts, size_t n)
     return text;
 }
 
-struct span problem_number(struct reader *r, uint64_t v)
+struct span config_problem_number(struct reader *r, uint64_t v)
 {
     uint8_t memory[24];
     struct buf b = buf_on(memory, sizeof memory);
@@ -24,14 +24,14 @@ struct span problem_number(struct reader *r, uint64_t v)
     return arena_copy(r->arena, buf_span(&b));
 }
 
-struct span problem_place(struct reader *r, const struct config_place *p)
+struct span config_problem_place(struct reader *r, const struct config_place *p)
 {
-    return PROBLEM_TEXT(r, p->file, SPAN(":"), problem_number(r, p->line), SPAN(":"),
-                        problem_number(r, p->column));
+    return PROBLEM_TEXT(r, p->file, SPAN(":"), config_problem_number(r, p->line), SPAN(":"),
+                        config_problem_number(r, p->column));
 }
 
-void problem_add(struct reader *r, enum config_severity s, struct config_place place, struct span text,
-                 struct span suggestion)
+void config_problem_add(struct reader *r, enum config_severity s, struct config_place place, struct span text,
+                        struct span suggestion)
 {
     if (s == CONFIG_ERROR) r->failed = true;
     if (r->n_problems > PROBLEMS_MAX) return;
@@ -54,9 +54,9 @@ void problem_add(struct reader *r, enum config_severity s, struct config_place p
     r->last = p;
 }
 
-void problem_at(struct reader *r, const struct token *t, struct span text, struct span suggestion)
+void config_problem_at(struct reader *r, const struct token *t, struct span text, struct span suggestion)
 {
-    problem_add(r, CONFIG_ERROR, reader_place(r, t), text, suggestion);
+    config_problem_add(r, CONFIG_ERROR, reader_place(r, t), text, suggestion);
     r->broken = true;
     reader_draft(r)->damaged = true;
 }
@@ -79,7 +79,7 @@ static bool comes_later(const struct reader *r, const struct config_problem *a,
 }
 
 /* By insertion: there are at most PROBLEMS_MAX of them, nearly in order. */
-void problem_sort(struct reader *r)
+void config_problem_sort(struct reader *r)
 {
     struct config_problem *sorted = NULL;
 

@@ -39,7 +39,7 @@ void reader_advance(struct reader *r)
 {
     do {
         r->token = grammar_next(&r->frames[r->n_frames - 1].grammar);
-        if (r->token.kind == TOKEN_BAD) problem_at(r, &r->token, r->token.text, SPAN(""));
+        if (r->token.kind == TOKEN_BAD) config_problem_at(r, &r->token, r->token.text, SPAN(""));
     } while (r->token.kind == TOKEN_BAD);
 }
 
@@ -67,7 +67,8 @@ bool reader_argument(struct reader *r, const struct token *directive, const char
 {
     if (r->broken && !is_text(&r->token)) return false;
     if (!is_text(&r->token)) {
-        problem_at(r, directive, PROBLEM_TEXT(r, directive->text, SPAN(" needs "), span_str(what)), SPAN(""));
+        config_problem_at(r, directive, PROBLEM_TEXT(r, directive->text, SPAN(" needs "), span_str(what)),
+                          SPAN(""));
         return false;
     }
     *ret = r->token;
@@ -100,8 +101,9 @@ void *reader_push(struct reader *r, void *array, uint32_t *n, size_t each, uint3
     bool full = *n == 0 || (*n >= 4 && (*n & (*n - 1)) == 0); /* capacity: 4, then powers of two */
 
     if (*n >= max) {
-        problem_at(r, &r->token,
-                   PROBLEM_TEXT(r, SPAN("more than "), problem_number(r, max), SPAN(" of these")), SPAN(""));
+        config_problem_at(
+            r, &r->token,
+            PROBLEM_TEXT(r, SPAN("more than "), config_problem_number(r, max), SPAN(" of these")), SPAN(""));
         return NULL;
     }
     if (full) {
@@ -141,11 +143,12 @@ static void skip_rest(struct reader *r, bool to_line_end)
 static void end_statement(struct reader *r, const struct token *name)
 {
     if (!r->broken && is_text(&r->token) && !is_directive(r, &r->token)) {
-        problem_at(r, &r->token,
-                   PROBLEM_TEXT(r, SPAN("unexpected "), QUOTED(r->token.text), SPAN(" behind "), name->text),
-                   SPAN("a statement ends with its line, ';' or '}'"));
+        config_problem_at(
+            r, &r->token,
+            PROBLEM_TEXT(r, SPAN("unexpected "), QUOTED(r->token.text), SPAN(" behind "), name->text),
+            SPAN("a statement ends with its line, ';' or '}'"));
     } else if (!r->broken && r->token.kind == TOKEN_OPEN)
-        problem_at(r, &r->token, PROBLEM_TEXT(r, name->text, SPAN(" has no block here")), SPAN(""));
+        config_problem_at(r, &r->token, PROBLEM_TEXT(r, name->text, SPAN(" has no block here")), SPAN(""));
     skip_rest(r, false);
 }
 
@@ -155,13 +158,13 @@ static void open_block(struct reader *r, const struct token *name, unsigned kind
         reader_advance(r);
     if (r->token.kind != TOKEN_OPEN) {
         if (!r->broken)
-            problem_at(r, name, PROBLEM_TEXT(r, name->text, SPAN(" needs a block")),
-                       PROBLEM_TEXT(r, name->text, SPAN(" ... { ... }")));
+            config_problem_at(r, name, PROBLEM_TEXT(r, name->text, SPAN(" needs a block")),
+                              PROBLEM_TEXT(r, name->text, SPAN(" ... { ... }")));
         skip_rest(r, false);
         return;
     }
     if (r->n_blocks == READER_BLOCK_DEPTH) { /* the schema nests no deeper; a safeguard */
-        problem_at(r, name, SPAN("blocks are nested too deeply"), SPAN(""));
+        config_problem_at(r, name, SPAN("blocks are nested too deeply"), SPAN(""));
         skip_block(r);
         return;
     }
@@ -177,7 +180,7 @@ static void open_block(struct reader *r, const struct token *name, unsigned kind
 static void close_block(struct reader *r)
 {
     if (r->n_blocks <= r->frames[r->n_frames - 1].blocks)
-        problem_at(r, &r->token, SPAN("'}' without a block that was opened in this file"), SPAN(""));
+        config_problem_at(r, &r->token, SPAN("'}' without a block that was opened in this file"), SPAN(""));
     else
         r->n_blocks--;
     reader_advance(r);
@@ -190,8 +193,9 @@ static bool end_file(struct reader *r)
 
     for (; r->n_blocks > f->blocks; r->n_blocks--) {
         struct open_block *b = innermost(r);
-        problem_at(r, &b->name, PROBLEM_TEXT(r, SPAN("the block of "), b->name.text, SPAN(" is not closed")),
-                   SPAN("write } behind its last line"));
+        config_problem_at(r, &b->name,
+                          PROBLEM_TEXT(r, SPAN("the block of "), b->name.text, SPAN(" is not closed")),
+                          SPAN("write } behind its last line"));
     }
     if (r->n_frames == 1) return false;
     r->token = f->resume;
@@ -208,10 +212,10 @@ static void begin_file(struct reader *r, size_t source, struct token resume)
     *f = (struct frame){.source = source, .blocks = r->n_blocks, .resume = resume};
     grammar_begin(&f->grammar, r->sources[source].text);
     if (r->sources[source].text.n > LIMIT_CONFIG_OCTETS) {
-        problem_at(r, &(struct token){TOKEN_WORD, {NULL, 0}, 1, 1},
-                   PROBLEM_TEXT(r, SPAN("the file is larger than "), problem_number(r, LIMIT_CONFIG_OCTETS),
-                                SPAN(" octets")),
-                   SPAN(""));
+        config_problem_at(r, &(struct token){TOKEN_WORD, {NULL, 0}, 1, 1},
+                          PROBLEM_TEXT(r, SPAN("the file is larger than "),
+                                       config_problem_number(r, LIMIT_CONFIG_OCTETS), SPAN(" octets")),
+                          SPAN(""));
         grammar_begin(&f->grammar, SPAN(""));
     }
     reader_advance(r);
@@ -233,7 +237,7 @@ void read_include(struct reader *r, const struct schema_row *row, const struct t
         return;
     }
     if (r->sources[source].unreadable) {
-        problem_at(
+        config_problem_at(
             r, &t,
             PROBLEM_TEXT(r, SPAN("cannot read "), path, SPAN(": "), span_str(r->sources[source].unreadable)),
             SPAN(""));
@@ -241,14 +245,14 @@ void read_include(struct reader *r, const struct schema_row *row, const struct t
     }
     for (unsigned i = 0; i < r->n_frames; i++)
         if (r->frames[i].source == source) {
-            problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(path), SPAN(" includes itself")), SPAN(""));
+            config_problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(path), SPAN(" includes itself")), SPAN(""));
             return;
         }
     if (r->n_frames == LIMIT_CONFIG_DEPTH) {
-        problem_at(r, &t,
-                   PROBLEM_TEXT(r, SPAN("includes are nested more than "),
-                                problem_number(r, LIMIT_CONFIG_DEPTH), SPAN(" deep")),
-                   SPAN(""));
+        config_problem_at(r, &t,
+                          PROBLEM_TEXT(r, SPAN("includes are nested more than "),
+                                       config_problem_number(r, LIMIT_CONFIG_DEPTH), SPAN(" deep")),
+                          SPAN(""));
         return;
     }
     begin_file(r, source, r->token);
@@ -262,18 +266,19 @@ static void unknown(struct reader *r, const struct token *name)
     const char *near = schema_nearest(name->text, reader_block(r));
 
     if (name->kind == TOKEN_STRING)
-        problem_at(r, name, PROBLEM_TEXT(r, QUOTED(name->text), SPAN(" stands where a directive begins")),
-                   SPAN("directives are not quoted"));
+        config_problem_at(r, name,
+                          PROBLEM_TEXT(r, QUOTED(name->text), SPAN(" stands where a directive begins")),
+                          SPAN("directives are not quoted"));
     else if (elsewhere) {
         unsigned where = elsewhere->where & (unsigned)-(int)elsewhere->where; /* its first block */
-        problem_at(r, name,
-                   PROBLEM_TEXT(r, name->text, SPAN(" has no place in "),
-                                span_str(schema_block_name(reader_block(r)))),
-                   PROBLEM_TEXT(r, SPAN("it belongs in "), span_str(schema_block_name(where))));
+        config_problem_at(r, name,
+                          PROBLEM_TEXT(r, name->text, SPAN(" has no place in "),
+                                       span_str(schema_block_name(reader_block(r)))),
+                          PROBLEM_TEXT(r, SPAN("it belongs in "), span_str(schema_block_name(where))));
     } else
-        problem_at(r, name, PROBLEM_TEXT(r, SPAN("unknown directive "), QUOTED(name->text)),
-                   near ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(span_str(near)), SPAN("?"))
-                        : SPAN(""));
+        config_problem_at(r, name, PROBLEM_TEXT(r, SPAN("unknown directive "), QUOTED(name->text)),
+                          near ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(span_str(near)), SPAN("?"))
+                               : SPAN(""));
     skip_rest(r, true);
 }
 
@@ -282,9 +287,10 @@ static void said_already(struct reader *r, const struct schema_row *row, const s
     struct config_place *said = &innermost(r)->said[row - schema_table];
 
     if (said->line && !row->repeat)
-        problem_add(r, CONFIG_ERROR, reader_place(r, name),
-                    PROBLEM_TEXT(r, name->text, SPAN(" was said already at "), problem_place(r, said)),
-                    SPAN("keep one of the two"));
+        config_problem_add(
+            r, CONFIG_ERROR, reader_place(r, name),
+            PROBLEM_TEXT(r, name->text, SPAN(" was said already at "), config_problem_place(r, said)),
+            SPAN("keep one of the two"));
     *said = reader_place(r, name);
 }
 
@@ -358,16 +364,16 @@ static void read_all(struct reader *r)
     r->n_blocks = 1;
     begin_file(r, 0, (struct token){TOKEN_END, {NULL, 0}, 1, 1});
     if (r->sources[0].unreadable)
-        problem_at(r, &(struct token){TOKEN_WORD, {NULL, 0}, 1, 1},
-                   PROBLEM_TEXT(r, SPAN("cannot read the file: "), span_str(r->sources[0].unreadable)),
-                   SPAN("sallyport init makes one"));
+        config_problem_at(r, &(struct token){TOKEN_WORD, {NULL, 0}, 1, 1},
+                          PROBLEM_TEXT(r, SPAN("cannot read the file: "), span_str(r->sources[0].unreadable)),
+                          SPAN("sallyport init makes one"));
     while (!r->no_memory) {
         switch (r->token.kind) {
         case TOKEN_LINE_END:
         case TOKEN_SEMICOLON: reader_advance(r); break;
         case TOKEN_CLOSE: close_block(r); break;
         case TOKEN_OPEN:
-            problem_at(r, &r->token, SPAN("a block without a directive"), SPAN(""));
+            config_problem_at(r, &r->token, SPAN("a block without a directive"), SPAN(""));
             skip_block(r);
             break;
         case TOKEN_END:
@@ -424,7 +430,7 @@ struct config *config_parse(struct arena *arena, const struct config_source *sou
     read_all(r);
     *missing = r->missing;
     if (!r->no_memory && !r->missing.n && finish_config(r)) check_config(r);
-    problem_sort(r);
+    config_problem_sort(r);
     *problems = r->first;
     return r->failed || r->no_memory || r->missing.n ? NULL : c;
 }

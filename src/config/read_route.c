@@ -58,8 +58,8 @@ static bool read_lmtp_server(struct reader *r, const struct token *t, struct spa
     value_not_yet(r, t, "lmtp", "mail for this domain waits in the queue");
     if (span_starts_nocase(value, SPAN("unix:"))) {
         if (value.n < 7 || value.p[5] != '/') {
-            problem_at(r, t, PROBLEM_TEXT(r, QUOTED(value), SPAN(" names no absolute path")),
-                       SPAN("write unix:/run/dovecot/lmtp"));
+            config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(value), SPAN(" names no absolute path")),
+                              SPAN("write unix:/run/dovecot/lmtp"));
             return false;
         }
     } else if (!value_host_port(r, t, &host, &port))
@@ -81,8 +81,8 @@ void read_deliver(struct reader *r, const struct schema_row *row, const struct t
     read_domains(r, name, "a DOMAIN", "to", add_deliver);
     if (!reader_word(r, "to")) {
         if (!r->broken)
-            problem_at(r, name, SPAN("deliver needs to, and what delivers"),
-                       PROBLEM_TEXT(r, SPAN("deliver "), span_str(row->arguments)));
+            config_problem_at(r, name, SPAN("deliver needs to, and what delivers"),
+                              PROBLEM_TEXT(r, SPAN("deliver "), span_str(row->arguments)));
     } else if (reader_argument(r, name, "maildir FOLDER or lmtp SERVER", &t) &&
                value_choice(r, &t, "maildir lmtp", &choice)) {
         how = choice == 0 ? DELIVER_MAILDIR : DELIVER_LMTP;
@@ -107,8 +107,8 @@ void read_relay(struct reader *r, const struct schema_row *row, const struct tok
     read_domains(r, name, "a DOMAIN", "via", add_route);
     if (!reader_word(r, "via")) {
         if (!r->broken)
-            problem_at(r, name, SPAN("relay needs via, and the next hop"),
-                       PROBLEM_TEXT(r, SPAN("relay "), span_str(row->arguments)));
+            config_problem_at(r, name, SPAN("relay needs via, and the next hop"),
+                              PROBLEM_TEXT(r, SPAN("relay "), span_str(row->arguments)));
     } else if (reader_argument(r, name, "mx or smarthost HOST:PORT", &t) &&
                value_choice(r, &t, "mx smarthost", &choice)) {
         route.kind = choice == 0 ? ROUTE_MX : ROUTE_SMARTHOST;

@@ -33,7 +33,7 @@ static void read_proxy_networks(struct reader *r, const struct token *name, stru
     bool any = false;
 
     if (!reader_word(r, "from")) {
-        problem_at(r, &r->token, SPAN("proxy needs from and a NETWORK"), SPAN("proxy from 192.0.2.7"));
+        config_problem_at(r, &r->token, SPAN("proxy needs from and a NETWORK"), SPAN("proxy from 192.0.2.7"));
         return;
     }
     while (reader_more(r, &t)) {
@@ -44,7 +44,7 @@ static void read_proxy_networks(struct reader *r, const struct token *name, stru
         if (!value_network(r, &t, &grown[*n - 1])) --*n;
     }
     if (!any && !r->broken)
-        problem_at(r, name, SPAN("proxy from needs a NETWORK"), SPAN("proxy from 192.0.2.7"));
+        config_problem_at(r, name, SPAN("proxy from needs a NETWORK"), SPAN("proxy from 192.0.2.7"));
 }
 
 static uint32_t read_endpoints(struct reader *r, struct config_server *s, const struct token *name)
@@ -111,8 +111,8 @@ void read_tls(struct reader *r, const struct schema_row *row, const struct token
     if (mode_given) {
         enum config_tls mode = tls_mode(r->token.text);
         if (d->tls_given && d->tls_mode != mode)
-            problem_at(r, &r->token, SPAN("another tls line of this block names another mode"),
-                       SPAN("name the mode once, or the same one"));
+            config_problem_at(r, &r->token, SPAN("another tls line of this block names another mode"),
+                              SPAN("name the mode once, or the same one"));
         d->tls_mode = mode;
         d->tls_given = true;
         reader_advance(r);
@@ -122,17 +122,17 @@ void read_tls(struct reader *r, const struct schema_row *row, const struct token
         struct span near = r->token.kind == TOKEN_WORD
                                ? suggest_word(r->token.text, "starttls implicit none certificate")
                                : SPAN("");
-        problem_at(r, r->token.kind == TOKEN_WORD ? &r->token : name,
-                   SPAN("tls needs a mode (starttls, implicit, none) or a certificate"),
-                   near.n ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(near), SPAN("?"))
-                          : SPAN("tls starttls certificate FILE key FILE"));
+        config_problem_at(r, r->token.kind == TOKEN_WORD ? &r->token : name,
+                          SPAN("tls needs a mode (starttls, implicit, none) or a certificate"),
+                          near.n ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(near), SPAN("?"))
+                                 : SPAN("tls starttls certificate FILE key FILE"));
         return;
     }
     if (!reader_argument(r, name, "a FILE behind certificate", &t) || !value_path(r, &t, &c.chain_file))
         return;
     if (!reader_word(r, "key")) {
-        problem_at(r, name, SPAN("the certificate has no key"),
-                   SPAN("tls starttls certificate FILE key FILE"));
+        config_problem_at(r, name, SPAN("the certificate has no key"),
+                          SPAN("tls starttls certificate FILE key FILE"));
         return;
     }
     if (!reader_argument(r, name, "a FILE behind key", &t) || !value_path(r, &t, &c.key_file)) return;
@@ -184,7 +184,8 @@ void read_right(struct reader *r, const struct schema_row *row, const struct tok
 
     if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, row->choices, &choice)) return;
     if (!reader_word(r, "to") || (!reader_word(r, "group") && !reader_word(r, "user"))) {
-        problem_at(r, name, SPAN("right needs to whom it is granted"), SPAN("right submit to group staff"));
+        config_problem_at(r, name, SPAN("right needs to whom it is granted"),
+                          SPAN("right submit to group staff"));
         return;
     }
     if (!reader_argument(r, name, "a NAME", &t)) return;
@@ -217,7 +218,7 @@ static void warn_shared_address(struct reader *r, const struct token *t, const s
         if (!network_parse(span_str(ranges[i].network), &range) || n->bits < range.bits ||
             !network_holds(&range, &n->base))
             continue;
-        problem_add(
+        config_problem_add(
             r, CONFIG_WARNING, reader_place(r, t),
             PROBLEM_TEXT(r, SPAN("relay network "), t->text, SPAN(" is in "), span_str(ranges[i].kind)),
             span_str(ranges[i].advice ? ranges[i].advice
@@ -297,8 +298,8 @@ void read_verbs(struct reader *r, const struct schema_row *row, const struct tok
     for (; more; more = reader_more(r, &t))
         for (size_t i = 0; i < t.text.n; i++)
             if (!(octet_lower(t.text.p[i]) >= 'a' && octet_lower(t.text.p[i]) <= 'z')) {
-                problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is no SMTP verb")),
-                           SPAN("default, or letters like EHLO"));
+                config_problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is no SMTP verb")),
+                                  SPAN("default, or letters like EHLO"));
                 break;
             }
 }

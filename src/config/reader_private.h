@@ -57,16 +57,16 @@ struct reader {
 
 /* --- problems (problem.c). Parts are joined, hostile octets escaped. */
 #define PROBLEM_TEXT(r, ...)                                                                                 \
-    problem_text(r, (const struct span[]){__VA_ARGS__},                                                      \
-                 sizeof((const struct span[]){__VA_ARGS__}) / sizeof(struct span))
-struct span problem_text(struct reader *r, const struct span *parts, size_t n);
-struct span problem_number(struct reader *r, uint64_t v);
-struct span problem_place(struct reader *r, const struct config_place *p); /* file:line:column */
-void problem_add(struct reader *r, enum config_severity s, struct config_place p, struct span text,
-                 struct span suggestion);
-void problem_sort(struct reader *r); /* by place: file in order of reading, line, column */
+    config_problem_text(r, (const struct span[]){__VA_ARGS__},                                               \
+                        sizeof((const struct span[]){__VA_ARGS__}) / sizeof(struct span))
+struct span config_problem_text(struct reader *r, const struct span *parts, size_t n);
+struct span config_problem_number(struct reader *r, uint64_t v);
+struct span config_problem_place(struct reader *r, const struct config_place *p); /* file:line:column */
+void config_problem_add(struct reader *r, enum config_severity s, struct config_place p, struct span text,
+                        struct span suggestion);
+void config_problem_sort(struct reader *r); /* by place: file in order of reading, line, column */
 /* An error at a token: the rest of the statement is skipped. */
-void problem_at(struct reader *r, const struct token *t, struct span text, struct span suggestion);
+void config_problem_at(struct reader *r, const struct token *t, struct span text, struct span suggestion);
 
 /* --- the statement that is being read (read.c) */
 struct config_place reader_place(const struct reader *r, const struct token *t);

@@ -24,8 +24,9 @@ static bool out_of_range(struct reader *r, const struct schema_row *row, const s
 {
     struct span low = amount_text(r, row->type, row->min), high = amount_text(r, row->type, row->max);
 
-    problem_at(r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" is "), t->text, SPAN(", outside its range")),
-               PROBLEM_TEXT(r, SPAN("from "), low, SPAN(" to "), high, SPAN(" is allowed")));
+    config_problem_at(
+        r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" is "), t->text, SPAN(", outside its range")),
+        PROBLEM_TEXT(r, SPAN("from "), low, SPAN(" to "), high, SPAN(" is allowed")));
     return false;
 }
 
@@ -38,9 +39,9 @@ static bool wrong_unit(struct reader *r, const struct schema_row *row, const str
     struct span unit = span_skip(t->text, digits.n), example;
 
     if (row->type == SCHEMA_NUMBER) {
-        problem_at(r, t,
-                   PROBLEM_TEXT(r, span_str(row->name), SPAN(" counts and has no unit: "), QUOTED(t->text)),
-                   PROBLEM_TEXT(r, SPAN("write "), digits));
+        config_problem_at(
+            r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" counts and has no unit: "), QUOTED(t->text)),
+            PROBLEM_TEXT(r, SPAN("write "), digits));
         return false;
     }
     example = PROBLEM_TEXT(r, digits, span_of(time ? "s" : "M", 1));
@@ -50,10 +51,11 @@ static bool wrong_unit(struct reader *r, const struct schema_row *row, const str
         uint8_t letter = octet_lower(unit.p[0]);
         example = PROBLEM_TEXT(r, digits, span_of(&letter, 1));
     }
-    problem_at(r, t,
-               unit.n ? PROBLEM_TEXT(r, span_str(row->name), SPAN(" has an unknown unit: "), QUOTED(unit))
-                      : PROBLEM_TEXT(r, span_str(row->name), SPAN(" needs a unit behind "), digits),
-               PROBLEM_TEXT(r, SPAN("units are "), span_str(units), SPAN(": "), example));
+    config_problem_at(r, t,
+                      unit.n
+                          ? PROBLEM_TEXT(r, span_str(row->name), SPAN(" has an unknown unit: "), QUOTED(unit))
+                          : PROBLEM_TEXT(r, span_str(row->name), SPAN(" needs a unit behind "), digits),
+                      PROBLEM_TEXT(r, SPAN("units are "), span_str(units), SPAN(": "), example));
     return false;
 }
 
@@ -65,8 +67,9 @@ static bool value_amount(struct reader *r, const struct schema_row *row, const s
     while (n < t->text.n && t->text.p[n] >= '0' && t->text.p[n] <= '9')
         n++;
     if (!n) {
-        problem_at(r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" wants a number, not "), QUOTED(t->text)),
-                   SPAN(""));
+        config_problem_at(
+            r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" wants a number, not "), QUOTED(t->text)),
+            SPAN(""));
         return false;
     }
     struct span digits = span_head(t->text, n), unit = span_skip(t->text, n);
@@ -100,8 +103,8 @@ bool value_choice(struct reader *r, const struct token *t, const char *words, ui
         rest = end == SPAN_NPOS ? span_of(NULL, 0) : span_skip(rest, end + 1);
     }
     struct span near = suggest_word(t->text, words);
-    problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is none of: "), span_str(words)),
-               near.n ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(near), SPAN("?")) : SPAN(""));
+    config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is none of: "), span_str(words)),
+                      near.n ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(near), SPAN("?")) : SPAN(""));
     return false;
 }
 
@@ -116,14 +119,14 @@ bool value_path(struct reader *r, const struct token *t, struct span *ret)
     size_t slash = span_rfind(file, '/');
 
     if (!written.n) {
-        problem_at(r, t, SPAN("the path is empty"), SPAN(""));
+        config_problem_at(r, t, SPAN("the path is empty"), SPAN(""));
         return false;
     }
     folder = written.p[0] == '/' || slash == SPAN_NPOS ? SPAN("") : span_head(file, slash + 1);
     while (span_eq(span_head(written, 2), SPAN("./")))
         written = span_skip(written, 2);
     if (folder.n + written.n > LIMIT_CONFIG_PATH_OCTETS) {
-        problem_at(r, t, SPAN("the path is too long"), SPAN("at most 4095 octets"));
+        config_problem_at(r, t, SPAN("the path is too long"), SPAN("at most 4095 octets"));
         return false;
     }
     uint8_t memory[LIMIT_CONFIG_PATH_OCTETS + 1];
@@ -150,7 +153,7 @@ bool value_domain(struct reader *r, const struct token *t, bool star, struct spa
             hint = PROBLEM_TEXT(r, SPAN("write "), span_skip(written, at + 1));
         if (written.n > 1 && written.p[written.n - 1] == '.')
             hint = PROBLEM_TEXT(r, SPAN("write "), span_head(written, written.n - 1));
-        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(written), SPAN(" is no domain name")), hint);
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(written), SPAN(" is no domain name")), hint);
         return false;
     }
     uint8_t lower[LIMIT_DOMAIN_OCTETS];
@@ -171,8 +174,8 @@ bool value_name(struct reader *r, const struct token *t, struct span *ret)
         good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     }
     if (!good) {
-        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" is no name")),
-                   SPAN("1 to 64 letters, digits, - _ ."));
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" is no name")),
+                          SPAN("1 to 64 letters, digits, - _ ."));
         return false;
     }
     *ret = arena_copy(r->arena, s);
@@ -198,26 +201,26 @@ bool value_endpoint(struct reader *r, const struct token *t, struct address *add
 
     if (colon == SPAN_NPOS || (s.p[0] != '[' && span_find(s, ':') != colon) ||
         (s.p[0] == '[' && s.p[s.n - 1] == ']')) {
-        problem_at(r, t,
-                   PROBLEM_TEXT(r, QUOTED(s), SPAN(" has no port, or an IPv6 address without brackets")),
-                   hint);
+        config_problem_at(
+            r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" has no port, or an IPv6 address without brackets")),
+            hint);
         return false;
     }
     host = span_head(s, colon);
     if (span_eq(host, SPAN("*"))) {
         struct span p = span_skip(s, colon);
-        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" names no address")),
-                   PROBLEM_TEXT(r, SPAN("for every address write: 0.0.0.0"), p, SPAN(" [::]"), p));
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" names no address")),
+                          PROBLEM_TEXT(r, SPAN("for every address write: 0.0.0.0"), p, SPAN(" [::]"), p));
         return false;
     }
     if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') host = span_of(host.p + 1, host.n - 2);
     if (!address_parse(host, address)) {
-        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(host), SPAN(" is no IP address")), hint);
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(host), SPAN(" is no IP address")), hint);
         return false;
     }
     if (!port_parse(span_skip(s, colon + 1), port)) {
-        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(span_skip(s, colon + 1)), SPAN(" is no port")),
-                   SPAN("from 1 to 65535 is allowed"));
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(span_skip(s, colon + 1)), SPAN(" is no port")),
+                          SPAN("from 1 to 65535 is allowed"));
         return false;
     }
     return true;
@@ -230,15 +233,15 @@ bool value_host_port(struct reader *r, const struct token *t, struct span *host,
     size_t colon = span_rfind(s, ':');
 
     if (colon == SPAN_NPOS || !port_parse(span_skip(s, colon + 1), port)) {
-        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" has no port")),
-                   SPAN("write HOST:PORT, like smtp.example.org:587"));
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" has no port")),
+                          SPAN("write HOST:PORT, like smtp.example.org:587"));
         return false;
     }
     name = span_head(s, colon);
     if (name.n > 2 && name.p[0] == '[' && name.p[name.n - 1] == ']') name = span_of(name.p + 1, name.n - 2);
     if (!address_parse(name, &a) && (name.n > LIMIT_DOMAIN_OCTETS || !domain_valid(name, true, false))) {
-        problem_at(r, t, PROBLEM_TEXT(r, QUOTED(name), SPAN(" is neither a host name nor an IP address")),
-                   SPAN(""));
+        config_problem_at(
+            r, t, PROBLEM_TEXT(r, QUOTED(name), SPAN(" is neither a host name nor an IP address")), SPAN(""));
         return false;
     }
     *host = arena_copy(r->arena, name);
@@ -253,18 +256,18 @@ bool value_network(struct reader *r, const struct token *t, struct network *ret)
     struct address a;
     bool host_bits = slash != SPAN_NPOS && address_parse(span_head(t->text, slash), &a);
 
-    problem_at(r, t,
-               PROBLEM_TEXT(r, QUOTED(t->text),
-                            host_bits
-                                ? SPAN(" has bits set behind its prefix, or a prefix that is out of range")
-                                : SPAN(" is no network")),
-               SPAN("write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address"));
+    config_problem_at(
+        r, t,
+        PROBLEM_TEXT(r, QUOTED(t->text),
+                     host_bits ? SPAN(" has bits set behind its prefix, or a prefix that is out of range")
+                               : SPAN(" is no network")),
+        SPAN("write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address"));
     return false;
 }
 
 void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence)
 {
-    problem_add(r, CONFIG_WARNING, reader_place(r, t),
-                PROBLEM_TEXT(r, span_str(what), SPAN(" is not in this version")),
-                PROBLEM_TEXT(r, span_str(consequence)));
+    config_problem_add(r, CONFIG_WARNING, reader_place(r, t),
+                       PROBLEM_TEXT(r, span_str(what), SPAN(" is not in this version")),
+                       PROBLEM_TEXT(r, span_str(consequence)));
 }
