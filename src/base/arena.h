@@ -6,8 +6,8 @@
 
 struct arena;
 
-struct arena *arena_create(size_t max_octets);  /* null: no memory */
-void arena_destroy(struct arena **a);           /* accepts null and frees all at once */
+struct arena *arena_create(size_t max_octets); /* null: no memory */
+void arena_destroy(struct arena **a);          /* accepts null and frees all at once */
 /* Zeroed, aligned for anything; null when the ceiling or memory is reached. */
 MUST_USE void *arena_take(struct arena *a, size_t octets);
 MUST_USE void *arena_take_array(struct arena *a, size_t count, size_t octets_each); /* overflow-checked */

@@ -51,9 +51,9 @@ static inline void buf_str(struct buf *b, const char *z)
     buf_put(b, span_str(z));
 }
 
-void buf_u64(struct buf *b, uint64_t v);                   /* decimal */
+void buf_u64(struct buf *b, uint64_t v);                     /* decimal */
 void buf_u64_pad(struct buf *b, uint64_t v, unsigned width); /* decimal, zero-padded to width (at most 20) */
-void buf_hex64(struct buf *b, uint64_t v);                 /* 16 lower-case hex digits */
+void buf_hex64(struct buf *b, uint64_t v);                   /* 16 lower-case hex digits */
 
 /* For people and logs (invariant I11): printable ASCII and well-formed UTF-8 pass, the escape character `\`, controls,
  * DEL and broken UTF-8 become \xHH. At most max_in octets of s are shown, then "...". */

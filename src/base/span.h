@@ -41,6 +41,17 @@ static inline uint8_t octet_lower(uint8_t c) /* ASCII only, never by locale */
     return (c >= 'A' && c <= 'Z') ? (uint8_t)(c + 32) : c;
 }
 
+static inline bool octet_is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool octet_is_alnum(uint8_t c) /* ASCII only */
+{
+    uint8_t l = octet_lower(c);
+    return (l >= 'a' && l <= 'z') || octet_is_digit(c);
+}
+
 static inline bool span_eq_nocase(struct span a, struct span b) /* ASCII case folding */
 {
     if (a.n != b.n) return false;

@@ -27,24 +27,25 @@ static inline struct span wire_raw(struct wire *w, size_t n)
     return r;
 }
 
-#define WIRE_INT(bits)                                                                                                \
-    static inline uint##bits##_t wire_u##bits(struct wire *w)                                                         \
-    {                                                                                                                 \
-        struct span r = wire_raw(w, bits / 8);                                                                        \
-        uint##bits##_t v = 0;                                                                                         \
-        if (r.n) memcpy(&v, r.p, sizeof v);                                                                           \
-        return v;                                                                                                     \
-    }                                                                                                                 \
-    static inline void wire_put_u##bits(struct buf *b, uint##bits##_t v)                                              \
-    {                                                                                                                 \
-        buf_put(b, span_of(&v, sizeof v));                                                                            \
+#define WIRE_INT(bits)                                                                                       \
+    static inline uint##bits##_t wire_u##bits(struct wire *w)                                                \
+    {                                                                                                        \
+        struct span r = wire_raw(w, bits / 8);                                                               \
+        uint##bits##_t v = 0;                                                                                \
+        if (r.n) memcpy(&v, r.p, sizeof v);                                                                  \
+        return v;                                                                                            \
+    }                                                                                                        \
+    static inline void wire_put_u##bits(struct buf *b, uint##bits##_t v)                                     \
+    {                                                                                                        \
+        buf_put(b, span_of(&v, sizeof v));                                                                   \
     }
 WIRE_INT(8)
 WIRE_INT(16)
 WIRE_INT(32)
 WIRE_INT(64)
 #undef WIRE_INT
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "wire and spool formats are little-endian as the host");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "wire and spool formats are little-endian as the host");
 
 /* u16 length, then the octets. A span longer than 65535 sets over. */
 static inline void wire_put_span(struct buf *b, struct span s)

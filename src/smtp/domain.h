@@ -1,4 +1,4 @@
-/* domain: names and address literals, RFC 5321 4.1.2 and 4.1.3, RFC 6531 3.3. Grammar only: nothing is looked up. */
+/* domain: names, RFC 5321 4.1.2, RFC 6531 3.3. Grammar only: nothing is looked up. */
 #ifndef SMTP_DOMAIN_H
 #define SMTP_DOMAIN_H
 
@@ -8,8 +8,6 @@
  * edge), U-labels with allow_utf8; no trailing dot. An underscore is taken in EHLO only (allow_underscore). At most
  * LIMIT_DOMAIN_OCTETS, 63 octets a label (59 characters a U-label: its A-label would not fit in 63). */
 bool domain_valid(struct span d, bool allow_utf8, bool allow_underscore);
-/* [1.2.3.4], [IPv6:...] and nothing else. Leading zeros in a decimal number are refused: some readers take them as octal. */
-bool address_literal_valid(struct span d);
 
 enum domain_fault { DOMAIN_OK, DOMAIN_SYNTAX, DOMAIN_LONG, DOMAIN_UTF8, DOMAIN_UTF8_BROKEN };
 /* The longest domain at the start of in; *octets is its length when DOMAIN_OK. DOMAIN_UTF8: an octet above 127 without

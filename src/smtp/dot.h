@@ -6,19 +6,19 @@
 #include "base/buf.h"
 
 enum { /* what was found in the content, a set */
-    DOT_BARE_LF = 1,
-    DOT_BARE_CR = 2,
-    DOT_NUL = 4,
-    DOT_8BIT = 8,      /* an octet above 127 */
-    DOT_LONG_LINE = 16 /* a line above max_line octets with CRLF */
+       DOT_BARE_LF = 1,
+       DOT_BARE_CR = 2,
+       DOT_NUL = 4,
+       DOT_8BIT = 8,      /* an octet above 127 */
+       DOT_LONG_LINE = 16 /* a line above max_line octets with CRLF */
 };
 
 struct dot {
-    uint8_t state;      /* private */
-    uint8_t found;      /* DOT_* */
-    bool normalize;     /* bare LF becomes CRLF: the caller inserts the CR, see dot_next */
-    uint32_t line;      /* octets of the current line so far */
-    uint32_t max_line;  /* octets with CRLF */
+    uint8_t state;     /* private */
+    uint8_t found;     /* DOT_* */
+    bool normalize;    /* bare LF becomes CRLF: the caller inserts the CR, see dot_next */
+    uint32_t line;     /* octets of the current line so far */
+    uint32_t max_line; /* octets with CRLF */
 };
 
 enum dot_event {

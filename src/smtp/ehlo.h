@@ -5,15 +5,28 @@
 #include "base/buf.h"
 
 enum {
-    EXT_PIPELINING = 1, EXT_SIZE = 2, EXT_8BITMIME = 4, EXT_BINARYMIME = 8, EXT_CHUNKING = 16, EXT_SMTPUTF8 = 32,
-    EXT_DSN = 64, EXT_ENHANCEDSTATUSCODES = 128, EXT_LIMITS = 256, EXT_STARTTLS = 512, EXT_AUTH = 1024, EXT_VRFY = 2048,
-    EXT_HELP = 4096, EXT_XCLIENT = 8192, EXT_XFORWARD = 16384, EXT_REQUIRETLS = 32768
+    EXT_PIPELINING = 1,
+    EXT_SIZE = 2,
+    EXT_8BITMIME = 4,
+    EXT_BINARYMIME = 8,
+    EXT_CHUNKING = 16,
+    EXT_SMTPUTF8 = 32,
+    EXT_DSN = 64,
+    EXT_ENHANCEDSTATUSCODES = 128,
+    EXT_LIMITS = 256,
+    EXT_STARTTLS = 512,
+    EXT_AUTH = 1024,
+    EXT_VRFY = 2048,
+    EXT_HELP = 4096,
+    EXT_XCLIENT = 8192,
+    EXT_XFORWARD = 16384,
+    EXT_REQUIRETLS = 32768
 };
 
 struct ehlo {
-    uint32_t extensions;     /* EXT_* */
-    uint64_t size;           /* with EXT_SIZE; 0 when no figure was given */
-    struct span auth;        /* mechanisms, blank-separated, with EXT_AUTH */
+    uint32_t extensions;                   /* EXT_* */
+    uint64_t size;                         /* with EXT_SIZE; 0 when no figure was given */
+    struct span auth;                      /* mechanisms, blank-separated, with EXT_AUTH */
     uint32_t limit_rcptmax, limit_mailmax; /* with EXT_LIMITS (RFC 9422); 0 when absent */
 };
 

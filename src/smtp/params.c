@@ -10,18 +10,12 @@ struct param {
     bool has_value;
 };
 
-static bool is_alnum(uint8_t c)
-{
-    uint8_t l = octet_lower(c);
-    return (l >= 'a' && l <= 'z') || (c >= '0' && c <= '9');
-}
-
 /* RFC 5321 4.1.2: esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-") */
 static bool keyword_valid(struct span s)
 {
     if (s.n == 0 || s.p[0] == '-') return false;
     for (size_t i = 0; i < s.n; i++)
-        if (!is_alnum(s.p[i]) && s.p[i] != '-') return false;
+        if (!octet_is_alnum(s.p[i]) && s.p[i] != '-') return false;
     return true;
 }
 
@@ -63,7 +57,7 @@ static enum params_error read_size(const struct param *p, uint64_t *ret)
     /* RFC 1870 3: size-value ::= 1*20DIGIT */
     if (p->value.n == 0 || p->value.n > LIMIT_SIZE_DIGITS) return PARAMS_SYNTAX;
     for (size_t i = 0; i < p->value.n; i++)
-        if (p->value.p[i] < '0' || p->value.p[i] > '9') return PARAMS_SYNTAX;
+        if (!octet_is_digit(p->value.p[i])) return PARAMS_SYNTAX;
     return span_u64(p->value, ret) ? PARAMS_OK : PARAMS_SIZE_HUGE;
 }
 

@@ -6,9 +6,7 @@
 /* RFC 5322 3.2.3 */
 static bool is_atext(uint8_t c)
 {
-    uint8_t l = octet_lower(c);
-    if ((l >= 'a' && l <= 'z') || (c >= '0' && c <= '9')) return true;
-    return c != 0 && memchr("!#$%&'*+-/=?^_`{|}~", c, 19) != NULL;
+    return octet_is_alnum(c) || (c != 0 && memchr("!#$%&'*+-/=?^_`{|}~", c, 19) != NULL);
 }
 
 /* RFC 6531 3.3: atext and qtextSMTP =/ UTF8-non-ascii. *octets of one character above 127 at the start of s. */

@@ -3,6 +3,7 @@
 #define SMTP_PATH_H
 
 #include "base/buf.h"
+#include "smtp/address.h"
 #include "smtp/domain.h"
 
 struct path {

@@ -45,17 +45,12 @@ void reply_put_line(struct buf *out, unsigned code, struct span text, bool last)
     put_line(out, code, last ? ' ' : '-', (struct span){NULL, 0}, text);
 }
 
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* One to three digits at s.p[*i]; false when there are none or more. */
 static bool short_number(struct span s, size_t *i, uint16_t *ret)
 {
     unsigned v = 0;
     size_t from = *i;
-    while (*i < s.n && is_digit(s.p[*i]) && *i - from < 4)
+    while (*i < s.n && octet_is_digit(s.p[*i]) && *i - from < 4)
         v = v * 10 + (unsigned)(s.p[(*i)++] - '0');
     if (*i == from || *i - from > 3) return false;
     *ret = (uint16_t)v;
@@ -86,7 +81,8 @@ size_t enhanced_parse(struct span s, struct enhanced *ret)
 bool reply_parse(struct span line, struct reply_line *ret)
 {
     /* RFC 5321 4.2: Reply-code = %x32-35 %x30-35 %x30-39. The middle digit is taken as any: servers invent 56x codes. */
-    if (line.n < 3 || line.p[0] < '2' || line.p[0] > '5' || !is_digit(line.p[1]) || !is_digit(line.p[2]))
+    if (line.n < 3 || line.p[0] < '2' || line.p[0] > '5' || !octet_is_digit(line.p[1]) ||
+        !octet_is_digit(line.p[2]))
         return false;
     if (line.n > 3 && line.p[3] != ' ' && line.p[3] != '-') return false;
     struct reply_line r = {0};

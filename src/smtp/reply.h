@@ -20,7 +20,8 @@ struct reply_line {
     unsigned code;            /* 200..599 */
     bool last;                /* "NNN " or "NNN" alone; false for "NNN-" */
     struct enhanced enhanced; /* class 0 when the text does not begin with one of the code's class */
-    struct span text;         /* behind the code (enhanced code included), may be empty; 550 5.1.1 with no text is legal */
+    struct span
+        text; /* behind the code (enhanced code included), may be empty; 550 5.1.1 with no text is legal */
 };
 /* line: without CRLF. False when it is no reply line at all. */
 bool reply_parse(struct span line, struct reply_line *ret);

@@ -1,18 +1,14 @@
 #include "smtp/xtext.h"
 
-static int hex_value(uint8_t c) /* RFC 3461 4: upper case only */
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
+#include "base/hex.h"
 
 /* The octet that "+HH" at s.p[i] stands for, -1 when it is none. */
 static int hexchar(struct span s, size_t i)
 {
     if (s.n - i < 3) return -1;
-    int high = hex_value(s.p[i + 1]), low = hex_value(s.p[i + 2]);
-    return high < 0 || low < 0 ? -1 : high * 16 + low;
+    uint8_t a = s.p[i + 1], b = s.p[i + 2];
+    if (a >= 'a' || b >= 'a') return -1; /* RFC 3461 4: hexchar in upper case only */
+    return hex_digit(a) < 0 || hex_digit(b) < 0 ? -1 : hex_digit(a) * 16 + hex_digit(b);
 }
 
 static bool is_xchar(uint8_t c)
