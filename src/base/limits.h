@@ -31,6 +31,7 @@
 #define LIMIT_SESSIONS_MAX                  100000
 #define LIMIT_SESSIONS_PER_SOURCE_DEFAULT   50
 #define LIMIT_EDGES_MAX                     8
+#define LIMIT_EDGE_FDS                      131072 /* sessions, listeners, conversations; less where the system allows less */
 
 /* RFC 5321 4.5.3.2, and totals that no client can stretch */
 #define LIMIT_COMMAND_SECONDS_DEFAULT       300
@@ -58,7 +59,7 @@
 #define LIMIT_TLS_HANDSHAKES_DEFAULT        512 /* in progress at once: about 100 KiB each while it lasts */
 #define LIMIT_TLS_HANDSHAKES_MAX            4096
 #define LIMIT_TLS_PREREAD_OCTETS            16384 /* of the TLS stream, read together with a PROXY header */
-#define LIMIT_TLS_TURN_READS                32    /* reads of one session (16 KiB each) before others have their turn */
+#define LIMIT_TLS_TURN_READS                4     /* reads of one session (16 KiB each) before others have their turn */
 #define LIMIT_TLS_CERTIFICATES              256   /* of one virtual server */
 #define LIMIT_TLS_NAMES                     1024  /* of one certificate */
 #define LIMIT_CHAIN_OCTETS                  262144
@@ -105,6 +106,7 @@
 /* names and configuration */
 #define LIMIT_CONFIG_OCTETS                 4194304
 #define LIMIT_CONFIG_MEMORY_OCTETS          268435456 /* files and what was made of them */
+#define LIMIT_CONFIG_ARENA_OCTETS           268435456
 #define LIMIT_CONFIG_DEPTH                  8
 #define LIMIT_SERVERS                       64
 #define LIMIT_LISTENERS                     256
@@ -116,6 +118,11 @@
 #define LIMIT_SOCKET_PATH_OCTETS            107
 #define LIMIT_ALIAS_DEPTH                   10
 #define LIMIT_ALIAS_EXPANSION               10000 /* final recipients of one original */
+#define LIMIT_ALIAS_INCLUDES                256   /* files named by :include: */
+#define LIMIT_DIRECTORY_FILE_OCTETS         268435456 /* users file, aliases file, each list */
+#define LIMIT_DIRECTORY_MEMORY_OCTETS       2147483647 /* all that is made of them */
+#define LIMIT_USERS                         4000000
+#define LIMIT_PROBLEMS                      1000  /* kept of one file of the directory; all are counted */
 #define LIMIT_LOG_LINE_OCTETS               4096
 
 #endif

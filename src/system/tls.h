@@ -32,6 +32,7 @@
 #define SYSTEM_TLS_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "system/tls_sign.h"
 
 struct tls_context; /* one virtual server: its certificates and rules */

@@ -135,6 +135,8 @@ static bool connection(struct tls_context *c, SSL_CTX *client_ctx, const struct 
 static bool complete_ways(struct tls_context *c, SSL_CTX *client)
 {
     static const char *const groups[] = {"X25519", "P-256", "P-384", "P-521"};
+    /* In TLS 1.2 the group of an ECDSA certificate must be among the client's. */
+    static const char *const groups_12[] = {"X25519:P-256", "P-256", "P-256:P-384", "P-256:P-521"};
     static const char *const ciphers[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
                                           "TLS_CHACHA20_POLY1305_SHA256"};
     static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -143,9 +145,9 @@ static bool complete_ways(struct tls_context *c, SSL_CTX *client)
         bool good = true;
         for (unsigned i = 0; i < 8 && good; i++) {
             struct way w = {.version = versions[v],
-                            .group = groups[i % 4],
+                            .group = v ? groups[i % 4] : groups_12[i % 4],
                             .cipher_13 = ciphers[i % 3],
-                            .signatures = i % 2 ? "ECDSA+SHA384" : "ECDSA+SHA256",
+                            .signatures = "ECDSA+SHA256",
                             .completes = true};
             good = connection(c, client, &w, i % 2 ? &session : NULL);
         }
@@ -184,7 +186,8 @@ static bool warm_interrupted(struct tls_context *c, SSL_CTX *client)
         if (k->removed) continue;
         warm.wrong_octets = (size_t)EVP_PKEY_get_size(k->chain.public);
         const char *name = k->chain.n_names ? k->chain.names[0] : NULL;
-        struct way w = {.group = "X25519", .cipher_13 = "TLS_AES_128_GCM_SHA256", .server_name = name};
+        struct way w = {
+            .group = "X25519:P-256:P-384", .cipher_13 = "TLS_AES_128_GCM_SHA256", .server_name = name};
         w.signatures =
             k->chain.kind == KEY_KIND_RSA ? "rsa_pss_rsae_sha256:RSA+SHA256" : "ECDSA+SHA256:ECDSA+SHA384";
         w.version = TLS1_3_VERSION;
