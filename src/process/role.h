@@ -22,6 +22,8 @@ struct child {
     bool insecure_no_sandbox;
     unsigned n_edges;            /* of this generation */
     struct pool_geometry pool;
+    unsigned column;             /* edge: its column in the table of sources; no other living edge has it */
+    bool listeners_shared;       /* edge: other edges watch the same sockets (systemd made them): LOOP_EXCLUSIVE */
     void *state;                 /* the role's own */
 };
 

@@ -11,20 +11,26 @@
 #include "process/role.h"
 
 enum grant { /* descriptors that the supervisor opened; a and b say which one */
-    GRANT_LISTENER,    /* edge: a = index of the server, b = index of its listener */
-    GRANT_POOL,        /* edge: its own pool, writable. spooler: a = index of an edge, b = its generation, read-only use */
+    GRANT_LISTENER,    /* edge: a = index of the server, b = index of its listener; more than one socket of a pair may come */
+    GRANT_POOL,        /* edge: its own pool, writable. spooler: a = index of an edge, b = its generation, read-only use; a
+                        * new one comes before each new conversation with that edge and belongs to it alone */
     GRANT_SOURCES,     /* edge: the shared table of policy/sources.h */
     GRANT_CHAIN,       /* edge: a = server, b = certificate: PEM chain (public) */
     GRANT_KEY,         /* keyring: a = server, b = certificate: PEM private key */
     GRANT_TICKET_KEYS, /* edge: sealed memfd with the ticket keys of this hour */
     GRANT_SPOOL,       /* spooler: the spool folder (O_PATH is not enough: O_DIRECTORY) */
-    GRANT_MAIL,        /* mailbox: a = index in config->deliver: the Maildir root folder */
+    GRANT_MAIL,        /* mailbox: a = index in config->deliver: the Maildir root folder. After a reload the folders of the
+                        * fresh config come right before it, all of them; folders that are new end the mailbox (Landlock
+                        * cannot be widened): it is drained and started again */
     GRANT_USERS,       /* directory: users file */
     GRANT_ALIASES,     /* directory: aliases file */
     GRANT_CONTROL,     /* admin: the listening control socket */
     GRANT_MAP,         /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */
     GRANT_COUNT
 };
+
+/* Files come with a description of their own (offset 0), opened for reading. A listener that is not accepted from any more must
+ * be closed (drain): the kernel would go on queueing connections for it. */
 
 struct child_hooks {
     /* A conversation begins, or begins anew because the peer was restarted: fd is ours now. generation: of the peer. */
@@ -43,6 +49,8 @@ struct child_hooks {
 
 /* Directory only: hands the finished recipient map to the supervisor, which grants it to the edges of this generation. */
 bool child_publish_map(struct child *c, int memfd);
+/* The whole life of a child, from main: the supervisor is at the other end of fd. Returns the exit status. */
+int skeleton_main(int fd);
 /* Ends the loop; the process leaves with this status once hooks returned. */
 void child_exit(struct child *c, int status);
 /* A peer broke the protocol or died: log it; the supervisor restarts what is dead and offers a new conversation. */

@@ -23,7 +23,8 @@ struct sandbox {
     const int *directories;    /* Landlock: descriptors below which files may be touched */
     unsigned n_directories;
     uint64_t max_fds;          /* RLIMIT_NOFILE */
-    uint64_t max_data_octets;  /* RLIMIT_DATA; 0: leave */
+    uint64_t max_data_octets;  /* RLIMIT_DATA; 0: leave. Without SANDBOX_MEMORY it is set so that nothing more is given */
+    bool debug;                /* a forbidden system call prints its name before it ends the process */
 };
 
 enum sandbox_result {

@@ -1,0 +1,21 @@
+#include "process/peers.h"
+
+/* What is not listed here gets no socket, and no process can make one. Roles of a generation (edge, keyring, directory)
+ * meet only their own generation; the others meet every generation that is alive. */
+const struct peers_row peers_table[] = {
+    {PROC_EDGE, PROC_SPOOLER, "messages to be made durable (spool/submit.h)"},
+    {PROC_EDGE, PROC_KEYRING, "signatures of TLS handshakes (system/tls_sign.h)"},
+    {PROC_SPOOLER, PROC_MAILBOX, "messages to be stored in Maildirs (spool/job.h)"},
+    {PROC_SPOOLER, PROC_DIRECTORY, "expansion of accepted recipients (directory/expand.h)"},
+    {PROC_ADMIN, PROC_SPOOLER, "questions about the queue (spool/question.h)"},
+};
+const unsigned peers_table_n = sizeof peers_table / sizeof peers_table[0];
+
+bool peers_may_talk(enum role a, enum role b)
+{
+    for (unsigned i = 0; i < peers_table_n; i++)
+        if ((peers_table[i].a == a && peers_table[i].b == b) ||
+            (peers_table[i].a == b && peers_table[i].b == a))
+            return true;
+    return false;
+}

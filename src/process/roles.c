@@ -1,0 +1,23 @@
+#include "process/role.h"
+#include "process/skeleton.h"
+#include "system/sandbox.h"
+
+/* What each process may do inside its cage (system/sandbox.h). All may receive descriptors: a restarted peer's new socket, a
+ * fresh config. Memory is promised at start where it can be: edge and keyring get no new one. */
+const struct role_row role_table[PROC_ROLE_COUNT] = {
+    [PROC_SUPERVISOR] = {PROC_SUPERVISOR, "supervisor", 0, false, 0, NULL},
+    [PROC_EDGE] = {PROC_EDGE, "edge", SANDBOX_ACCEPT | SANDBOX_RECEIVE_FDS, true, LIMIT_EDGE_FDS,
+                   &edge_hooks},
+    [PROC_DIRECTORY] = {PROC_DIRECTORY, "directory",
+                        SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_MEMORY | SANDBOX_MEMFD, true, 256,
+                        &directory_hooks},
+    [PROC_KEYRING] = {PROC_KEYRING, "keyring", SANDBOX_RECEIVE_FDS, true, 1024, &keyring_hooks},
+    [PROC_SPOOLER] = {PROC_SPOOLER, "spooler",
+                      SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_FILES_AT | SANDBOX_MEMORY |
+                          SANDBOX_THREADS,
+                      false, 16384, &spooler_hooks},
+    [PROC_MAILBOX] = {PROC_MAILBOX, "mailbox", SANDBOX_RECEIVE_FDS | SANDBOX_FILES_AT | SANDBOX_MEMORY, false,
+                      4096, &mailbox_hooks},
+    [PROC_ADMIN] = {PROC_ADMIN, "admin", SANDBOX_RECEIVE_FDS | SANDBOX_ACCEPT | SANDBOX_MEMORY, false, 256,
+                    &admin_hooks},
+};

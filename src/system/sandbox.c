@@ -1,0 +1,88 @@
+#include "system/sandbox.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "system/sandbox_private.h"
+
+enum {
+    /* Reserved for us where no account exists: outside of what Debian gives to packages and what systemd and containers use
+     * (60578 to 61183 is nobody's), and below 65536, so that user name spaces have it. */
+    ACCOUNT_BASE = 60600,
+};
+
+void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_t *gid)
+{
+    char name[32] = "sallyport-";
+    size_t used = strlen(name), n = strlen(process);
+    *uid = *gid = ACCOUNT_BASE + index;
+    if (used + n >= sizeof name) return;
+    memcpy(name + used, process, n + 1);
+    const struct passwd *account = getpwnam(name);
+    if (!account || account->pw_uid == 0) return;
+    *uid = account->pw_uid;
+    *gid = account->pw_gid;
+}
+
+bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const char **error)
+{
+    (void)process;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        *error = "no-new-privs cannot be set";
+        return false;
+    }
+    if (geteuid() != 0) return true; /* started by an ordinary user: one uid for all, the other walls stand */
+    if (uid == 0 || gid == 0) {
+        *error = "a process must not run as root";
+        return false;
+    }
+    if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
+        *error =
+            "the user id cannot be changed (in a container: make accounts sallyport-ROLE with ids it has)";
+        return false;
+    }
+    uid_t r, e, s;
+    if (setuid(0) == 0 || setgid(0) == 0 || getresuid(&r, &e, &s) != 0 || r != uid || e != uid || s != uid) {
+        *error = "the user id could be changed back";
+        return false;
+    }
+    return true;
+}
+
+/* To at most n, and never above what the hard limit allows; the hard limit is lowered with it. */
+static bool limit(__rlimit_resource_t what, uint64_t n)
+{
+    struct rlimit now;
+    if (getrlimit(what, &now) != 0) return false;
+    if (now.rlim_max != RLIM_INFINITY && n > now.rlim_max) n = now.rlim_max;
+    struct rlimit fresh = {n, n};
+    return setrlimit(what, &fresh) == 0;
+}
+
+static bool limits(const struct sandbox *s, const char **error)
+{
+    *error = "resource limits cannot be set";
+    if (!limit(RLIMIT_NOFILE, s->max_fds) || !limit(RLIMIT_CORE, 0) || !limit(RLIMIT_MSGQUEUE, 0))
+        return false;
+    if (!(s->abilities & (SANDBOX_THREADS | SANDBOX_PROCESSES)) && !limit(RLIMIT_NPROC, 0)) return false;
+    if (s->max_data_octets) return limit(RLIMIT_DATA, s->max_data_octets);
+    /* All memory was promised at start: below what is in use, so that the heap cannot grow (invariant I4). brk() then says
+     * so itself; seccomp must not answer for it, because libc takes an error number for an address. */
+    if (!(s->abilities & SANDBOX_MEMORY)) return limit(RLIMIT_DATA, 4096);
+    return true;
+}
+
+enum sandbox_result sandbox_enter(const struct sandbox *s, const char **error)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        *error = "no-new-privs or not-dumpable cannot be set";
+        return SANDBOX_FAILED;
+    }
+    enum landlock_result landlock = sandbox_landlock(s, error);
+    if (landlock == LANDLOCK_FAILED) return SANDBOX_FAILED;
+    if (!limits(s, error) || !sandbox_calls(s, error)) return SANDBOX_FAILED;
+    return landlock == LANDLOCK_CLOSED ? SANDBOX_CAGED : SANDBOX_CAGED_NO_LANDLOCK;
+}
