@@ -178,9 +178,10 @@ bool tombstone_read(struct wire *w, struct tombstone *ret)
     return !w->bad;
 }
 
-void segment_payload_begin(struct buf *b, enum segment_kind kind, uint32_t rows)
+void segment_payload_begin(struct buf *b, enum segment_kind kind, uint64_t salt, uint32_t rows)
 {
     wire_put_u8(b, (uint8_t)kind);
+    wire_put_u64(b, salt);
     wire_put_u32(b, rows);
 }
 
@@ -190,9 +191,10 @@ void segment_payload_row(struct buf *b, struct segment_end row)
     wire_put_u32(b, row.end);
 }
 
-bool segment_payload_read(struct wire *w, enum segment_kind *kind, uint32_t *rows)
+bool segment_payload_read(struct wire *w, enum segment_kind *kind, uint64_t *salt, uint32_t *rows)
 {
     uint8_t k = wire_u8(w);
+    *salt = wire_u64(w);
     *rows = wire_u32(w);
     if (w->bad || k >= SEGMENT_KIND_COUNT || *rows > LIMIT_SEGMENTS || w->rest.n != (size_t)*rows * 8)
         return false;

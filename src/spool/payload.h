@@ -83,10 +83,11 @@ enum segment_kind { SEGMENT_LOG, SEGMENT_LARGE, SEGMENT_KIND_COUNT };
 struct segment_end { /* one row of the manifest in a SEGMENT record */
     uint32_t number, end;
 };
-#define SEGMENT_PAYLOAD_OCTETS(rows) (5U + 8U * (rows))
-void segment_payload_begin(struct buf *b, enum segment_kind kind, uint32_t rows);
+#define SEGMENT_PAYLOAD_OCTETS(rows) (13U + 8U * (rows))
+void segment_payload_begin(struct buf *b, enum segment_kind kind, uint64_t salt, uint32_t rows);
 void segment_payload_row(struct buf *b, struct segment_end row);
-bool segment_payload_read(struct wire *w, enum segment_kind *kind, uint32_t *rows); /* then the rows: */
+bool segment_payload_read(struct wire *w, enum segment_kind *kind, uint64_t *salt,
+                          uint32_t *rows); /* then the rows: */
 struct segment_end segment_row_read(struct wire *w);
 
 #endif

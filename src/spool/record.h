@@ -37,11 +37,15 @@ struct record {
     uint8_t type, flags;
 };
 
-void record_head_put(uint8_t head[RECORD_HEAD_OCTETS], const struct record *r);
+/* salt: random, one for the whole spool, kept in every SEGMENT record. A sender does not know it, so content of a message never
+ * passes for a record when the scan searches behind damage. The SEGMENT record itself is written with salt 0: it is read
+ * at offset 0 only. */
+void record_head_put(uint8_t head[RECORD_HEAD_OCTETS], const struct record *r, uint64_t salt);
 /* False unless the head is intact and of this epoch. */
-bool record_head_read(const uint8_t head[RECORD_HEAD_OCTETS], uint32_t epoch, struct record *ret);
+bool record_head_read(const uint8_t head[RECORD_HEAD_OCTETS], uint32_t epoch, uint64_t salt,
+                      struct record *ret);
 /* The first position at or behind `from` (both multiples of 8, relative to p) where an intact head of this epoch stands; n: none. */
-size_t record_find(const uint8_t *p, size_t n, size_t from, uint32_t epoch);
+size_t record_find(const uint8_t *p, size_t n, size_t from, uint32_t epoch, uint64_t salt);
 
 static inline uint64_t record_align(uint64_t n, uint64_t to) /* to: a power of two */
 {
