@@ -65,6 +65,7 @@
 #define LIMIT_CHAIN_OCTETS                  262144
 #define LIMIT_KEY_OCTETS                    65536 /* a private key as PEM */
 #define LIMIT_KEYRING_ARENA_OCTETS          33554432
+#define LIMIT_KEYRING_KEYS                  1024
 
 /* IPC */
 #define LIMIT_IPC_MESSAGE_OCTETS            32768
