@@ -26,36 +26,36 @@ static struct span absolute(struct arena *arena, const char *path)
     return b.over ? span_of(NULL, 0) : arena_copy(arena, buf_span(&b));
 }
 
-/* Null, or why not (constant text). */
-static const char *read_whole(struct arena *arena, int fd, struct span *text)
+static const char *read_whole(struct arena *arena, int fd, size_t max, struct span *text)
 {
     struct stat st;
     size_t n = 0;
 
     if (fstat(fd, &st) != 0) return strerrordesc_np(errno);
     if (S_ISDIR(st.st_mode)) return "it is a folder";
-    /* a regular file has a size; a pipe may bring as much as is allowed; one octet more is refused by the parser */
-    bool sized = S_ISREG(st.st_mode) && st.st_size < LIMIT_CONFIG_OCTETS;
-    size_t max = sized ? (size_t)st.st_size : LIMIT_CONFIG_OCTETS + 1;
-    uint8_t *p = arena_take(arena, max);
+    if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max) return "it is too large";
+    /* a regular file has a size, a pipe may bring as much as is allowed; one octet more tells whether it is all */
+    size_t room = (S_ISREG(st.st_mode) ? (size_t)st.st_size : max) + 1;
+    uint8_t *p = arena_take(arena, room);
     if (!p) return "no memory";
-    while (n < max) {
-        ssize_t got = read(fd, p + n, max - n);
+    while (n < room) {
+        ssize_t got = read(fd, p + n, room - n);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return strerrordesc_np(errno);
         if (got == 0) break;
         n += (size_t)got;
     }
+    if (n == room) return S_ISREG(st.st_mode) ? "it grew while it was read" : "it is too large";
     *text = span_of(p, n);
     return NULL;
 }
 
-static const char *read_file(struct arena *arena, struct span name, struct span *text)
+const char *config_load_file(struct arena *arena, const char *path, size_t max, struct span *text)
 {
-    int fd = open((const char *)name.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not hang us */
 
     if (fd < 0) return strerrordesc_np(errno);
-    const char *why = read_whole(arena, fd, text);
+    const char *why = read_whole(arena, fd, max, text);
     close(fd);
     return why;
 }
@@ -65,7 +65,9 @@ static void add_source(struct config_load *l, struct span name)
     struct config_source *s = &l->sources[l->n_sources++];
 
     *s = (struct config_source){.name = name, .text = SPAN("")};
-    s->unreadable = l->n_sources > SOURCES_MAX - 1 ? "too many files" : read_file(l->arena, name, &s->text);
+    s->unreadable = l->n_sources > SOURCES_MAX - 1
+                        ? "too many files"
+                        : config_load_file(l->arena, (const char *)name.p, LIMIT_CONFIG_OCTETS, &s->text);
 }
 
 static bool begin(struct config_load *l, const char *path)
@@ -102,7 +104,8 @@ static bool parse(struct config_load *l)
 bool config_load(struct config_load *l, const char *path)
 {
     if (!begin(l, path)) return false;
-    l->sources[0].unreadable = read_file(l->arena, l->sources[0].name, &l->sources[0].text);
+    l->sources[0].unreadable = config_load_file(l->arena, (const char *)l->sources[0].name.p,
+                                                LIMIT_CONFIG_OCTETS, &l->sources[0].text);
     return parse(l);
 }
 

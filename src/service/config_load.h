@@ -19,4 +19,8 @@ MUST_USE bool config_load(struct config_load *l, const char *path);
 MUST_USE bool config_load_text(struct config_load *l, const char *path, struct span text);
 void config_load_free(struct config_load *l);
 
+/* One file that a configuration names, whole, into the arena. Null, or why it cannot be read (constant text). A file of more
+ * than max octets is an error. */
+MUST_USE const char *config_load_file(struct arena *arena, const char *path, size_t max, struct span *text);
+
 #endif

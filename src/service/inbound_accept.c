@@ -31,8 +31,7 @@ void inbound_session_close(struct session *s, const char *why)
     inbound_kept_release(s);
     tls_free(&s->tls);
     loop_timer_stop(in->setup.loop, &s->timer);
-    loop_forget(in->setup.loop, &s->watch);
-    close(s->watch.fd);
+    loop_close(in->setup.loop, &s->watch);
     inbound_count_out(s);
     s->open = false;
     in->n_sessions--;

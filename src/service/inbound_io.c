@@ -270,7 +270,7 @@ void inbound_go_on(struct session *s, struct buf *out, bool rerun)
                 s->readable = false;
             return;
         }
-        bool more = s->tls || n == INBOUND_READ_OCTETS - had.n;
+        bool more = s->tls || s->fin || n == INBOUND_READ_OCTETS - had.n;
         if (!more) s->readable = false; /* a short read of a stream socket: the rest comes with a new edge */
         if (!digest(s, span_of(in->input, had.n + n), out)) return;
         if (!more) return;
@@ -302,7 +302,8 @@ void inbound_serve(struct session *s)
 void inbound_on_socket(struct watch *w, uint32_t events)
 {
     struct session *s = (struct session *)(void *)w;
-    if (events & (LOOP_READ | LOOP_HUP)) s->readable = true;
+    if (events & (LOOP_READ | LOOP_HUP | LOOP_FIN)) s->readable = true;
+    if (events & (LOOP_FIN | LOOP_HUP)) s->fin = true;
     if ((events & (LOOP_WRITE | LOOP_HUP)) && (s->wait & WAIT_WRITE)) {
         if (!send_kept(s)) return;
         if (!(s->wait & WAIT_WRITE)) {

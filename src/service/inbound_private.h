@@ -73,6 +73,7 @@ struct session {
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
     bool peer_closed, relay_network, tls_wants_write, greeted, counted;
+    bool fin; /* the peer will send no more */
     struct server engine;
 };
 

@@ -61,7 +61,7 @@ static uint32_t epoll_bits(uint32_t interest)
 {
     return (interest & LOOP_READ ? (uint32_t)EPOLLIN : 0) | (interest & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0) |
            (interest & LOOP_EXCLUSIVE ? (uint32_t)EPOLLEXCLUSIVE : 0) |
-           (interest & LOOP_LEVEL ? 0 : (uint32_t)EPOLLET);
+           (interest & LOOP_LEVEL ? 0 : (uint32_t)EPOLLET | EPOLLRDHUP);
 }
 
 bool loop_watch(struct loop *l, struct watch *w, int fd, uint32_t interest, watch_fn *fn)
@@ -78,11 +78,22 @@ bool loop_change(struct loop *l, struct watch *w, uint32_t interest)
     return epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &e) == 0;
 }
 
+static void drop_events(struct loop *l, const struct watch *w)
+{
+    for (int i = l->at; i < l->n_events; i++)
+        if (l->events[i].data.ptr == w) l->events[i].data.ptr = NULL;
+}
+
 void loop_forget(struct loop *l, struct watch *w)
 {
     epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL); /* fails only when it was not watched */
-    for (int i = l->at; i < l->n_events; i++)
-        if (l->events[i].data.ptr == w) l->events[i].data.ptr = NULL;
+    drop_events(l, w);
+}
+
+void loop_close(struct loop *l, struct watch *w)
+{
+    close(w->fd); /* the last descriptor of the socket: epoll forgets it by itself */
+    drop_events(l, w);
 }
 
 void loop_timer_set(struct loop *l, struct timer *t, uint64_t due_ms, void (*fn)(struct timer *))
@@ -122,7 +133,8 @@ static void serve_events(struct loop *l)
         uint32_t e = l->events[l->at].events;
         if (!w) continue;
         w->fn(w, (e & EPOLLIN ? (uint32_t)LOOP_READ : 0) | (e & EPOLLOUT ? (uint32_t)LOOP_WRITE : 0) |
-                     (e & (EPOLLHUP | EPOLLERR) ? (uint32_t)LOOP_HUP : 0));
+                     (e & (EPOLLHUP | EPOLLERR) ? (uint32_t)LOOP_HUP : 0) |
+                     (e & EPOLLRDHUP ? (uint32_t)LOOP_FIN : 0));
     }
     l->n_events = 0;
 }
