@@ -1,0 +1,127 @@
+/* store: the queue, durable. The one interface that the spooler process, the tests and the simulation use; what is behind it
+ * (records, segments, batches, index, schedule) is nobody else's business. One thread. On a struct disk that lies in memory it
+ * is its own double. Nothing is answered before store_flush made it durable; callbacks come from store_flush only (which other
+ * calls make when a batch is full) and must not call back into the store, except for the functions that only read. */
+#ifndef SPOOL_STORE_H
+#define SPOOL_STORE_H
+
+#include "spool/index.h"
+#include "spool/schedule.h"
+#include "system/disk.h"
+
+struct store;
+
+enum store_status { /* numbers as in enum submit_status, for the first four kinds of answers */
+                    STORE_DURABLE = 0,
+                    STORE_PENDING = 1, /* the answer comes by `committed` */
+                    STORE_FULL = 2,
+                    STORE_FAILED = 3,
+                    STORE_REFUSED = 4, /* malformed, or its id is taken */
+};
+
+enum store_alarm {
+    ALARM_WRITE_FAILED, /* a write or sync of a segment failed; it is final for that segment */
+    ALARM_STUCK,        /* no successor could be made: answers wait */
+    ALARM_FULL,         /* no space for a new segment */
+    ALARM_SPACE,        /* space again */
+    ALARM_DAMAGED,      /* a bad record, or content that does not match */
+    ALARM_COUNT
+};
+
+enum store_place { PLACE_DELIVER /* schedule it */, PLACE_HOLD, PLACE_WAIT /* no route yet */ };
+
+struct store_options {
+    struct disk disk;        /* kept by value; what its context points to must live on */
+    uint64_t seed;           /* jitter of the schedule */
+    uint64_t salt;           /* random; taken when the spool is made, see record.h */
+    uint32_t segment_octets; /* multiple of 4096; 0: LIMIT_SEGMENT_OCTETS */
+    bool thread;             /* prepare segments in a helper thread */
+    uint32_t retry_first_seconds, retry_max_seconds, queue_seconds;
+    void *context; /* of the functions below */
+    void (*committed)(void *context, uint64_t token, const struct message *m, uint64_t id,
+                      enum store_status status);
+    /* Where a recipient that is not final goes: at arrival, after recovery, at store_place_again. */
+    enum store_place (*place)(void *context, const struct message *m, const struct recipient *r);
+    /* error: errno or 0; text: constant, what exactly */
+    void (*alarm)(void *context, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
+                  int error, const char *text);
+};
+
+struct store_counters {
+    uint64_t messages, recipients, queued, deferred, held; /* now */
+    uint64_t segments, large_segments, spare_segments, damaged;
+    uint64_t committed, refused, finished, batches, octets_written, syncs; /* since the start */
+    uint64_t memory_octets;                                                /* of the index */
+    bool full, stuck;
+};
+
+/* Opens the spool and recovers what is in it. Null: *error is a constant text and errno is set. */
+struct store *store_open(const struct store_options *o, uint64_t now_ms, const char **error);
+void store_close(struct store **s); /* what was not flushed is lost */
+
+/* Submission. Parts are copied before anything is checked. owner: who may continue, commit or abort an open message. */
+enum store_status store_chunk(struct store *s, uint64_t id, uint32_t owner, const struct span *parts,
+                              uint32_t n);
+/* The rest of the content and the envelope (n_envelope parts, then content). STORE_PENDING, or the answer. */
+enum store_status store_commit(struct store *s, uint64_t id, uint32_t owner, uint64_t token,
+                               const struct span *parts, uint32_t n_envelope, uint32_t n,
+                               uint64_t content_octets, uint64_t now_ms);
+void store_abort(struct store *s, uint64_t id, uint32_t owner);
+void store_abort_owner(struct store *s, uint32_t owner);
+
+/* One write, one sync; answers. True: everything given so far is durable. False: nothing may be acted on yet. */
+bool store_flush(struct store *s, uint64_t now_ms);
+bool store_dirty(const struct store *s); /* something waits for store_flush */
+/* Some bounded work: prepares and recycles segments, copies forward, tries again what is stuck. Call it often (each turn). */
+void store_maintain(struct store *s, uint64_t now_ms);
+/* There is room for states: deliveries may go on. */
+bool store_writable(const struct store *s);
+
+/* Reading. Pending messages are not seen. */
+const struct message *store_find(const struct store *s, uint64_t id);
+const struct message *store_after(const struct store *s, uint64_t cursor); /* the next in id order */
+struct store_counters store_counters(const struct store *s);
+/* The encoded envelope into `to` (m->envelope_length octets); checked. */
+bool store_read_envelope(struct store *s, const struct message *m, uint8_t *to);
+/* The first n octets of content, or all; the number read. Negative: damaged or unreadable. */
+int64_t store_read_content(struct store *s, const struct message *m, uint8_t *to, size_t n);
+/* Newest STATE of a recipient into `to` (at least LIMIT_STATE_HISTORY_OCTETS + 64 octets): its history. Empty: none. */
+struct span store_read_history(struct store *s, const struct message *m, uint32_t recipient, uint8_t *to,
+                               size_t n);
+
+/* Changes; durable with the next flush. All of them return false when there is no room or memory: nothing changed. */
+struct attempt {
+    uint8_t state;    /* DEFERRED, DELIVERED, BOUNCED, EXPIRED */
+    uint64_t next_ms; /* DEFERRED: 0: by back-off */
+    struct span enhanced, text;
+};
+bool store_attempt(struct store *s, uint64_t id, uint32_t recipient, const struct attempt *a,
+                   uint64_t now_ms);
+/* targets: encoded with derived_put. The recipient becomes EXPANDED, its derived recipients queued. */
+bool store_expand(struct store *s, uint64_t id, uint32_t recipient, struct span targets, uint64_t now_ms);
+bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms);
+/* A message of our own (DSN): in the batch at once. 0 when it could not be taken, else STORE_PENDING as store_commit. */
+
+/* Schedule: the next recipient due at now; it is in flight until store_attempt, store_expand or store_put_back. */
+bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipient);
+uint64_t store_next_due_ms(const struct store *s); /* UINT64_MAX: nothing */
+void store_put_back(struct store *s, uint64_t id, uint32_t recipient,
+                    uint64_t due_ms);                     /* no attempt was made */
+void store_place_again(struct store *s, uint64_t now_ms); /* the configuration changed */
+uint64_t store_expires_ms(const struct store *s, const struct message *m);
+
+/* Leases. A read-only descriptor of a segment, the store's; the holder is counted. Negative errno. */
+int store_lease(struct store *s, uint32_t segment);
+void store_lease_return(struct store *s, uint32_t segment);
+/* A sealed segment with leases that nobody needs otherwise: ask for it back. 0: none. After: the one last returned, or 0. */
+uint32_t store_wanted_back(const struct store *s, uint32_t after);
+
+/* Verify: checks everything there is, in bounded steps. cursor: 0 at first; false when all was looked at. */
+struct verify_report {
+    void (*problem)(void *context, uint32_t segment, uint64_t offset, uint64_t id, const char *text);
+    void *context;
+    uint64_t segments, records, messages, damaged; /* counted by this step */
+};
+bool store_verify(struct store *s, uint64_t *cursor, struct verify_report *report);
+
+#endif
