@@ -54,6 +54,7 @@ void expand_answer_put(struct buf *b, const struct expand_answer *m)
     wire_put_u8(b, m->status);
     wire_put_u8(b, m->last);
     wire_put_u16(b, m->count);
+    wire_put_span(b, m->owner);
     buf_put(b, m->targets);
 }
 
@@ -65,8 +66,10 @@ bool expand_answer_read(struct span payload, struct expand_answer *ret)
     m.status = wire_u8(&w);
     m.last = wire_u8(&w);
     m.count = wire_u16(&w);
+    m.owner = wire_span(&w, EXPAND_PATH_OCTETS);
     m.targets = w.rest;
-    if (w.bad || m.status >= EXPAND_STATUS_COUNT || m.last > 1) return false;
+    if (w.bad || (m.owner.n && !path_plausible(m.owner)) || m.status >= EXPAND_STATUS_COUNT || m.last > 1)
+        return false;
     struct expand_target t;
     size_t n = 0;
     while (expand_target_read(&w, &t))

@@ -13,7 +13,12 @@ struct expand_question { /* spooler -> directory */
     struct span path; /* as written */
 };
 
-enum expand_kind { EXPAND_MAILBOX, EXPAND_REMOTE, EXPAND_KIND_COUNT };
+enum expand_kind {
+    EXPAND_MAILBOX,
+    EXPAND_REMOTE,
+    EXPAND_NOBODY, /* an alias names it, but nobody of that name exists: fails 5.1.1, the other targets do not */
+    EXPAND_KIND_COUNT
+};
 struct expand_target {
     uint8_t kind;
     struct span path; /* local@domain: canonical mailbox (no subaddress), or an address elsewhere */
@@ -32,6 +37,9 @@ struct expand_answer { /* directory -> spooler: parts; targets are read one by o
     uint8_t status;
     uint8_t last; /* more parts follow when 0 */
     uint16_t count;
+    struct span
+        owner; /* of a list (alias owner-NAME): the reverse-path of what is sent to the targets, unless it
+                          * is null; empty: the reverse-path stays */
     struct span targets; /* encoded */
 };
 

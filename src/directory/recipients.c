@@ -1,6 +1,7 @@
 #include "directory/recipients.h"
 
 #include "base/wire.h"
+#include "directory/mailbox_name.h"
 
 /* Layout: head, table of slots, text. A slot is the offset of an entry in the text plus one, zero for an empty slot. An
  * entry is its kind, its length (u16) and its key. A domain's key is "@domain". */
@@ -194,22 +195,32 @@ bool recipients_role_name(struct span local)
     return span_eq_nocase(local, SPAN("postmaster")) || span_eq_nocase(local, SPAN("abuse"));
 }
 
+enum recipients_answer recipients_domain(const struct recipients *r, struct span domain)
+{
+    uint8_t kind = find(r, SPAN("@"), domain);
+    if (kind == KIND_DOMAIN_ANY) return RECIPIENTS_KNOWN;
+    return kind == KIND_DOMAIN ? RECIPIENTS_UNKNOWN : RECIPIENTS_NOT_SERVED;
+}
+
+bool recipients_listed(const struct recipients *r, struct span key)
+{
+    return find(r, SPAN(""), key) == KIND_MAILBOX;
+}
+
 enum recipients_answer recipients_find(const struct recipients *r, struct span key)
 {
     struct span local, domain;
     uint8_t memory[KEY_OCTETS];
     if (!recipients_split(key, &local, &domain) || key.n > sizeof memory) return RECIPIENTS_NOT_SERVED;
-    uint8_t kind = find(r, SPAN("@"), domain);
-    if (kind == KIND_DOMAIN_ANY) return local.n ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
-    if (kind != KIND_DOMAIN) return RECIPIENTS_NOT_SERVED;
-    if (recipients_role_name(local) || find(r, SPAN(""), key) == KIND_MAILBOX) return RECIPIENTS_KNOWN;
     struct span base = recipients_base(local);
+    enum recipients_answer whole = recipients_domain(r, domain);
+    if (whole == RECIPIENTS_NOT_SERVED) return whole;
+    if (recipients_role_name(base) || recipients_listed(r, key)) return RECIPIENTS_KNOWN;
+    if (whole == RECIPIENTS_KNOWN) return mailbox_name_local(base) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
     if (base.n == local.n) return RECIPIENTS_UNKNOWN;
     struct buf b = buf_on(memory, sizeof memory);
     buf_put(&b, base);
     buf_byte(&b, '@');
     buf_put(&b, domain);
-    if (recipients_role_name(base) || find(r, SPAN(""), buf_span(&b)) == KIND_MAILBOX)
-        return RECIPIENTS_KNOWN;
-    return RECIPIENTS_UNKNOWN;
+    return recipients_listed(r, buf_span(&b)) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
 }

@@ -36,8 +36,13 @@ struct
 /* False when memory is no map of exactly that size. memory: sealed, so that it does not change under the reader. */
 bool recipients_open(struct recipients *r, const void *memory, size_t octets);
 /* key: canonical local@domain in lower case (smtp/path path_key makes it). A local part with '+' is looked up whole,
- * then without its subaddress. postmaster@ and abuse@ (RFC 2142) a served domain always exist. */
+ * then without its subaddress. postmaster@ and abuse@ (RFC 2142) a served domain always exist. Where every local part
+ * exists, those do that can be the name of a folder (directory/mailbox_name.h). */
 enum recipients_answer recipients_find(const struct recipients *r, struct span key);
+/* The domain alone: KNOWN when every local part exists there, UNKNOWN when it is served and names decide, else NOT_SERVED. */
+enum recipients_answer recipients_domain(const struct recipients *r, struct span domain);
+/* Exactly this name is in the map: no subaddress, no role, no `any`. */
+bool recipients_listed(const struct recipients *r, struct span key);
 /* The parts of a key: false without an '@'. The last '@' divides (an earlier one is inside quotes). */
 bool recipients_split(struct span key, struct span *local, struct span *domain);
 /* local without its subaddress "+detail": unchanged when there is none, when it begins with '+' or is quoted. */

@@ -34,7 +34,7 @@ static void question(void **state)
 
 static struct span answer(struct buf *b, uint8_t status, uint8_t last, uint16_t count, struct span targets)
 {
-    struct expand_answer a = {9, 3, status, last, count, targets};
+    struct expand_answer a = {9, 3, status, last, count, SPAN("owner-l@x"), targets};
     b->n = 0;
     expand_answer_put(b, &a);
     assert_false(b->over);
@@ -52,6 +52,7 @@ static void answers(void **state)
     assert_true(expand_answer_read(answer(&b, EXPAND_OK, 1, 2, buf_span(&t)), &back));
     struct wire w = wire_on(back.targets);
     struct expand_target one;
+    assert_true(span_eq(back.owner, SPAN("owner-l@x")));
     assert_true(expand_target_read(&w, &one) && one.kind == EXPAND_MAILBOX &&
                 span_eq(one.path, SPAN("bob@example.org")));
     assert_true(expand_target_read(&w, &one) && one.kind == EXPAND_REMOTE &&
