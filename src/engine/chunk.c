@@ -57,7 +57,8 @@ void chunk_feed(struct chunk *c, struct span content)
     if (c->last != '\n') c->whole_line = false;
 }
 
-void chunk_end(struct chunk *c)
+struct span chunk_completion(const struct chunk *c)
 {
-    if (c->last == '\r') c->found |= DOT_BARE_CR;
+    if (c->whole_line) return (struct span){NULL, 0};
+    return c->last == '\r' ? SPAN("\n") : SPAN("\r\n");
 }

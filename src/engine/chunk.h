@@ -15,6 +15,7 @@ struct chunk {
 
 void chunk_begin(struct chunk *c, uint32_t max_line);
 void chunk_feed(struct chunk *c, struct span content); /* slices in order, over the borders of chunks */
-void chunk_end(struct chunk *c); /* no more content: a CR that waits for its LF is bare */
+/* What makes the last line whole when there is no more content: nothing, CRLF, or the LF that a final CR waits for. */
+struct span chunk_completion(const struct chunk *c);
 
 #endif

@@ -122,12 +122,9 @@ static enum server_event finish(struct server *s, struct step *t)
     bool text = s->body != BODY_BINARYMIME;
     if (s->refusal == REFUSAL_NONE && s->bdat_last && text && !s->bdat_completed) {
         s->bdat_completed = true;
-        chunk_end(&s->chunk);
-        /* a last line without its CRLF is completed, so that every message is whole lines */
-        if (s->body_open && !s->chunk.whole_line && server_body_refusal(s).n == 0) {
-            t->d->body = SPAN("\r\n");
-            return SERVER_BODY;
-        }
+        /* every message is whole lines: a last one that lacks its end gets it (a next hop by DATA would need it) */
+        t->d->body = chunk_completion(&s->chunk);
+        if (t->d->body.n > 0 && s->body_open) return SERVER_BODY;
     }
     s->phase = PHASE_COMMAND;
     s->command_ms = t->now_ms;
