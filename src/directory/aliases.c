@@ -126,6 +126,7 @@ static void read_target(struct reader *r, struct span written)
     struct span s = written, inside, key;
     if (!r->entry) return;
     if (!whole_quoted(s, &inside)) inside = s;
+    if (inside.n && inside.p[0] == '\\') inside = span_skip(inside, 1);
     if (inside.n && inside.p[0] == '|') {
         complain(r, written,
                  "a command is no target here: nothing is executed; deliver to a mailbox instead");
@@ -220,8 +221,11 @@ static void read_name(struct reader *r, struct span written)
 
 static void finish_name(struct reader *r)
 {
-    if (r->entry && !r->entry->targets && !r->entry->broken) complain(r, r->entry->key, "has no target");
+    struct alias_entry *e = r->entry;
     r->entry = NULL;
+    if (!e || e->targets || e->broken) return;
+    problem_add(r->arena, r->problems, r->file, e->line, e->key, "has no target");
+    e->broken = true;
 }
 
 /* aliases(5): a line that begins with a blank goes on with the targets of the one before. */
