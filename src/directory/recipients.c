@@ -207,20 +207,28 @@ bool recipients_listed(const struct recipients *r, struct span key)
     return find(r, SPAN(""), key) == KIND_MAILBOX;
 }
 
+/* The name in this domain, or in every domain. */
+static bool named(const struct recipients *r, struct span local, struct span domain)
+{
+    uint8_t memory[KEY_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_put(&b, local);
+    buf_byte(&b, '@');
+    if (b.over) return false;
+    if (recipients_listed(r, buf_span(&b))) return true;
+    buf_put(&b, domain);
+    return !b.over && recipients_listed(r, buf_span(&b));
+}
+
 enum recipients_answer recipients_find(const struct recipients *r, struct span key)
 {
     struct span local, domain;
-    uint8_t memory[KEY_OCTETS];
-    if (!recipients_split(key, &local, &domain) || key.n > sizeof memory) return RECIPIENTS_NOT_SERVED;
+    if (!recipients_split(key, &local, &domain)) return RECIPIENTS_NOT_SERVED;
     struct span base = recipients_base(local);
     enum recipients_answer whole = recipients_domain(r, domain);
     if (whole == RECIPIENTS_NOT_SERVED) return whole;
-    if (recipients_role_name(base) || recipients_listed(r, key)) return RECIPIENTS_KNOWN;
+    if (local.n == 0) return RECIPIENTS_UNKNOWN;
+    if (recipients_role_name(base) || named(r, local, domain)) return RECIPIENTS_KNOWN;
     if (whole == RECIPIENTS_KNOWN) return mailbox_name_local(base) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
-    if (base.n == local.n) return RECIPIENTS_UNKNOWN;
-    struct buf b = buf_on(memory, sizeof memory);
-    buf_put(&b, base);
-    buf_byte(&b, '@');
-    buf_put(&b, domain);
-    return recipients_listed(r, buf_span(&b)) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
+    return base.n != local.n && named(r, base, domain) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
 }

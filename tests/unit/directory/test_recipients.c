@@ -40,9 +40,9 @@ static void *build(const struct name *n, size_t count, size_t *octets)
 static void rules(void **state)
 {
     (void)state;
-    static const struct name n[] = {{"example.org", 1},        {"example.net", 2},     {"bob@example.org", 0},
-                                    {"a+b@example.org", 0},    {"bob@example.org", 0}, {"stray@other.org", 0},
-                                    {"\"a b\"@example.org", 0}};
+    static const struct name n[] = {{"example.org", 1},     {"example.net", 2},        {"bob@example.org", 0},
+                                    {"a+b@example.org", 0}, {"bob@example.org", 0},    {"stray@other.org", 0},
+                                    {"root@", 0},           {"\"a b\"@example.org", 0}};
     size_t octets;
     void *memory = build(n, sizeof n / sizeof n[0], &octets);
     struct recipients r;
@@ -68,6 +68,13 @@ static void rules(void **state)
         {"abuse@example.org", RECIPIENTS_KNOWN},
         {"postmaster@other.org", RECIPIENTS_NOT_SERVED},
         {"stray@other.org", RECIPIENTS_NOT_SERVED},
+        {"root@example.org", RECIPIENTS_KNOWN}, /* in every domain that is served */
+        {"root+x@example.org", RECIPIENTS_KNOWN},
+        {"root@example.net", RECIPIENTS_KNOWN},
+        {"root@other.org", RECIPIENTS_NOT_SERVED},
+        {"root@", RECIPIENTS_NOT_SERVED},
+        {"a/b@example.net", RECIPIENTS_UNKNOWN}, /* no folder can be called so */
+        {"..@example.net", RECIPIENTS_UNKNOWN},
         {"anyone@example.net", RECIPIENTS_KNOWN},
         {"@example.net", RECIPIENTS_UNKNOWN},
         {"bob@sub.example.org", RECIPIENTS_NOT_SERVED},
