@@ -16,12 +16,6 @@
 
 enum { TO_MAX = 1000, READ_OCTETS = 65536 };
 
-static int complain(const char *what, const char *detail)
-{
-    fprintf(stderr, "sallyport send: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
-    return EX_USAGE;
-}
-
 struct input { /* the message as it grows; CRLF line ends */
     uint8_t *p;
     size_t n, room;
@@ -131,7 +125,7 @@ struct options {
     char host[256], port[8], helo[256];
 };
 
-static int read_options(struct options *o, int argc, char **argv)
+static int read_options(struct options *o, struct verb_call *v)
 {
     static const struct option names[] = {
         {"server", required_argument, NULL, 's'}, {"tls", required_argument, NULL, 't'},
@@ -142,7 +136,7 @@ static int read_options(struct options *o, int argc, char **argv)
         {"verbose", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
     int letter;
     optind = 1;
-    while ((letter = getopt_long(argc, argv, "v", names, NULL)) != -1) {
+    while ((letter = getopt_long(v->argc, v->argv, "v", names, NULL)) != -1) {
         switch (letter) {
         case 's': o->server = optarg; break;
         case 'i': o->job.tls.insecure = true; break;
@@ -159,33 +153,33 @@ static int read_options(struct options *o, int argc, char **argv)
             else if (strcmp(optarg, "implicit") == 0)
                 o->job.mode = SMTP_CLIENT_IMPLICIT;
             else if (strcmp(optarg, "none") != 0)
-                return complain("--tls is starttls, implicit or none", optarg);
+                return verb_usage(v, "--tls is starttls, implicit or none", optarg);
             break;
         case 'r':
-            if (o->job.n_to == TO_MAX) return complain("too many recipients", NULL);
+            if (o->job.n_to == TO_MAX) return verb_usage(v, "too many recipients", NULL);
             o->to[o->job.n_to++] = optarg;
             break;
-        default: return EX_USAGE;
+        default: return EXIT_USAGE;
         }
     }
-    return optind == argc ? 0 : complain("what is this", argv[optind]);
+    return optind == v->argc ? 0 : verb_usage(v, "takes no argument", v->argv[optind]);
 }
 
-static int check_options(struct options *o)
+static int check_options(struct options *o, struct verb_call *v)
 {
     struct smtp_client_job *j = &o->job;
     if (!o->server || !j->from || j->n_to == 0)
-        return complain("--server HOST:PORT, --from and --to are needed", NULL);
-    if (!dial_split(o->server, o->host, o->port)) return complain("--server is HOST:PORT", o->server);
-    if (!good_path(j->from, PATH_ALLOW_NULL)) return complain("--from is no address", j->from);
+        return verb_usage(v, "--server HOST:PORT, --from and --to are needed", NULL);
+    if (!dial_split(o->server, o->host, o->port)) return verb_usage(v, "--server is HOST:PORT", o->server);
+    if (!good_path(j->from, PATH_ALLOW_NULL)) return verb_usage(v, "--from is no address", j->from);
     for (unsigned i = 0; i < j->n_to; i++)
-        if (!good_path(o->to[i], PATH_ALLOW_POSTMASTER)) return complain("--to is no address", o->to[i]);
+        if (!good_path(o->to[i], PATH_ALLOW_POSTMASTER)) return verb_usage(v, "--to is no address", o->to[i]);
     if (!j->helo) {
         if (gethostname(o->helo, sizeof o->helo - 1) != 0 || !good_helo(o->helo))
-            return complain("--helo is needed", NULL);
+            return verb_usage(v, "--helo is needed", NULL);
         j->helo = o->helo;
     }
-    if (!good_helo(j->helo)) return complain("--helo is no name", j->helo);
+    if (!good_helo(j->helo)) return verb_usage(v, "--helo is no name", j->helo);
     j->host = o->host;
     j->port = o->port;
     j->to = o->to;
@@ -193,17 +187,17 @@ static int check_options(struct options *o)
     return 0;
 }
 
-int send_main(int argc, char **argv)
+int verb_send(struct verb_call *v)
 {
     static struct options o;
     struct input message = {.last = 0};
-    int status = read_options(&o, argc, argv);
-    if (status == 0) status = check_options(&o);
+    int status = read_options(&o, v);
+    if (status == 0) status = check_options(&o, v);
     if (status != 0) return status;
     bool from_file = o.file && strcmp(o.file, "-") != 0;
     int fd = from_file ? open(o.file, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (fd < 0 || !input_read(&message, fd, &o.job)) {
-        complain(from_file ? o.file : "standard input", strerror(errno));
+        fprintf(stderr, "sallyport send: %s: %s\n", from_file ? o.file : "standard input", strerror(errno));
         free(message.p);
         return EX_DATAERR;
     }

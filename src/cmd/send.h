@@ -1,9 +1,10 @@
-/* send: `sallyport send`, a small SMTP client. */
+/* send: `sallyport send`, a small SMTP client. Exit codes beside those of cmd/verbs.h, as in sysexits: 65 the message cannot be read
+ * or is too large, 69 refused (5xx, also for one recipient of several), 75 try later (4xx, no connection, no TLS). */
 #ifndef CMD_SEND_H
 #define CMD_SEND_H
 
-/* argv[0] is "send". Exit codes as in sysexits: 0 sent, 64 usage, 65 the message cannot be sent, 69 refused (5xx, also for one
- * recipient of several), 75 try later (4xx, no connection). */
-int send_main(int argc, char **argv);
+#include "cmd/verbs.h"
+
+verb_fn verb_send;
 
 #endif

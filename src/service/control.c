@@ -91,17 +91,19 @@ static struct span cut(struct span s, uint8_t c, struct span *rest)
     return span_head(s, at);
 }
 
-static bool read_states(struct span value, uint8_t *states)
+bool control_states_read(struct span text, uint8_t *states)
 {
-    while (value.p) {
-        struct span rest, word = cut(value, ',', &rest);
+    uint8_t all = 0;
+    do {
+        struct span rest, word = cut(text, ',', &rest);
         uint8_t state = 0;
         for (size_t i = 0; i < STATES; i++)
             if (span_eq(word, span_str(state_names[i].name))) state = state_names[i].state;
         if (state == 0) return false;
-        *states |= state;
-        value = rest;
-    }
+        all |= state;
+        text = rest;
+    } while (text.p);
+    *states = all;
     return true;
 }
 
@@ -113,7 +115,7 @@ static bool read_argument(struct span word, struct control_request *r, const cha
     if (value.n == 0) return false;
     if (r->verb == CONTROL_QUEUE_SHOW && r->id == 0 && span_eq(name, SPAN("id")))
         return message_id_parse(value, &r->id);
-    if (list && r->states == 0 && span_eq(name, SPAN("state"))) return read_states(value, &r->states);
+    if (list && r->states == 0 && span_eq(name, SPAN("state"))) return control_states_read(value, &r->states);
     if (value.n <= LIMIT_QUESTION_FILTER_OCTETS) {
         if (list && r->from.n == 0 && span_eq(name, SPAN("from"))) {
             r->from = value;

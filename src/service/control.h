@@ -48,6 +48,8 @@ const char *control_status_name(enum control_status status);
 void control_request_put(struct buf *b, const struct control_request *r);
 /* line: without its LF, hostile. False: malformed, *why is constant text. Spans of *ret point into line. */
 bool control_request_read(struct span line, struct control_request *ret, const char **why);
+/* "queued,held": one or more states, each known; *states receives their set. */
+bool control_states_read(struct span text, uint8_t *states);
 /* The question for the spooler that a queue request is; false when the request is not about the queue. tag and cursor are left 0. */
 bool control_question(const struct control_request *r, struct question *ret);
 

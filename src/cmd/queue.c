@@ -1,0 +1,143 @@
+#include "cmd/queue.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "cmd/control_client.h"
+#include "cmd/json.h"
+#include "cmd/queue_table.h"
+#include "cmd/spool_verify.h"
+#include "service/config_load.h"
+#include "spool/message_id.h"
+
+struct asking {
+    struct control_request request;
+    struct queue_table table;
+    bool json, damaged;
+};
+
+static void on_line(void *context, struct span line)
+{
+    struct asking *a = context;
+    uint64_t damaged = 0;
+    if (span_u64(json_member(line, "damaged"), &damaged) && damaged > 0) a->damaged = true;
+    if (a->json || line.n == 0 || line.p[0] != '{') {
+        printf("%.*s\n",
+               SPAN_ARG(line)); /* the daemon escapes what is hostile, the codec leaves no controls */
+        return;
+    }
+    switch (a->request.verb) {
+    case CONTROL_QUEUE_LIST: queue_table_list(&a->table, line); break;
+    case CONTROL_QUEUE_SHOW: queue_table_show(&a->table, line); break;
+    case CONTROL_QUEUE_VERIFY: queue_table_verify(line); break;
+    default: queue_table_status(line); break;
+    }
+}
+
+static int ask_socket(const char *socket, struct asking *a)
+{
+    char text[LIMIT_CONTROL_TEXT_OCTETS + 1] = "";
+    enum control_status status = CONTROL_FAILED;
+    switch (control_client_ask(socket, &a->request, on_line, a, &status, text)) {
+    case CONTROL_CLIENT_ABSENT:
+        fprintf(stderr, "sallyport: %s: %s: does sallyportd run?\n", socket, text);
+        return EX_UNAVAILABLE;
+    case CONTROL_CLIENT_BROKEN: return EX_TEMPFAIL;
+    case CONTROL_CLIENT_ANSWERED: break;
+    }
+    if (status != CONTROL_OK)
+        fprintf(stderr, "sallyport: %s%s%s\n", control_status_name(status), *text ? ": " : "", text);
+    if (status == CONTROL_UNKNOWN) return EX_UNAVAILABLE;
+    if (status == CONTROL_BUSY) return EX_TEMPFAIL;
+    if (status != CONTROL_OK || (a->damaged && a->request.verb == CONTROL_QUEUE_VERIFY)) return EXIT_NO;
+    if (a->request.verb == CONTROL_QUEUE_LIST && !a->json) queue_table_list_end(&a->table);
+    return EXIT_YES;
+}
+
+/* Asks the daemon that serves the configuration of this call. */
+static int ask(struct verb_call *v, struct asking *a)
+{
+    struct config_load load;
+    a->json = v->json;
+    if (!config_load(&load, v->config)) {
+        perror("sallyport: reading the configuration");
+        return EXIT_NO;
+    }
+    int code = EXIT_CONFIG;
+    char socket[256] = "";
+    if (load.config && load.config->control_socket.n < sizeof socket) {
+        memcpy(socket, load.config->control_socket.p, load.config->control_socket.n);
+        code = ask_socket(socket, a);
+    } else
+        fprintf(stderr, "sallyport: %s is wrong: see sallyport check\n", v->config);
+    config_load_free(&load);
+    return fflush(stdout) == 0 ? code : EXIT_NO;
+}
+
+static int verify(struct verb_call *v, struct asking *a, const char *spool)
+{
+    if (!spool) return ask(v, a);
+    a->json = v->json;
+    return spool_verify(spool, on_line, a) && !a->damaged ? EXIT_YES : EXIT_NO;
+}
+
+int verb_queue(struct verb_call *v)
+{
+    static const struct {
+        const char *name;
+        enum control_verb verb;
+        int words;
+    } known[] = {{"list", CONTROL_QUEUE_LIST, 1},
+                 {"show", CONTROL_QUEUE_SHOW, 2},
+                 {"verify", CONTROL_QUEUE_VERIFY, 1},
+                 {"counts", CONTROL_QUEUE_COUNTS, 1}};
+    struct asking a = {.request.verb = CONTROL_VERB_COUNT};
+    const char *state = NULL, *from = NULL, *to = NULL, *spool = NULL;
+    const struct verb_option options[] = {{"--state", &state, false, false},
+                                          {"--from", &from, false, false},
+                                          {"--to", &to, false, false},
+                                          {"--spool", &spool, false, false}};
+    int words, wanted = 0;
+    if (!verb_options(v, options, 4, &words)) return EXIT_USAGE;
+    for (size_t i = 0; words > 0 && i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(v->argv[1], known[i].name) != 0) continue;
+        a.request.verb = known[i].verb;
+        wanted = known[i].words;
+    }
+    if (words != wanted || words == 0) return verb_usage(v, "list, show ID, verify or counts", NULL);
+    if ((state || from || to) && a.request.verb != CONTROL_QUEUE_LIST)
+        return verb_usage(v, "--state, --from and --to are for list", NULL);
+    if (spool && a.request.verb != CONTROL_QUEUE_VERIFY) return verb_usage(v, "--spool is for verify", NULL);
+    if (state && !control_states_read(span_str(state), &a.request.states))
+        return verb_usage(v, "--state is a list of queued, deferred, held", state);
+    a.request.from = span_str(from);
+    a.request.to = span_str(to);
+    if (a.request.verb == CONTROL_QUEUE_SHOW && !message_id_parse(span_str(v->argv[2]), &a.request.id))
+        return verb_usage(v, "this is no message id", v->argv[2]);
+    return a.request.verb == CONTROL_QUEUE_VERIFY ? verify(v, &a, spool) : ask(v, &a);
+}
+
+static int ask_plainly(struct verb_call *v, enum control_verb verb)
+{
+    struct asking a = {.request.verb = verb};
+    int words;
+    if (!verb_options(v, NULL, 0, &words)) return EXIT_USAGE;
+    if (words > 0) return verb_usage(v, "takes no argument", v->argv[1]);
+    return ask(v, &a);
+}
+
+int verb_status(struct verb_call *v)
+{
+    return ask_plainly(v, CONTROL_STATUS);
+}
+
+int verb_reload(struct verb_call *v)
+{
+    return ask_plainly(v, CONTROL_RELOAD);
+}
+
+int verb_stop(struct verb_call *v)
+{
+    return ask_plainly(v, CONTROL_STOP);
+}

@@ -1,0 +1,18 @@
+/* queue_table: the daemon's JSON lines about the queue as text for people, hostile text escaped once more. */
+#ifndef CMD_QUEUE_TABLE_H
+#define CMD_QUEUE_TABLE_H
+
+#include "base/span.h"
+
+struct queue_table {
+    unsigned long messages;
+    bool headed; /* the heading was printed */
+};
+
+void queue_table_list(struct queue_table *t, struct span line); /* a line of LIST */
+void queue_table_list_end(const struct queue_table *t);
+void queue_table_show(struct queue_table *t, struct span line); /* a line of SHOW: head, then events */
+void queue_table_verify(struct span line);                      /* a line of VERIFY */
+void queue_table_status(struct span line);                      /* the object of `status` */
+
+#endif

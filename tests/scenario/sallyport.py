@@ -1,0 +1,261 @@
+"""A sallyport of its own for a test: init in a fresh folder, free ports, the real daemon; and what one asks it."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("SALLYPORT_BUILD", ROOT / "build")).resolve()
+# Sanitizers do not work inside the cage: the same scenarios run uncaged with them, and caged without.
+UNCAGED = os.environ.get("SALLYPORT_UNCAGED") == "1"
+DOMAIN, USER, PASSWORD = "example.org", "you", "correct horse battery staple"
+ROLES = ("edge", "directory", "keyring", "spooler", "mailbox", "admin")
+
+
+def free_ports(count):
+    """Ports that were free a moment ago, each asked for while the others are held."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for s in held:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in held]
+    finally:
+        for s in held:
+            s.close()
+
+
+def wait_for(what, seconds=10.0, every=0.02):
+    """The first true value of what(); fails the test when there is none in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value:
+            return value
+        assert time.monotonic() < end, f"waited {seconds} s in vain: {getattr(what, '__doc__', None) or what}"
+        time.sleep(every)
+
+
+def run(*arguments, stdin=None, timeout=60, check=True, **more):
+    done = subprocess.run([str(a) for a in arguments], input=stdin, capture_output=True, timeout=timeout, **more)
+    if check:
+        assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout.decode(errors='replace')}\n{done.stderr.decode(errors='replace')}"
+    return done
+
+
+class Sallyport:
+    def __init__(self, folder=None, config="", implicit=False, user=USER):
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-test-"))
+        self.top.chmod(0o755)
+        self.folder = folder or self.top / "here"
+        self.smtp, self.submission, self.submissions, self.implicit = free_ports(4)
+        self.process = None
+        self.logs = 0
+        self.cli("init", "--dir", self.folder, "--domain", DOMAIN, "--user", user, "--smtp-port", self.smtp, "--submission-port",
+                 self.submission, "--submissions-port", self.submissions, stdin=PASSWORD.encode() + b"\n", config=False)
+        self.config = self.folder / "sallyport.conf"
+        if implicit:
+            config += f"\nserver tls-mx {{ listen 127.0.0.1:{self.implicit} tls implicit  access anonymous }}\n"
+        self.append(config)
+
+    # --- life
+    def append(self, text):
+        with self.config.open("a") as f:
+            f.write("\n" + text + "\n")
+
+    def start(self, *more, wait=True):
+        self.logs += 1
+        self.log_file = self.top / f"log-{self.logs}"
+        arguments = [str(BUILD / "sallyportd"), "--config", str(self.config), "--foreground", *more]
+        if UNCAGED:
+            arguments.append("--insecure-no-sandbox")
+        self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file.open("wb"))
+        if wait:
+            wait_for(self.is_ready, 20)
+        return self
+
+    def is_ready(self):
+        """the event "ready" in the log"""
+        assert self.process.poll() is None, f"sallyportd ended with {self.process.returncode}:\n{self.log_text()[-3000:]}"
+        return '"event":"ready"' in self.log_text()
+
+    def stop(self, seconds=45):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError(f"sallyportd does not end within {seconds} s of SIGTERM:\n{self.log_text()[-3000:]}")
+        code = self.process.returncode if self.process else 0
+        self.process = None
+        return code
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            if os.environ.get("SALLYPORT_KEEP") != "1":
+                shutil.rmtree(self.top, ignore_errors=True)
+
+    # --- what it says
+    def log_text(self):
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def log(self, event=None):
+        lines = [json.loads(line) for line in self.log_text().split("\n")[:-1] if line.startswith("{")]
+        return [line for line in lines if event in (None, line["event"])]
+
+    def cli(self, *arguments, stdin=None, check=True, config=True, timeout=60):
+        verb = list(arguments)
+        if config:
+            verb += ["--config", self.config]
+        return run(BUILD / "sallyport", *verb, stdin=stdin, check=check, timeout=timeout)
+
+    def ask(self, *arguments):
+        """JSON lines of a question to the daemon."""
+        return [json.loads(line) for line in self.cli(*arguments, "--json").stdout.splitlines()]
+
+    def queue(self):
+        return self.ask("queue", "list")
+
+    def processes(self):
+        """{name: pid} of the children, by the role that each was started as."""
+        found = {}
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                parent = int(re.search(r"^PPid:\s+(\d+)", (entry / "status").read_text(), re.M).group(1))
+                words = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+            except (OSError, AttributeError):
+                continue
+            if self.process and parent == self.process.pid:
+                for role in ROLES:
+                    match = re.search(rf"\b{role}(-\d+)?\b", words)
+                    if match:
+                        found[match.group(0) if match.group(0) not in found else f"{match.group(0)}/{entry.name}"] = int(entry.name)
+                        break
+        return found
+
+    # --- mail
+    def mail_folder(self, user=USER, domain=DOMAIN):
+        return self.folder / "mail" / domain / user
+
+    def mails(self, user=USER, domain=DOMAIN):
+        """Contents of the mailbox, oldest name first."""
+        new = self.mail_folder(user, domain) / "new"
+        return [p.read_bytes() for p in sorted(new.iterdir())] if new.is_dir() else []
+
+    def wait_mails(self, count=1, user=USER, domain=DOMAIN, seconds=15):
+        def enough():
+            found = self.mails(user, domain)
+            return found if len(found) >= count else None
+        enough.__doc__ = f"{count} mails for {user}@{domain}"
+        found = wait_for(enough, seconds)
+        assert len(found) == count, f"{len(found)} mails, wanted {count}"
+        return found
+
+    def connect(self, port=None, source="127.0.0.1", timeout=20):
+        """A raw conversation that has read the greeting."""
+        s = Talk(port or self.smtp, source, timeout)
+        code, text = s.reply()
+        assert code == 220, (code, text)
+        return s
+
+    def smtplib(self, port=None, tls=None, **more):
+        port = port or self.smtp
+        if tls == "implicit":
+            return smtplib.SMTP_SSL("127.0.0.1", port, timeout=20, context=no_check(), **more)
+        client = smtplib.SMTP("127.0.0.1", port, timeout=20, **more)
+        if tls == "starttls":
+            client.starttls(context=no_check())
+        return client
+
+    def send(self, data=b"Subject: hello\r\n\r\nHello.\r\n", to=(f"{USER}@{DOMAIN}",), sender="me@example.net", **more):
+        with self.smtplib(**more) as client:
+            return client.sendmail(sender, list(to), data)
+
+
+def no_check():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class Talk:
+    """One SMTP connection, octet by octet if need be."""
+    def __init__(self, port, source="127.0.0.1", timeout=20):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
+        self.held = b""
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def line(self):
+        while b"\r\n" not in self.held:
+            more = self.socket.recv(65536)
+            if not more:
+                raise EOFError(self.held)
+            self.held += more
+        line, self.held = self.held.split(b"\r\n", 1)
+        return line.decode("latin-1")
+
+    def reply(self):
+        """(code, texts of all lines)"""
+        texts = []
+        while True:
+            line = self.line()
+            texts.append(line[4:])
+            if line[3:4] != "-":
+                return int(line[:3]), texts
+
+    def say(self, command, code=None):
+        self.send(command + "\r\n")
+        got, texts = self.reply()
+        assert code is None or got == code, f"{command!r}: wanted {code}, got {got} {texts}"
+        return got, texts
+
+    def ended(self, timeout=10):
+        """The server closed the connection (after what it still had to say)."""
+        self.socket.settimeout(timeout)
+        try:
+            while True:
+                more = self.socket.recv(65536)
+                if not more:
+                    return True
+                self.held += more
+        except ConnectionResetError:
+            return True
+        except socket.timeout:
+            return False
+
+    def start_tls(self, context=None, name=None):
+        self.say("STARTTLS", 220)
+        self.socket = (context or no_check()).wrap_socket(self.socket, server_hostname=name)
+        self.held = b""
+
+    def close(self):
+        self.socket.close()
+
+
+
+def as_sent(stored, fields=("Return-Path", "Delivered-To", "Received")):
+    """A stored message without what delivery put before it: at most one of each field, at the top."""
+    rest = stored
+    for _ in fields:
+        match = re.match(rb"(Return-Path|Delivered-To|Received):[^\n]*\n(?:[ \t][^\n]*\n)*", rest)
+        if not match or match.group(1).decode() not in fields:
+            break
+        fields = tuple(f for f in fields if f != match.group(1).decode())
+        rest = rest[match.end():]
+    return rest

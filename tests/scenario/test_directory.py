@@ -1,0 +1,125 @@
+"""Who exists: mailboxes, aliases, subaddresses, domains; and I1: nothing is relayed."""
+import email
+import re
+
+import pytest
+
+from sallyport import DOMAIN, USER
+
+
+def rcpt(s, address, sender="me@example.net"):
+    talk = s.connect()
+    talk.say("EHLO c.example.net", 250)
+    talk.say(f"MAIL FROM:<{sender}>", 250)
+    code, texts = talk.say(f"RCPT TO:<{address}>")
+    talk.say("QUIT", 221)
+    return code, texts[0]
+
+
+def test_who_exists(shared):
+    assert rcpt(shared, f"{USER}@{DOMAIN}")[0] == 250
+    assert rcpt(shared, f"{USER.upper()}@{DOMAIN.upper()}")[0] == 250
+    assert rcpt(shared, f"{USER}+tag@{DOMAIN}")[0] == 250
+    assert rcpt(shared, "postmaster")[0] == 250
+    assert rcpt(shared, f"Postmaster@{DOMAIN}")[0] == 250
+    code, text = rcpt(shared, f"nobody@{DOMAIN}")
+    assert code == 550 and text.startswith("5.1.1")
+
+
+@pytest.mark.parametrize("address", ["x@elsewhere.example", f"x%elsewhere.example@{DOMAIN}", f"elsewhere.example!x@{DOMAIN}", f'"x@elsewhere.example"@{DOMAIN}',
+                                     f"@{DOMAIN}:x@elsewhere.example", "x@[192.0.2.1]", f"x@sub.{DOMAIN}", f"x@elsewhere.{DOMAIN}"])
+@pytest.mark.parametrize("sender", ["me@example.net", f"{USER}@{DOMAIN}", ""])
+def test_nothing_is_relayed(shared, address, sender):
+    code, _ = rcpt(shared, address, sender)
+    assert 500 <= code < 600
+
+
+def test_relay_refusal_says_why(shared):
+    code, text = rcpt(shared, "x@elsewhere.example")
+    assert code == 550 and text.startswith("5.7.1")
+
+
+def test_subaddress_and_postmaster_arrive(shared):
+    shared.send(to=[f"{USER}+shop@{DOMAIN}"], data=b"Subject: sub\r\n\r\nx\r\n")
+    mail, = shared.wait_mails(1)
+    assert re.search(rb"(?m)^Delivered-To: <?" + f"{USER}+shop@{DOMAIN}".encode(), mail), mail
+
+
+def test_postmaster_arrives(shared):
+    shared.send(to=["postmaster"], data=b"Subject: pm\r\n\r\nx\r\n")
+    shared.wait_mails(1)
+
+
+def test_aliases(make):
+    s = make(start=False)
+    (s.folder / "aliases").write_text(f"# a comment\ninfo: {USER}\nteam: info,\n  {USER}+team\nloop-a: loop-b\nloop-b: loop-a, {USER}\n")
+    s.start()
+    assert rcpt(s, f"info@{DOMAIN}")[0] == 250
+    s.send(to=[f"info@{DOMAIN}"], data=b"Subject: to info\r\n\r\nx\r\n")
+    s.wait_mails(1)
+    s.send(to=[f"loop-a@{DOMAIN}"], data=b"Subject: round\r\n\r\nx\r\n")
+    s.wait_mails(2)
+    assert rcpt(s, f"nobody@{DOMAIN}")[0] == 550
+
+
+@pytest.mark.parametrize("target", ["|/bin/sh", '"|/bin/sh -c id"', "/etc/passwd"])
+def test_aliases_never_execute_or_write_files(make, target):
+    s = make(start=False)
+    (s.folder / "aliases").write_text(f"evil: {target}\n")
+    done = s.cli("check", check=False)
+    assert done.returncode != 0, done.stdout
+    assert b"aliases" in done.stdout + done.stderr
+
+
+def test_changed_aliases_are_known_after_reload(make):
+    s = make()
+    assert rcpt(s, f"fresh@{DOMAIN}")[0] == 550
+    (s.folder / "aliases").write_text(f"fresh: {USER}\n")
+    s.cli("reload")
+    assert rcpt(s, f"fresh@{DOMAIN}")[0] == 250
+    s.send(to=[f"fresh@{DOMAIN}"])
+    s.wait_mails(1)
+
+
+def test_recipients_any(make):
+    s = make(config="recipients any.example any\nhold any.example")
+    assert rcpt(s, "whoever@any.example")[0] == 250
+    assert rcpt(s, f"nobody@{DOMAIN}")[0] == 550
+
+
+def test_a_route_widens_nothing(make):
+    s = make(config="relay routed.example via smarthost 127.0.0.1:9")
+    assert rcpt(s, "x@routed.example")[0] == 550
+
+
+def test_submission_answers_530(shared):
+    talk = shared.connect(port=shared.submission)
+    code, texts = talk.say("EHLO c.example.net", 250)
+    assert not any(t.startswith("AUTH") for t in texts)
+    code, texts = talk.say("MAIL FROM:<me@example.net>")
+    assert code == 530 and texts[0].startswith("5.7.0")
+
+
+def test_dsn_for_a_local_sender_only(make):
+    """What never can be delivered comes back to a local sender, null reverse-path; never to a stranger, never for a DSN (I8)."""
+    s = make(start=False)
+    (s.folder / "aliases").write_text(f"broken: gone@{DOMAIN}\n")
+    s.start()
+    if rcpt(s, f"broken@{DOMAIN}")[0] != 250:
+        pytest.fail("an alias whose target does not exist must be found by check, or accepted and bounced")
+    s.send(to=[f"broken@{DOMAIN}"], sender=f"{USER}@{DOMAIN}", data=b"Subject: to nowhere\r\nMessage-ID: <origin@x>\r\n\r\nsecret\r\n")
+    mail, = s.wait_mails(1, seconds=30)
+    assert mail.startswith(b"Return-Path: <>\n")
+    dsn = email.message_from_bytes(mail)
+    assert dsn.get_content_type() == "multipart/report" and dsn.get_param("report-type") == "delivery-status"
+    status = next(p for p in dsn.walk() if p.get_content_type() == "message/delivery-status")
+    groups = status.get_payload()
+    assert groups[0]["Reporting-MTA"]
+    final = groups[1]
+    assert final["Action"] == "failed" and final["Status"].startswith("5.") and final["Final-Recipient"].endswith(DOMAIN)
+    assert any(p.get_content_type() in ("message/rfc822", "text/rfc822-headers") for p in dsn.walk())
+    s.send(to=[f"broken@{DOMAIN}"], sender="", data=b"Subject: a bounce itself\r\n\r\nx\r\n")
+    s.send(to=[f"broken@{DOMAIN}"], sender="stranger@elsewhere.example", data=b"Subject: of a stranger\r\n\r\nx\r\n")
+    s.send(data=b"Subject: marker\r\n\r\nx\r\n")
+    mails = s.wait_mails(2)
+    assert sum(b"multipart/report" in m for m in mails) == 1
