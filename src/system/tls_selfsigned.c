@@ -15,6 +15,7 @@ static bool domain_good(struct span d)
     if (d.n == 0 || d.n > 253) return false;
     for (size_t i = 0; i < d.n; i++) {
         uint8_t c = octet_lower(d.p[i]);
+        if (c == '.' && i > 0 && d.p[i - 1] == '.') return false;
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.')) return false;
     }
     return d.p[0] != '.' && d.p[0] != '-' && d.p[d.n - 1] != '.';
