@@ -1,0 +1,30 @@
+#!/usr/bin/python3
+"""Plays the hostile corpus to a sallyport of its own: what is delivered is looked for in its Maildirs.
+
+  against_sallyport.py [--build DIR] [arguments for run.py, --quick when there are none]
+"""
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+arguments = sys.argv[1:]
+if arguments[:1] == ["--build"]:
+    os.environ["SALLYPORT_BUILD"] = arguments[1]
+    arguments = arguments[2:]
+sys.path.insert(0, str(HERE.parent / "scenario"))
+from sallyport import Sallyport  # noqa: E402
+
+s = Sallyport(implicit=True, config="recipients dest.example any\ndeliver dest.example to maildir mail\n")
+try:
+    s.start()
+    code = subprocess.run([sys.executable, HERE / "run.py", "--port", str(s.smtp), "--tls-port", str(s.implicit), "--pid", str(s.process.pid),
+                           "--log", str(s.log_file), "--rcpt", "user@dest.example", "--sink-maildir", str(s.folder / "mail"),
+                           *(arguments or ["--quick"])], stdin=subprocess.DEVNULL).returncode
+    if s.process.poll() is not None:
+        print(f"sallyportd ended with {s.process.returncode}")
+        code = 1
+finally:
+    s.close()
+sys.exit(code)
