@@ -45,8 +45,10 @@ static void after_turn(void *context)
 static int listener(unsigned port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), one = 1;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ||
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) < 0 ||
         bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 4096) < 0) {
         perror("listen");
         exit(1);
@@ -71,10 +73,11 @@ static struct recipients map(void)
 int main(int argc, char **argv)
 {
     unsigned port = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 2800;
-    static const char text[] = "hostname bench.example\nserver mx {\n listen 127.0.0.1:2800\n limits { sessions 20000 sessions-per-source 20000 }\n}\n"
+    static const char text[] = "hostname bench.example\nserver mx {\n listen 127.0.0.1:2800\n limits { "
+                               "sessions 20000 sessions-per-source 20000 }\n}\n"
                                "recipients rcpt.example any\nhold *\n";
     struct arena *arena = arena_create(LIMIT_CONFIG_OCTETS * 4);
-    struct config_source source = {SPAN("/bench.conf"), span_str(text)};
+    struct config_source source = {.name = SPAN("/bench.conf"), .text = span_str(text)};
     struct config_problem *problems = NULL;
     struct span missing;
     const struct config *config = config_parse(arena, &source, 1, &problems, &missing);
@@ -94,8 +97,13 @@ int main(int argc, char **argv)
     sources_init(memory, 131072, 1);
     if (!sources_open(&sources, memory, sources_octets(131072))) return 1;
     struct tls_context *none[LIMIT_SERVERS] = {0};
-    struct inbound_setup setup = {.loop = loop_create(512), .config = config, .pool = &pool, .sources = &sources,
-                                  .recipients = map(), .tls = none, .submit = submit};
+    struct inbound_setup setup = {.loop = loop_create(512),
+                                  .config = config,
+                                  .pool = &pool,
+                                  .sources = &sources,
+                                  .recipients = map(),
+                                  .tls = none,
+                                  .submit = submit};
     inbound = inbound_create(&setup);
     if (!inbound || !inbound_listen(inbound, 0, 0, listener(port), false)) return 1;
     loop_run(setup.loop, after_turn, NULL);

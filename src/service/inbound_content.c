@@ -2,8 +2,10 @@
 #include "service/inbound_private.h"
 #include "spool/message_id.h"
 
+/* The last block; without any room when there is none (all were sent on as chunks). */
 static struct buf tail(const struct inbound *in, const struct transaction *t)
 {
+    if (t->n_content == 0) return buf_on(NULL, 0);
     const struct block_ref *r = &t->content[t->n_content - 1];
     size_t offset = 0;
     uint32_t octets = 0;

@@ -304,7 +304,12 @@ void inbound_on_socket(struct watch *w, uint32_t events)
     struct session *s = (struct session *)(void *)w;
     if (events & (LOOP_READ | LOOP_HUP | LOOP_FIN)) s->readable = true;
     if (events & (LOOP_FIN | LOOP_HUP)) s->fin = true;
-    if ((events & (LOOP_WRITE | LOOP_HUP)) && (s->wait & WAIT_WRITE)) {
+    if ((events & LOOP_HUP) &&
+        s->wait) { /* both directions are dead: whatever it waits for, nobody would hear of it */
+        inbound_session_close(s, "connection lost");
+        return;
+    }
+    if ((events & LOOP_WRITE) && (s->wait & WAIT_WRITE)) {
         if (!send_kept(s)) return;
         if (!(s->wait & WAIT_WRITE)) {
             s->rerun = true;

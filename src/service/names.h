@@ -1,0 +1,31 @@
+/* names: who exists here, from the users file, the aliases file, the lists it includes and the domains of the config: as the
+ * directory process publishes it, and as `check` and `explain` look at it. */
+#ifndef SERVICE_NAMES_H
+#define SERVICE_NAMES_H
+
+#include "config/config.h"
+#include "directory/expansion.h"
+
+struct names {
+    struct arena *arena; /* holds everything below */
+    struct users *users;
+    struct aliases *aliases;
+    struct problems problems;    /* of all files, and names that lead to nobody */
+    struct recipients map;       /* domains, mailboxes and aliases: what the edges look at */
+    struct recipients mailboxes; /* domains and mailboxes: what expansion looks at */
+    struct span
+        home; /* the domain of bare names: the first one in the config whose names are listed, else the first */
+};
+
+/* Texts of the two files (empty when there is none). Lists that aliases include are opened by their absolute names. users may
+ * be wiped afterwards, aliases must stay. False: no memory, or more names than a map can hold. */
+MUST_USE bool names_load(struct names *n, const struct config *c, struct span users, struct span aliases);
+void names_free(struct names *n);
+
+/* Where mail for a recipient as written ("local@domain" or "postmaster") goes; targets live in a. */
+enum expand_status names_expand(const struct names *n, struct span recipient, struct arena *a,
+                                struct expansion *ret);
+/* Canonical key of an address as written; false when it is none. */
+bool names_canonical(struct span address, struct buf *key);
+
+#endif
