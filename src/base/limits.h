@@ -107,11 +107,13 @@
 /* names and configuration */
 #define LIMIT_CONFIG_OCTETS                 4194304
 #define LIMIT_CONFIG_MEMORY_OCTETS          268435456 /* files and what was made of them */
-#define LIMIT_CONFIG_ARENA_OCTETS           268435456
 #define LIMIT_CONFIG_DEPTH                  8
 #define LIMIT_SERVERS                       64
 #define LIMIT_LISTENERS                     256
 #define LIMIT_DOMAINS                       100000
+#define LIMIT_SPARE_FDS                     512   /* of a process, besides its sessions: what `check` and `init` reckon with */
+#define LIMIT_INIT_SESSIONS                 18000 /* that a fresh configuration permits, if the system does */
+#define LIMIT_PASSWORD_OCTETS               1024
 #define LIMIT_CONFIG_NETWORKS               10000 /* relay or proxy networks of one server */
 #define LIMIT_CONFIG_PATH_OCTETS            4095
 #define LIMIT_CONFIG_ROUTES                 100000 /* deliver, relay and hold lines, each */

@@ -49,3 +49,17 @@ const char *decision_text(enum decision d)
     }
     return "Refused";
 }
+
+unsigned decision_code(enum decision d, const char **enhanced)
+{
+    switch (d) {
+    case DECISION_LOCAL:
+    case DECISION_RELAY: *enhanced = "2.1.5"; return 250;
+    case DECISION_AUTH_FIRST: *enhanced = "5.7.0"; return 530;
+    case DECISION_NO_MAILBOX: *enhanced = "5.1.1"; return 550;
+    case DECISION_NO_SUBMIT:
+    case DECISION_NO_RELAY: break;
+    }
+    *enhanced = "5.7.1";
+    return 550;
+}

@@ -53,5 +53,7 @@ enum decision relay_decide(const struct relay_facts *f, const char **rule);
 enum decision submit_decide(enum access a, uint32_t rights, bool relay_network, const char **rule);
 /* One sentence in printable ASCII: why, and what to do. Never null. */
 const char *decision_text(enum decision d);
+/* The reply code to MAIL or RCPT; its enhanced code, a constant string, goes to *enhanced. */
+unsigned decision_code(enum decision d, const char **enhanced);
 
 #endif

@@ -1,0 +1,41 @@
+/* check: every error of a configuration, and of the files that it names. */
+#include <stdio.h>
+
+#include "cmd/check_files.h"
+#include "cmd/verbs.h"
+
+static void print_summary(const struct problems_list *l, const char *file)
+{
+    if (!l->errors && !l->warnings)
+        printf("%s: good\n", file);
+    else
+        printf("%s: %u error%s, %u warning%s\n", file, l->errors, l->errors == 1 ? "" : "s", l->warnings,
+               l->warnings == 1 ? "" : "s");
+}
+
+int verb_check(struct verb_call *v)
+{
+    struct config_load load;
+    struct problems_list list;
+    int words;
+
+    if (!verb_options(v, NULL, 0, &words)) return EXIT_USAGE;
+    if (words > 1 || (words == 1 && v->config_given)) return verb_usage(v, "one FILE", NULL);
+    const char *file = words ? v->argv[1] : v->config;
+    if (!config_load(&load, file)) {
+        perror("sallyport check");
+        return EXIT_NO;
+    }
+    problems_begin(&list, load.arena);
+    problems_take(&list, load.problems);
+    if (load.config) check_files(load.config, &list);
+    if (v->json)
+        problems_print_json(&list, stdout);
+    else {
+        problems_print(&list, stdout, v->color);
+        print_summary(&list, file);
+    }
+    int code = list.errors ? EXIT_CONFIG : EXIT_YES;
+    config_load_free(&load);
+    return fflush(stdout) == 0 ? code : EXIT_NO;
+}

@@ -1,0 +1,269 @@
+/* explain: replays "client, HELO, from, to" against a configuration, with the same functions that the server asks. */
+#include <stdio.h>
+
+#include "cmd/explain_steps.h"
+#include "cmd/people.h"
+#include "cmd/problems.h"
+#include "cmd/verbs.h"
+#include "directory/expansion.h"
+#include "smtp/path.h"
+
+enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8, ADDRESS_OCTETS = 1024 };
+
+struct question {
+    const char *client, *helo, *server, *tls, *from, *to;
+    struct address address;
+    struct path sender, recipient;
+    char from_text[ADDRESS_OCTETS], to_text[ADDRESS_OCTETS];
+};
+
+/* "a@b" or "<a@b>" */
+static bool read_path(const char *text, unsigned flags, char memory[ADDRESS_OCTETS], struct path *ret)
+{
+    struct buf b = buf_on(memory, ADDRESS_OCTETS);
+    struct span rest;
+    bool bare = text[0] != '<';
+
+    if (bare) buf_byte(&b, '<');
+    buf_str(&b, text);
+    if (bare) buf_byte(&b, '>');
+    return !b.over && path_parse(buf_span(&b), flags | PATH_ALLOW_UTF8, ret, &rest) == PATH_OK && !rest.n;
+}
+
+static bool read_question(struct verb_call *v, struct question *q)
+{
+    const struct verb_option options[] = {
+        {"--client", &q->client, false, true},  {"--helo", &q->helo, false, false},
+        {"--server", &q->server, false, false}, {"--tls", &q->tls, true, false},
+        {"--from", &q->from, false, true},      {"--to", &q->to, false, true},
+    };
+    int words;
+
+    if (!verb_options(v, options, sizeof options / sizeof options[0], &words)) return false;
+    if (words) {
+        verb_usage(v, "unknown argument", v->argv[1]);
+        return false;
+    }
+    if (!address_parse(span_str(q->client), &q->address)) {
+        verb_usage(v, "--client wants an IP address", q->client);
+        return false;
+    }
+    if (!read_path(q->from, PATH_ALLOW_NULL, q->from_text, &q->sender)) {
+        verb_usage(v, "--from is no address", q->from);
+        return false;
+    }
+    if (!read_path(q->to, PATH_ALLOW_POSTMASTER, q->to_text, &q->recipient)) {
+        verb_usage(v, "--to is no address", q->to);
+        return false;
+    }
+    return true;
+}
+
+static const struct config_server *find_server(const struct config *c, const char *name)
+{
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        if (name ? span_eq(c->servers[i].name, span_str(name)) : c->servers[i].role != ROLE_GATE)
+            return &c->servers[i];
+    return NULL;
+}
+
+static void put_address(struct buf *b, const struct path *p)
+{
+    buf_byte(b, '<');
+    path_put(p, b);
+    buf_byte(b, '>');
+}
+
+/* --- the steps */
+
+static bool explain_client(struct explain *e, const struct config_server *s, const struct question *q)
+{
+    bool relay = false;
+    struct buf *b = explain_begin(e, "client");
+
+    for (uint32_t i = 0; i < s->n_relay_networks; i++)
+        relay |= network_holds(&s->relay_networks[i], &q->address);
+    buf_str(b, "server ");
+    buf_put(b, s->name);
+    buf_str(b, relay ? ": the client's address is in a relay network"
+                     : ": the client's address is in no relay network");
+    explain_end(e, relay ? "relay-network" : "client.stranger");
+    return relay;
+}
+
+static bool explain_mail(struct explain *e, const struct config_server *s, const struct question *q,
+                         bool relay)
+{
+    const char *rule = NULL, *enhanced = NULL;
+    struct buf *b = explain_begin(e, "mail");
+
+    buf_str(b, "MAIL FROM:");
+    put_address(b, &q->sender);
+    if (s->require_tls && !q->tls) {
+        explain_end(e, "tls.required");
+        explain_reply(e, 530, "5.7.0", "Must issue a STARTTLS command first");
+        return false;
+    }
+    enum decision d = submit_decide(s->access, 0, relay, &rule);
+    explain_end(e, rule);
+    if (d == DECISION_LOCAL) return true;
+    unsigned code = decision_code(d, &enhanced);
+    explain_reply(e, code, enhanced, decision_text(d));
+    return false;
+}
+
+static enum recipients_answer find_recipient(const struct config_server *s, const struct people *people,
+                                             const struct path *p, struct span key)
+{
+    size_t at = span_rfind(key, '@');
+
+    if (p->postmaster || p->literal || at == SPAN_NPOS || !config_domain_served(s, span_skip(key, at + 1)))
+        return RECIPIENTS_NOT_SERVED;
+    return recipients_find(&people->map, key);
+}
+
+static enum decision explain_rcpt(struct explain *e, const struct config_server *s, const struct question *q,
+                                  const struct people *people, bool relay, struct span key)
+{
+    static const char *const served[] = {
+        [RECIPIENTS_NOT_SERVED] = ": the domain is not served by this server",
+        [RECIPIENTS_UNKNOWN] = ": the domain is served, and nobody of that name exists",
+        [RECIPIENTS_KNOWN] = ": the domain is served, and the name exists",
+    };
+    enum recipients_answer found = find_recipient(s, people, &q->recipient, key);
+    struct relay_facts facts = {
+        .access = s->access,
+        .principal = PRINCIPAL_ANONYMOUS,
+        .relay_network = relay,
+        .served = found == RECIPIENTS_KNOWN     ? SERVED_KNOWN
+                  : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN
+                                                : SERVED_NOT,
+        .postmaster = q->recipient.postmaster,
+    };
+    const char *rule = NULL, *enhanced = NULL;
+    enum decision d = relay_decide(&facts, &rule);
+    struct buf *b = explain_begin(e, "rcpt");
+
+    buf_str(b, "RCPT TO:");
+    put_address(b, &q->recipient);
+    buf_str(b, q->recipient.postmaster ? ": always taken (RFC 5321 4.5.1)" : served[found]);
+    explain_end(e, rule);
+    unsigned code = decision_code(d, &enhanced);
+    explain_reply(e, code, enhanced, decision_text(d));
+    return d;
+}
+
+/* --- where it goes */
+
+static void explain_route(struct explain *e, const struct config *c, struct span domain)
+{
+    const struct config_route *r = config_route_find(c, domain);
+    struct buf *b = explain_begin(e, "route");
+
+    buf_put(b, domain);
+    if (r && r->kind == ROUTE_SMARTHOST) {
+        buf_str(b, ": by smarthost ");
+        buf_put(b, r->host);
+        buf_byte(b, ':');
+        buf_u64(b, r->port);
+    } else
+        buf_str(b, ": by its MX hosts");
+    buf_str(b, "; relaying is not in this version: it waits in the queue");
+    explain_end(e, r ? "relay" : "relay.default");
+}
+
+static void explain_delivery(struct explain *e, const struct config *c, struct span mailbox)
+{
+    size_t at = span_rfind(mailbox, '@');
+    struct span domain = at == SPAN_NPOS ? c->hostname : span_skip(mailbox, at + 1);
+    const struct config_deliver *d = config_deliver_find(c, domain);
+
+    if (!d) {
+        explain_route(e, c, domain);
+        return;
+    }
+    struct buf *b = explain_begin(e, "deliver");
+    buf_put(b, mailbox);
+    buf_str(b, d->how == DELIVER_MAILDIR ? ": Maildir below "
+                                         : ": LMTP server (not in this version: it waits in the queue) ");
+    buf_put(b, d->target);
+    explain_end(e, config_held(c, domain) ? "hold" : "deliver");
+}
+
+static void explain_targets(struct explain *e, const struct config *c, const struct config_server *s,
+                            const struct people *people, struct span key)
+{
+    struct expansion_world world = {people->aliases, &people->mailboxes, people->users,
+                                    s->n_domains ? s->domains[0].name : c->hostname};
+    struct expansion to = {NULL, 0, {NULL, 0}};
+    enum expand_status status = expansion_of(&world, key, people->arena, &to);
+
+    if (status != EXPAND_OK) {
+        struct buf *b = explain_begin(e, "expand");
+        buf_str(b, status == EXPAND_LATER     ? "an alias on the way is broken: the mail waits"
+                   : status == EXPAND_LOOP    ? "the aliases go in a circle: the mail is returned (5.4.6)"
+                   : status == EXPAND_UNKNOWN ? "nobody reads this: the mail is returned (5.1.1)"
+                                              : "the aliases name too many: the mail is returned (5.1.4)");
+        explain_end(e, "alias");
+        return;
+    }
+    for (uint32_t i = 0; i < to.count && !explain_full(e); i++) {
+        size_t at = span_rfind(to.targets[i].path, '@');
+        if (to.targets[i].kind == EXPAND_MAILBOX)
+            explain_delivery(e, c, to.targets[i].path);
+        else if (to.targets[i].kind == EXPAND_REMOTE)
+            explain_route(e, c, span_skip(to.targets[i].path, at == SPAN_NPOS ? 0 : at + 1));
+    }
+}
+
+static bool explain_all(struct explain *e, const struct config *c, const struct config_server *s,
+                        const struct question *q, const struct people *people)
+{
+    uint8_t memory[KEY_OCTETS];
+    struct buf key = buf_on(memory, sizeof memory);
+    bool relay = explain_client(e, s, q);
+
+    if (!explain_mail(e, s, q, relay)) return false;
+    path_key(&q->recipient, &key);
+    enum decision d = explain_rcpt(e, s, q, people, relay, buf_span(&key));
+    if (d == DECISION_RELAY) explain_route(e, c, q->recipient.domain);
+    if (d == DECISION_LOCAL)
+        explain_targets(e, c, s, people, q->recipient.postmaster ? SPAN("postmaster") : buf_span(&key));
+    return d == DECISION_LOCAL || d == DECISION_RELAY;
+}
+
+int verb_explain(struct verb_call *v)
+{
+    static struct explain e;
+    struct question q = {.client = NULL};
+    struct config_load load;
+    struct people people;
+
+    if (!read_question(v, &q)) return EXIT_USAGE;
+    if (!config_load(&load, v->config)) {
+        perror("sallyport explain");
+        return EXIT_NO;
+    }
+    if (!load.config) {
+        struct problems_list list;
+        problems_begin(&list, load.arena);
+        problems_take(&list, load.problems);
+        problems_print(&list, stderr, false);
+        config_load_free(&load);
+        return EXIT_CONFIG;
+    }
+    const struct config_server *s = find_server(load.config, q.server);
+    if (!s || !people_load(&people, load.config)) {
+        if (!s)
+            verb_usage(v, "no such server in the configuration", q.server);
+        else
+            fprintf(stderr, "sallyport explain: no memory for users and aliases\n");
+        config_load_free(&load);
+        return s ? EXIT_NO : EXIT_USAGE;
+    }
+    bool accepted = explain_all(&e, load.config, s, &q, &people);
+    explain_print(&e, accepted, v->json);
+    people_free(&people);
+    config_load_free(&load);
+    return fflush(stdout) == 0 && accepted ? EXIT_YES : EXIT_NO;
+}

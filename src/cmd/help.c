@@ -1,0 +1,82 @@
+/* help: the verbs, one verb, or the reference of the configuration. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/verbs.h"
+#include "config/schema.h"
+
+void verb_help_all(FILE *to)
+{
+    fprintf(to, "usage: sallyport [--config FILE] [--json] VERB ...\n\n");
+    for (const struct verb_row *row = verb_table; row->name; row++)
+        fprintf(to, "  %-10s %s\n", row->name, row->summary);
+    fprintf(
+        to,
+        "\n'sallyport VERB --help' tells more. The configuration is %s or %s\nunless --config names one.\n",
+        VERB_CONFIG_HERE, VERB_CONFIG_SYSTEM);
+}
+
+const struct verb_row *verb_find(const char *name)
+{
+    for (const struct verb_row *row = verb_table; row->name; row++)
+        if (strcmp(row->name, name) == 0) return row;
+    return NULL;
+}
+
+int verb_unknown(const char *name)
+{
+    unsigned best = 3;
+    const char *near = NULL;
+
+    for (const struct verb_row *row = verb_table; row->name; row++) {
+        unsigned distance = suggest_distance(span_str(name), span_str(row->name), 2);
+        if (distance < best) {
+            best = distance;
+            near = row->name;
+        }
+    }
+    fprintf(stderr, "sallyport: no verb \"%s\"", name);
+    if (near) fprintf(stderr, "; did you mean \"%s\"?", near);
+    fprintf(stderr, "\n");
+    return EXIT_USAGE;
+}
+
+static int print_config(struct verb_call *v, bool man, bool dictionary)
+{
+    static uint8_t memory[131072];
+    struct buf b = buf_on(memory, sizeof memory);
+
+    if (man && dictionary) return verb_usage(v, "--man or --dictionary, not both", NULL);
+    if (man)
+        schema_man(&b);
+    else if (dictionary)
+        schema_dictionary(&b);
+    else
+        schema_text(&b);
+    if (b.over || fwrite(b.p, 1, b.n, stdout) != b.n || fflush(stdout) != 0) {
+        perror("sallyport help");
+        return EXIT_NO;
+    }
+    return EXIT_YES;
+}
+
+int verb_help_run(struct verb_call *v)
+{
+    const char *man = NULL, *dictionary = NULL;
+    const struct verb_option options[] = {{"--man", &man, true, false},
+                                          {"--dictionary", &dictionary, true, false}};
+    int words;
+
+    if (!verb_options(v, options, 2, &words)) return EXIT_USAGE;
+    if (words > 1 || ((man || dictionary) && (words == 0 || strcmp(v->argv[1], "config") != 0)))
+        return verb_usage(v, "one verb, or config", NULL);
+    if (words == 0) {
+        verb_help_all(stdout);
+        return EXIT_YES;
+    }
+    if (strcmp(v->argv[1], "config") == 0) return print_config(v, man != NULL, dictionary != NULL);
+    const struct verb_row *row = verb_find(v->argv[1]);
+    if (!row) return verb_unknown(v->argv[1]);
+    verb_help(row);
+    return EXIT_YES;
+}

@@ -1,0 +1,60 @@
+/* sallyport: the operator's tool. Finds the verb and the options that every verb knows. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/verbs.h"
+
+/* Takes the common options out of argv. False: wrong usage was reported. */
+static bool common_options(struct verb_call *v, bool *wants_help)
+{
+    int kept = 0;
+    bool only_words = false;
+
+    for (int i = 0; i < v->argc; i++) {
+        char *a = v->argv[i];
+        only_words |= strcmp(a, "--") == 0;
+        if (!only_words && strcmp(a, "--json") == 0)
+            v->json = true;
+        else if (!only_words && (strcmp(a, "--help") == 0 || strcmp(a, "-h") == 0))
+            *wants_help = true;
+        else if (!only_words && strncmp(a, "--config=", 9) == 0)
+            v->config = a + 9;
+        else if (!only_words && strcmp(a, "--config") == 0) {
+            if (++i == v->argc) {
+                fprintf(stderr, "sallyport: --config needs a FILE\n");
+                return false;
+            }
+            v->config = v->argv[i];
+        } else
+            v->argv[kept++] = a;
+    }
+    v->argv[kept] = NULL;
+    v->argc = kept;
+    v->config_given = v->config != NULL;
+    if (!v->config) v->config = access(VERB_CONFIG_HERE, F_OK) == 0 ? VERB_CONFIG_HERE : VERB_CONFIG_SYSTEM;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    const char *no_color = getenv("NO_COLOR");
+    struct verb_call v = {
+        .color = isatty(STDOUT_FILENO) && !(no_color && no_color[0]), .argc = argc - 1, .argv = argv + 1};
+    bool wants_help = false;
+
+    if (argc < 1 || !common_options(&v, &wants_help)) return EXIT_USAGE;
+    if (v.argc == 0) {
+        verb_help_all(wants_help ? stdout : stderr);
+        return wants_help ? EXIT_YES : EXIT_USAGE;
+    }
+    const char *name = strcmp(v.argv[0], "--version") == 0 ? "version" : v.argv[0];
+    v.row = verb_find(name);
+    if (!v.row) return verb_unknown(name);
+    if (wants_help) {
+        verb_help(v.row);
+        return EXIT_YES;
+    }
+    return v.row->run(&v);
+}

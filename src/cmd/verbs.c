@@ -1,0 +1,150 @@
+#include "cmd/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/queue.h"
+#include "cmd/send.h"
+
+const struct verb_row verb_table[] = {
+    {"init", "--dir DIR --domain DOMAIN --smtp-port PORT [options]",
+     "make a complete folder for a new server",
+     "Writes DIR with a configuration, a certificate, one mailbox and an empty spool. The password of the "
+     "mailbox\n"
+     "is read from standard input. Nothing is overwritten.\n"
+     "\n"
+     "  --submission-port PORT    a submission listener with STARTTLS\n"
+     "  --submissions-port PORT   a submission listener with implicit TLS\n"
+     "  --user NAME               the first mailbox (default: the login name)\n",
+     verb_init},
+    {"check", "[FILE]", "find every error of a configuration",
+     "Reads the configuration and all files it names. Prints FILE:LINE:COLUMN, what is wrong and what to "
+     "write instead.\n"
+     "Exit code 0: it can be used (there may be warnings); 78: it cannot.\n",
+     verb_check},
+    {"explain", "--client ADDRESS --from SENDER --to RECIPIENT [options]",
+     "why a recipient would be accepted or refused",
+     "Prints each rule that decides, and the reply. Exit code 0: accepted, 1: refused.\n"
+     "\n"
+     "  --helo NAME     what the client calls itself\n"
+     "  --server NAME   the virtual server it speaks to (default: the first)\n"
+     "  --tls           under TLS\n",
+     verb_explain},
+    {"status", "", "what the running server does", "", verb_status},
+    {"reload", "", "read the configuration and certificates anew, without dropping a session",
+     "Returns when the new generation serves, or says why the old one stays.\n", verb_reload},
+    {"stop", "", "end the running server: no new sessions, open transactions may end", "", verb_stop},
+    {"queue", "list [--state STATES] [--from TEXT] [--to TEXT] | show ID | verify [--spool DIR] | counts",
+     "what waits, one message's life, and whether the spool is sound",
+     "  --state STATES  list: of queued, deferred, held, with commas between\n"
+     "  --from TEXT     list: where the sender contains TEXT\n"
+     "  --to TEXT       list: where a recipient contains TEXT\n"
+     "  --spool DIR     verify: this folder, while no server runs on it\n"
+     "\n"
+     "Exit code of verify: 0 sound, 1 damaged.\n",
+     verb_queue},
+    {"send", "--server HOST:PORT --from ADDRESS --to ADDRESS ... [options]", "send one message by SMTP",
+     "The message is read from standard input; a text that does not begin with a header gets one.\n"
+     "\n"
+     "  --file FILE     read it from FILE\n"
+     "  --tls MODE      starttls, implicit or none (default)\n"
+     "  --insecure      take any certificate\n"
+     "  --ca FILE       trust the certificates in FILE instead of the system's\n"
+     "  --name NAME     the name that the certificate must have (default: HOST)\n"
+     "  --helo NAME     what to say in EHLO (default: the host name)\n"
+     "  --chunking      BDAT instead of DATA\n"
+     "  -v, --verbose   show the dialogue\n"
+     "\n"
+     "Exit code: 0 sent, 69 refused (for one recipient at least), 75 try later.\n",
+     verb_send},
+    {"version", "", "versions of this program and its libraries", "", verb_version},
+    {"help", "[VERB | config] [--man]", "this help, or all directives of the configuration",
+     "help config       the reference of sallyport.conf\n"
+     "help config --man the same as the source of its man page\n"
+     "help config --dictionary  the words of its grammar, for a fuzzer\n",
+     verb_help_run},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+void verb_help(const struct verb_row *row)
+{
+    printf("usage: sallyport %s%s%s\n\n%s.\n", row->name, row->arguments[0] ? " " : "", row->arguments,
+           row->summary);
+    if (row->help[0]) printf("\n%s", row->help);
+    printf("\n  --config FILE   the configuration\n  --json          for machines\n");
+}
+
+int verb_usage(const struct verb_call *v, const char *text, const char *what)
+{
+    fprintf(stderr, "sallyport %s: %s%s%s\nusage: sallyport %s %s\n", v->row->name, text, what ? ": " : "",
+            what ? what : "", v->row->name, v->row->arguments);
+    return EXIT_USAGE;
+}
+
+/* The value of "--name=value", "" when argument is the name alone, null when it is another. */
+static const char *matches(const char *argument, const char *name)
+{
+    size_t n = strlen(name);
+
+    if (strncmp(argument, name, n) != 0 || (argument[n] && argument[n] != '=')) return NULL;
+    return argument + n;
+}
+
+static const struct verb_option *find_option(const char *argument, const struct verb_option *options,
+                                             size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (matches(argument, options[i].name)) return &options[i];
+    return NULL;
+}
+
+static bool read_option(struct verb_call *v, int *at, const struct verb_option *o)
+{
+    const char *behind = matches(v->argv[*at], o->name);
+
+    if (o->flag && behind[0]) {
+        verb_usage(v, "takes no value", o->name);
+        return false;
+    }
+    if (o->flag)
+        *o->value = "";
+    else if (behind[0])
+        *o->value = behind + 1;
+    else if (*at + 1 < v->argc)
+        *o->value = v->argv[++*at];
+    else {
+        verb_usage(v, "needs a value", o->name);
+        return false;
+    }
+    return true;
+}
+
+bool verb_options(struct verb_call *v, const struct verb_option *options, size_t n, int *words)
+{
+    bool only_words = false;
+
+    *words = 0;
+    for (int i = 1; i < v->argc; i++) {
+        const char *a = v->argv[i];
+        if (!only_words && strcmp(a, "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        if (only_words || a[0] != '-' || !a[1]) {
+            v->argv[++*words] = v->argv[i];
+            continue;
+        }
+        const struct verb_option *o = find_option(a, options, n);
+        if (!o) {
+            verb_usage(v, "unknown option", a);
+            return false;
+        }
+        if (!read_option(v, &i, o)) return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (options[i].required && !*options[i].value) {
+            verb_usage(v, "is needed", options[i].name);
+            return false;
+        }
+    return true;
+}
