@@ -6,11 +6,13 @@
 
 #include "base/span.h"
 
-enum init_owner {            /* whose the thing is when root makes it; otherwise everything is the caller's */
-                  INIT_ROOT, /* root alone */
-                  INIT_SPOOLER, /* that process and root's group */
-                  INIT_MAILBOX,
-                  INIT_DIRECTORY, /* root's, and that process may read it */
+/* Whose a thing is when root makes it; otherwise everything is the caller's. */
+enum init_owner {
+    INIT_PUBLIC,    /* root's, and everyone may read it */
+    INIT_SECRET,    /* root alone */
+    INIT_SPOOLER,   /* that process and root's group */
+    INIT_MAILBOX,   /* likewise */
+    INIT_DIRECTORY, /* root's, and that process may read it */
 };
 
 struct init_folder {
