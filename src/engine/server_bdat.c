@@ -77,6 +77,7 @@ enum server_event server_bdat(struct server *s, struct step *t, struct span arg)
     s->block_octets = 0;
     s->block_ms = s->activity_ms = t->now_ms;
     if (s->state != VERB_IN_BDAT) s->body_ms = t->now_ms;
+    if (s->refusal != REFUSAL_NONE && s->body_open) server_body_drop(s); /* nothing of it will be kept */
     if (s->refusal != REFUSAL_NONE || s->state == VERB_IN_BDAT) return SERVER_AGAIN;
     /* ask, with the first chunk */
     s->ask = ASK_BODY_BEGIN;
