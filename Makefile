@@ -11,9 +11,7 @@ SUBMISSIONS_PORT ?= 2465
 .PHONY: all help run stop test test-peers bench fuzz soak install deps deps-build clean configure
 
 all: configure
-	@ninja -j$(JOBS) -C $(BUILD) src/cmd/sallyportd src/cmd/sallyport
-	@ln -sf src/cmd/sallyportd $(BUILD)/sallyportd
-	@ln -sf src/cmd/sallyport $(BUILD)/sallyport
+	@ninja -j$(JOBS) -C $(BUILD) sallyportd sallyport
 
 help:
 	@echo "make             build build/sallyportd and build/sallyport"
@@ -27,7 +25,7 @@ help:
 	@echo "make deps        the Debian packages that building and testing need"
 
 configure:
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) .
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) . >/dev/null
 
 deps:
 	@tools/deps all

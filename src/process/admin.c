@@ -79,33 +79,6 @@ void admin_ask(struct admin_client *c)
         admin_client_end(c, CONTROL_BUSY, "the spooler does not listen");
 }
 
-static void on_answer(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
-{
-    (void)context;
-    (void)type;
-    (void)fds;
-    (void)n_fds;
-    struct answer m;
-    if (!answer_read(payload, &m)) {
-        ipc_close(&admin.spooler);
-        child_peer_lost(admin.child, PROC_SPOOLER, 0, "malformed answer");
-        return;
-    }
-    for (unsigned i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
-        struct admin_client *c = &admin.clients[i];
-        if (c->phase != ADMIN_SPOOLER || c->turn != m.tag) continue;
-        c->question.cursor = m.cursor;
-        if (m.status == ANSWER_UNKNOWN)
-            admin_client_end(c, CONTROL_UNKNOWN, "no such message");
-        else if (m.status == ANSWER_BUSY)
-            admin_client_end(c, CONTROL_BUSY, "the spooler is busy");
-        else
-            admin_client_answer(c, m.text, CONTROL_OK, m.last);
-        return;
-    }
-    /* The client left before its answer came. */
-}
-
 static void fail_questions(void)
 {
     for (unsigned i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
@@ -121,6 +94,32 @@ static void on_spooler_closed(void *context, const char *reason)
     ipc_close(&admin.spooler);
     child_peer_lost(admin.child, PROC_SPOOLER, 0, reason);
     fail_questions();
+}
+
+static void on_answer(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    (void)context;
+    (void)type;
+    (void)fds;
+    (void)n_fds;
+    struct answer m;
+    if (!answer_read(payload, &m)) {
+        on_spooler_closed(NULL, "malformed answer");
+        return;
+    }
+    for (unsigned i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
+        struct admin_client *c = &admin.clients[i];
+        if (c->phase != ADMIN_SPOOLER || c->turn != m.tag) continue;
+        c->question.cursor = m.cursor;
+        if (m.status == ANSWER_UNKNOWN)
+            admin_client_end(c, CONTROL_UNKNOWN, "no such message");
+        else if (m.status == ANSWER_BUSY)
+            admin_client_end(c, CONTROL_BUSY, "the spooler is busy");
+        else
+            admin_client_answer(c, m.text, CONTROL_OK, m.last);
+        return;
+    }
+    /* The client left before its answer came. */
 }
 
 static void on_connection(struct watch *w, uint32_t events)

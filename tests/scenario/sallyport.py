@@ -70,6 +70,16 @@ class Sallyport:
         with self.config.open("a") as f:
             f.write("\n" + text + "\n")
 
+    def serve_domain(self, domain, users):
+        """Mailboxes in one more domain, with the first user's password. The domain itself: recipients in the config."""
+        users_file = self.folder / "users"
+        text = users_file.read_text()
+        fields = next(line for line in text.splitlines() if line and not line.startswith("#")).split("\t")
+        with users_file.open("a") as f:
+            for user in users:
+                f.write("\t".join([f"{user}@{domain}", *fields[1:]]) + "\n")
+        self.append(f"deliver {domain} to maildir mail")
+
     def start(self, *more, wait=True):
         self.logs += 1
         self.log_file = self.top / f"log-{self.logs}"
