@@ -1,8 +1,11 @@
 """The operator's tool without a daemon: init, check, explain, version, send."""
 import json
-import pathlib
+import re
+import shutil
 
-from sallyport import BUILD, DOMAIN, USER, run
+import pytest
+
+from sallyport import BUILD, DOMAIN, ROOT, USER, run
 
 
 def test_init_refuses_to_overwrite(make):
@@ -71,3 +74,41 @@ def test_files_carry_no_secret(make):
     from sallyport import PASSWORD
     for path in [s.log_file, *(p for p in s.folder.rglob("*") if p.is_file())]:
         assert PASSWORD.encode() not in path.read_bytes(), path
+
+
+def test_the_configuration_page_is_what_the_schema_says():
+    assert (ROOT / "man/sallyport.conf.5").read_bytes() == run(BUILD / "sallyport", "help", "config", "--man").stdout, \
+        "build/sallyport help config --man >man/sallyport.conf.5"
+
+
+@pytest.mark.parametrize("page", sorted(p.name for p in (ROOT / "man").glob("*.[158]")))
+def test_pages_are_well_formed(page):
+    assert shutil.which("man"), "man is missing: make deps"
+    assert run("man", "--warnings", "-l", ROOT / "man" / page, env={"MANPAGER": "cat", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}).stderr == b""
+
+
+def test_the_tool_page_names_every_verb():
+    page = (ROOT / "man/sallyport.1").read_text()
+    verbs = re.findall(r"(?m)^  (\w+) ", run(BUILD / "sallyport", "help").stdout.decode())
+    assert "queue" in verbs
+    assert [v for v in verbs if not re.search(rf"(?m)^\.BI? \"?{v}\b", page)] == []
+
+
+@pytest.mark.parametrize("unit", ["packaging/systemd/sallyport.service"])
+def test_the_unit_is_hardened(unit):
+    need = shutil.which("systemd-analyze")
+    assert need, "systemd-analyze is missing: make deps"
+    text = run("systemd-analyze", "security", "--offline=true", ROOT / unit, check=False).stdout.decode()
+    assert float(re.search(r"Overall exposure level[^:]*: ([\d.]+)", text).group(1)) <= 2.0, text
+
+
+def test_readme_example_is_right(make):
+    """The configuration in README.md has no error but the files that this machine lacks."""
+    text = (ROOT / "README.md").read_text()
+    example = re.search(r"This is a whole configuration:\n\n((?:    .*\n|\n)+)", text).group(1)
+    s = make(start=False)
+    file = s.folder / "example.conf"
+    file.write_text(re.sub(r"(?m)^    ", "", example))
+    problems = json.loads(run(BUILD / "sallyport", "check", "--json", "--config", file, check=False).stdout)
+    wrong = [p for p in problems["problems"] if p["severity"] == "error" and "sallyport" not in p["text"]]
+    assert wrong == [], wrong
