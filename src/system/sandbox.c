@@ -1,9 +1,11 @@
 #include "system/sandbox.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "system/sandbox_private.h"
@@ -27,6 +29,25 @@ void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_
     *gid = account->pw_gid;
 }
 
+/* Root, or an account that systemd gave the two capabilities (packaging/systemd/sallyport.service). */
+static bool may_change_user(void)
+{
+    const uint32_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID;
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0, 0, 0}, {0, 0, 0}};
+    if (geteuid() == 0) return true;
+    return syscall(SYS_capget, &head, data) == 0 && (data[0].effective & needed) == needed;
+}
+
+/* A change from one ordinary user to another keeps them all (capabilities(7)). */
+static bool drop_capabilities(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 &&
+           syscall(SYS_capset, &head, none) == 0;
+}
+
 bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const char **error)
 {
     (void)process;
@@ -34,7 +55,8 @@ bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const ch
         *error = "no-new-privs cannot be set";
         return false;
     }
-    if (geteuid() != 0) return true; /* started by an ordinary user: one uid for all, the other walls stand */
+    if (!may_change_user())
+        return true; /* started by an ordinary user: one uid for all, the other walls stand */
     if (uid == 0 || gid == 0) {
         *error = "a process must not run as root";
         return false;
@@ -42,6 +64,10 @@ bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const ch
     if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
         *error =
             "the user id cannot be changed (in a container: make accounts sallyport-ROLE with ids it has)";
+        return false;
+    }
+    if (!drop_capabilities()) {
+        *error = "capabilities cannot be given up";
         return false;
     }
     uid_t r, e, s;
