@@ -129,8 +129,14 @@ static void long_lines(void **state)
             assert_int_equal(run(buf_span(&in), step, 200, false, &out, &found), in.n);
             assert_int_equal(found, n + 2 > 200 ? DOT_LONG_LINE : 0);
         }
-    /* a line that never ends is noticed before it ends */
     struct dot d;
+    struct span text = SPAN("aaaaaaaa\naaaaaaaa\r\n"),
+                part; /* a bare LF begins no line, nor does it reset the count */
+    dot_begin(&d, 18, false);
+    while (dot_next(&d, &text, &part) == DOT_SLICE)
+        ;
+    assert_int_equal(d.found, DOT_BARE_LF | DOT_LONG_LINE);
+    /* a line that never ends is noticed before it ends */
     memset(other, 'a', sizeof other);
     dot_begin(&d, 1000, false);
     struct span in = span_of(other, 1001), slice;

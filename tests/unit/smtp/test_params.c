@@ -36,78 +36,79 @@ static void mail_values(void **state)
     assert_span(bad, "untouched");
 }
 
+static const struct {
+    struct span in;
+    enum params_error error;
+    const char *bad;
+} faulty[] = {
+    {SPAN("junk"), PARAMS_SYNTAX, "junk"},
+    {SPAN("SIZE=10"), PARAMS_SYNTAX, "SIZE=10"},
+    {SPAN("<b@c>"), PARAMS_SYNTAX, "<b@c>"},
+    {SPAN(" ,<b@c>"), PARAMS_SYNTAX, ",<b@c>"},
+    {SPAN("\tSIZE=1"), PARAMS_SYNTAX, "\tSIZE=1"},
+    {SPAN(" SIZE=1\tBODY=7BIT"), PARAMS_SYNTAX, "SIZE=1\tBODY=7BIT"},
+    {SPAN(" FOO=bar"), PARAMS_UNKNOWN, "FOO=bar"},
+    {SPAN(" X-FOO"), PARAMS_UNKNOWN, "X-FOO"},
+    {SPAN(" SIZES=1"), PARAMS_UNKNOWN, "SIZES=1"},
+    {SPAN(" SIZ=1"), PARAMS_UNKNOWN, "SIZ=1"},
+    {SPAN(" NOTIFY=NEVER"), PARAMS_UNKNOWN, "NOTIFY=NEVER"},
+    {SPAN(" ORCPT=rfc822;a"), PARAMS_UNKNOWN, "ORCPT=rfc822;a"},
+    {SPAN(" =1"), PARAMS_SYNTAX, "=1"},
+    {SPAN(" ="), PARAMS_SYNTAX, "="},
+    {SPAN(" F_O=1"), PARAMS_SYNTAX, "F_O=1"},
+    {SPAN(" -A=1"), PARAMS_SYNTAX, "-A=1"},
+    {SPAN(" FOO="), PARAMS_SYNTAX, "FOO="},
+    {SPAN(" FOO=a\0b"), PARAMS_SYNTAX, NULL},
+    {SPAN(" FOO=a\x7f"), PARAMS_SYNTAX, NULL},
+    {SPAN(" FOO=\xff"), PARAMS_SYNTAX, NULL},
+    {SPAN(" FOO=\xc3\xbc"), PARAMS_UNKNOWN, NULL},
+    {SPAN(" \xc3\xbc=a"), PARAMS_SYNTAX, NULL},
+    {SPAN(" SIZE"), PARAMS_SYNTAX, "SIZE"},
+    {SPAN(" SIZE="), PARAMS_SYNTAX, "SIZE="},
+    {SPAN(" SIZE =1"), PARAMS_SYNTAX, "SIZE"},
+    {SPAN(" SIZE==1"), PARAMS_SYNTAX, "SIZE==1"},
+    {SPAN(" SIZE=+5"), PARAMS_SYNTAX, "SIZE=+5"},
+    {SPAN(" SIZE=-1"), PARAMS_SYNTAX, "SIZE=-1"},
+    {SPAN(" SIZE=0x10"), PARAMS_SYNTAX, "SIZE=0x10"},
+    {SPAN(" SIZE=5abc"), PARAMS_SYNTAX, "SIZE=5abc"},
+    {SPAN(" SIZE=18446744073709551616"), PARAMS_SIZE_HUGE, "SIZE=18446744073709551616"},
+    {SPAN(" SIZE=99999999999999999999"), PARAMS_SIZE_HUGE, NULL},
+    {SPAN(" SIZE=999999999999999999999"), PARAMS_SYNTAX, NULL}, /* 21 digits */
+    {SPAN(" SIZE=1 SIZE=1"), PARAMS_TWICE, "SIZE=1"},
+    {SPAN(" SMTPUTF8 SMTPUTF8"), PARAMS_TWICE, "SMTPUTF8"},
+    {SPAN(" SMTPUTF8=1"), PARAMS_SYNTAX, "SMTPUTF8=1"},
+    {SPAN(" BODY"), PARAMS_SYNTAX, "BODY"},
+    {SPAN(" BODY="), PARAMS_SYNTAX, "BODY="},
+    {SPAN(" BODY=9BIT"), PARAMS_SYNTAX, "BODY=9BIT"},
+    {SPAN(" BODY=7BIT BODY=8BITMIME"), PARAMS_TWICE, "BODY=8BITMIME"},
+    {SPAN(" RET=BOTH"), PARAMS_SYNTAX, "RET=BOTH"},
+    {SPAN(" RET="), PARAMS_SYNTAX, "RET="},
+    {SPAN(" RET"), PARAMS_SYNTAX, "RET"},
+    {SPAN(" RET=FULL RET=FULL"), PARAMS_TWICE, "RET=FULL"},
+    {SPAN(" ENVID"), PARAMS_SYNTAX, "ENVID"},
+    {SPAN(" ENVID=+zz"), PARAMS_SYNTAX, "ENVID=+zz"},
+    {SPAN(" ENVID=a+"), PARAMS_SYNTAX, "ENVID=a+"},
+    {SPAN(" ENVID=a+2"), PARAMS_SYNTAX, "ENVID=a+2"},
+    {SPAN(" ENVID=a+0D+0Ab"), PARAMS_SYNTAX, "ENVID=a+0D+0Ab"}, /* would be lines of a DSN */
+    {SPAN(" ENVID=" E100 "e"), PARAMS_SYNTAX, NULL},
+    {SPAN(" ENVID=a ENVID=b"), PARAMS_TWICE, "ENVID=b"},
+    {SPAN(" AUTH"), PARAMS_SYNTAX, "AUTH"},
+    {SPAN(" AUTH=bob"), PARAMS_SYNTAX, "AUTH=bob"},
+    {SPAN(" AUTH=<a@b>"), PARAMS_SYNTAX, "AUTH=<a@b>"},
+    {SPAN(" AUTH=a@b+3E+20SIZE+3D1"), PARAMS_SYNTAX, NULL},
+    {SPAN(" AUTH=a+0A@b"), PARAMS_SYNTAX, NULL},
+    {SPAN(" AUTH=" E100 E100 E100 "@b"), PARAMS_SYNTAX, NULL},
+    {SPAN(" SIZE=1 FOO SIZE=1"), PARAMS_UNKNOWN, "FOO"},
+};
+
 static void mail_faults(void **state)
 {
     (void)state;
-    static const struct {
-        struct span in;
-        enum params_error error;
-        const char *bad;
-    } t[] = {
-        {SPAN("junk"), PARAMS_SYNTAX, "junk"},
-        {SPAN("SIZE=10"), PARAMS_SYNTAX, "SIZE=10"},
-        {SPAN("<b@c>"), PARAMS_SYNTAX, "<b@c>"},
-        {SPAN(" ,<b@c>"), PARAMS_SYNTAX, ",<b@c>"},
-        {SPAN("\tSIZE=1"), PARAMS_SYNTAX, "\tSIZE=1"},
-        {SPAN(" SIZE=1\tBODY=7BIT"), PARAMS_SYNTAX, "SIZE=1\tBODY=7BIT"},
-        {SPAN(" FOO=bar"), PARAMS_UNKNOWN, "FOO=bar"},
-        {SPAN(" X-FOO"), PARAMS_UNKNOWN, "X-FOO"},
-        {SPAN(" SIZES=1"), PARAMS_UNKNOWN, "SIZES=1"},
-        {SPAN(" SIZ=1"), PARAMS_UNKNOWN, "SIZ=1"},
-        {SPAN(" NOTIFY=NEVER"), PARAMS_UNKNOWN, "NOTIFY=NEVER"},
-        {SPAN(" ORCPT=rfc822;a"), PARAMS_UNKNOWN, "ORCPT=rfc822;a"},
-        {SPAN(" =1"), PARAMS_SYNTAX, "=1"},
-        {SPAN(" ="), PARAMS_SYNTAX, "="},
-        {SPAN(" F_O=1"), PARAMS_SYNTAX, "F_O=1"},
-        {SPAN(" -A=1"), PARAMS_SYNTAX, "-A=1"},
-        {SPAN(" FOO="), PARAMS_SYNTAX, "FOO="},
-        {SPAN(" FOO=a\0b"), PARAMS_SYNTAX, NULL},
-        {SPAN(" FOO=a\x7f"), PARAMS_SYNTAX, NULL},
-        {SPAN(" FOO=\xff"), PARAMS_SYNTAX, NULL},
-        {SPAN(" FOO=\xc3\xbc"), PARAMS_UNKNOWN, NULL},
-        {SPAN(" \xc3\xbc=a"), PARAMS_SYNTAX, NULL},
-        {SPAN(" SIZE"), PARAMS_SYNTAX, "SIZE"},
-        {SPAN(" SIZE="), PARAMS_SYNTAX, "SIZE="},
-        {SPAN(" SIZE =1"), PARAMS_SYNTAX, "SIZE"},
-        {SPAN(" SIZE==1"), PARAMS_SYNTAX, "SIZE==1"},
-        {SPAN(" SIZE=+5"), PARAMS_SYNTAX, "SIZE=+5"},
-        {SPAN(" SIZE=-1"), PARAMS_SYNTAX, "SIZE=-1"},
-        {SPAN(" SIZE=0x10"), PARAMS_SYNTAX, "SIZE=0x10"},
-        {SPAN(" SIZE=5abc"), PARAMS_SYNTAX, "SIZE=5abc"},
-        {SPAN(" SIZE=18446744073709551616"), PARAMS_SIZE_HUGE, "SIZE=18446744073709551616"},
-        {SPAN(" SIZE=99999999999999999999"), PARAMS_SIZE_HUGE, NULL},
-        {SPAN(" SIZE=999999999999999999999"), PARAMS_SYNTAX, NULL}, /* 21 digits */
-        {SPAN(" SIZE=1 SIZE=1"), PARAMS_TWICE, "SIZE=1"},
-        {SPAN(" SMTPUTF8 SMTPUTF8"), PARAMS_TWICE, "SMTPUTF8"},
-        {SPAN(" SMTPUTF8=1"), PARAMS_SYNTAX, "SMTPUTF8=1"},
-        {SPAN(" BODY"), PARAMS_SYNTAX, "BODY"},
-        {SPAN(" BODY="), PARAMS_SYNTAX, "BODY="},
-        {SPAN(" BODY=9BIT"), PARAMS_SYNTAX, "BODY=9BIT"},
-        {SPAN(" BODY=7BIT BODY=8BITMIME"), PARAMS_TWICE, "BODY=8BITMIME"},
-        {SPAN(" RET=BOTH"), PARAMS_SYNTAX, "RET=BOTH"},
-        {SPAN(" RET="), PARAMS_SYNTAX, "RET="},
-        {SPAN(" RET"), PARAMS_SYNTAX, "RET"},
-        {SPAN(" RET=FULL RET=FULL"), PARAMS_TWICE, "RET=FULL"},
-        {SPAN(" ENVID"), PARAMS_SYNTAX, "ENVID"},
-        {SPAN(" ENVID=+zz"), PARAMS_SYNTAX, "ENVID=+zz"},
-        {SPAN(" ENVID=a+"), PARAMS_SYNTAX, "ENVID=a+"},
-        {SPAN(" ENVID=a+2"), PARAMS_SYNTAX, "ENVID=a+2"},
-        {SPAN(" ENVID=a+0D+0Ab"), PARAMS_SYNTAX, "ENVID=a+0D+0Ab"}, /* would be lines of a DSN */
-        {SPAN(" ENVID=" E100 "e"), PARAMS_SYNTAX, NULL},
-        {SPAN(" ENVID=a ENVID=b"), PARAMS_TWICE, "ENVID=b"},
-        {SPAN(" AUTH"), PARAMS_SYNTAX, "AUTH"},
-        {SPAN(" AUTH=bob"), PARAMS_SYNTAX, "AUTH=bob"},
-        {SPAN(" AUTH=<a@b>"), PARAMS_SYNTAX, "AUTH=<a@b>"},
-        {SPAN(" AUTH=a@b+3E+20SIZE+3D1"), PARAMS_SYNTAX, NULL},
-        {SPAN(" AUTH=a+0A@b"), PARAMS_SYNTAX, NULL},
-        {SPAN(" AUTH=" E100 E100 E100 "@b"), PARAMS_SYNTAX, NULL},
-        {SPAN(" SIZE=1 FOO SIZE=1"), PARAMS_UNKNOWN, "FOO"},
-    };
-    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+    for (size_t i = 0; i < sizeof faulty / sizeof *faulty; i++) {
         struct mail_params m;
         struct span bad = {NULL, 0};
-        assert_int_equal(params_mail(t[i].in, ALL, &m, &bad), t[i].error);
-        if (t[i].bad) assert_span(bad, t[i].bad);
+        assert_int_equal(params_mail(faulty[i].in, ALL, &m, &bad), faulty[i].error);
+        if (faulty[i].bad) assert_span(bad, faulty[i].bad);
         assert_true(bad.n > 0);
     }
 }
