@@ -81,7 +81,7 @@
 #define LIMIT_SEGMENTS_SPARE                8     /* dead segments kept to be written again; more are removed */
 #define LIMIT_SPOOL_RESERVE_OCTETS          4194304 /* of the last free segment, for states when the disk is full */
 #define LIMIT_LARGE_BUFFER_OCTETS           2097152 /* content waiting to be written to a large segment */
-#define LIMIT_MESSAGE_EXTENTS               1048576
+#define LIMIT_MESSAGE_EXTENTS               131072
 #define LIMIT_MESSAGE_RECIPIENTS            1048576 /* with those derived from aliases */
 #define LIMIT_STATE_HISTORY_OCTETS          4096  /* attempts that are remembered of one recipient */
 #define LIMIT_QUESTION_PAGE_LINES           1000  /* lines of one page of a queue listing */

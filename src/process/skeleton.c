@@ -94,14 +94,14 @@ bool child_ask(struct child *c, uint32_t question, struct span argument,
 static const struct config *read_config(int fd, const char **error)
 {
     struct stat st;
-    struct arena *arena = arena_create(LIMIT_CONFIG_ARENA_OCTETS);
+    struct arena *arena = arena_create(LIMIT_CONFIG_MEMORY_OCTETS);
     struct config_source *sources = NULL;
     struct config_problem *problems = NULL;
     struct span missing;
     size_t n = 0;
     const struct config *config = NULL;
     *error = "the config bundle cannot be read";
-    if (arena && fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= 2 * LIMIT_CONFIG_OCTETS) {
+    if (arena && fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= SUPERVISE_BUNDLE_OCTETS) {
         size_t octets = (size_t)st.st_size;
         void *text = arena_take(arena, octets);
         if (text && pread(fd, text, octets, 0) == (ssize_t)octets &&

@@ -33,7 +33,8 @@ enum {
     SUPERVISE_TEXT_OCTETS = 16384,
     SUPERVISE_STATUS_OCTETS = 1024
 };
-#define SUPERVISE_GRANTS_MAX (2 * LIMIT_LISTENERS + 4 * LIMIT_SERVERS) /* to one process */
+#define SUPERVISE_BUNDLE_OCTETS (4 * LIMIT_CONFIG_OCTETS) /* main file and includes together */
+#define SUPERVISE_GRANTS_MAX    (2 * LIMIT_LISTENERS + 4 * LIMIT_SERVERS) /* to one process */
 
 struct supervise_hello {
     uint8_t role;

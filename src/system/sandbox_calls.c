@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "system/sandbox_private.h"
 
-enum { ALL = 0, WRITES = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, ARGUMENTS = 3 };
+enum { ALL = 0, WRITES = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, ARGUMENTS = 2 };
 
 struct call {
     int number;
@@ -29,70 +29,19 @@ struct call {
     struct scmp_arg_cmp arguments[ARGUMENTS];
 };
 
+/* clang-format off */
 /* Argument rules: int arguments are compared by their low 32 bits, whatever stands above. */
-#define LOW(arg, value)                                                                                      \
-    {                                                                                                        \
-        arg, SCMP_CMP_MASKED_EQ, 0xffffffff, (uint32_t)(value)                                               \
-    }
-#define BITS(arg, mask, value)                                                                               \
-    {                                                                                                        \
-        arg, SCMP_CMP_MASKED_EQ, (mask), (value)                                                             \
-    }
-#define IS_FD(arg)                                                                                           \
-    {                                                                                                        \
-        arg, SCMP_CMP_MASKED_EQ, 0x80000000, 0                                                               \
-    } /* not AT_FDCWD */
-#define NULL_POINTER(arg)                                                                                    \
-    {                                                                                                        \
-        arg, SCMP_CMP_EQ, 0, 0                                                                               \
-    }
+#define LOW(arg, value)        {arg, SCMP_CMP_MASKED_EQ, 0xffffffff, (uint32_t)(value)}
+#define BITS(arg, mask, value) {arg, SCMP_CMP_MASKED_EQ, (mask), (value)}
+#define IS_FD(arg)             {arg, SCMP_CMP_MASKED_EQ, 0x80000000, 0} /* not AT_FDCWD */
+#define NULL_POINTER(arg)      {arg, SCMP_CMP_EQ, 0, 0}
 
-#define ANY(name, abilities)                                                                                 \
-    {                                                                                                        \
-        SCMP_SYS(name), abilities, 0, 0,                                                                     \
-        {                                                                                                    \
-            {                                                                                                \
-                0                                                                                            \
-            }                                                                                                \
-        }                                                                                                    \
-    }
-#define IF(name, abilities, one)                                                                             \
-    {                                                                                                        \
-        SCMP_SYS(name), abilities, 0, 1,                                                                     \
-        {                                                                                                    \
-            one                                                                                              \
-        }                                                                                                    \
-    }
-#define IF2(name, abilities, one, two)                                                                       \
-    {                                                                                                        \
-        SCMP_SYS(name), abilities, 0, 2,                                                                     \
-        {                                                                                                    \
-            one, two                                                                                         \
-        }                                                                                                    \
-    }
-#define IF3(name, abilities, one, two, three)                                                                \
-    {                                                                                                        \
-        SCMP_SYS(name), abilities, 0, 3,                                                                     \
-        {                                                                                                    \
-            one, two, three                                                                                  \
-        }                                                                                                    \
-    }
-#define FAIL(name, abilities, error)                                                                         \
-    {                                                                                                        \
-        SCMP_SYS(name), abilities, error, 0,                                                                 \
-        {                                                                                                    \
-            {                                                                                                \
-                0                                                                                            \
-            }                                                                                                \
-        }                                                                                                    \
-    }
-#define FAIL_IF(name, abilities, error, one)                                                                 \
-    {                                                                                                        \
-        SCMP_SYS(name), abilities, error, 1,                                                                 \
-        {                                                                                                    \
-            one                                                                                              \
-        }                                                                                                    \
-    }
+#define ANY(name, abilities)                 {SCMP_SYS(name), abilities, 0, 0, {{0}}}
+#define IF(name, abilities, one)             {SCMP_SYS(name), abilities, 0, 1, {one}}
+#define IF2(name, abilities, one, two)       {SCMP_SYS(name), abilities, 0, 2, {one, two}}
+#define FAIL(name, abilities, error)         {SCMP_SYS(name), abilities, error, 0, {{0}}}
+#define FAIL_IF(name, abilities, error, one) {SCMP_SYS(name), abilities, error, 1, {one}}
+/* clang-format on */
 
 static const struct call calls[] = {
     /* descriptors it holds */

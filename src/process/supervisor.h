@@ -1,0 +1,19 @@
+/* supervisor: the first process. It reads config and key files, binds, starts the others, hands out descriptors and
+ * conversations, and starts anew what died. It reads no octet from the network and no control request. */
+#ifndef PROCESS_SUPERVISOR_H
+#define PROCESS_SUPERVISOR_H
+
+#include "base/span.h"
+
+struct supervisor_options {
+    const char *config_file;
+    bool foreground; /* else: detach, and return to the caller's shell once it serves */
+    bool insecure_no_sandbox, debug_sandbox;
+};
+
+enum { SUPERVISOR_EXIT_START = 1, SUPERVISOR_EXIT_CONFIG = 78 /* EX_CONFIG of sysexits(3) */ };
+
+/* Runs the service until it is told to stop. Returns the exit status. */
+int supervisor_main(const struct supervisor_options *options);
+
+#endif

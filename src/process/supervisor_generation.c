@@ -1,0 +1,308 @@
+/* A generation: one configuration with the edges, keyring and directory that serve it. A reload starts a new one on the same
+ * listening sockets; when it serves, the one before stops accepting and ends with its sessions. */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "process/supervisor_private.h"
+#include "system/log.h"
+#include "system/notify.h"
+
+enum { PROBLEMS_OCTETS = SUPERVISE_TEXT_OCTETS, DRAIN_GRACE_MS = 10000 };
+
+static struct generation *of_timer(struct timer *t)
+{
+    return (struct generation *)(void *)((char *)t - offsetof(struct generation, timer));
+}
+
+struct generation *supervisor_starting(struct supervisor *s)
+{
+    for (unsigned i = 0; i < GENERATIONS_MAX; i++)
+        if (s->generations[i].state == GENERATION_STARTING) return &s->generations[i];
+    return NULL;
+}
+
+static bool start(struct supervisor *s, enum role role, unsigned index, struct generation *g)
+{
+    struct process *p = supervisor_process_new(s, role, index, g);
+    if (p && supervisor_spawn(p)) return true;
+    log_note(LOG_LEVEL_ERROR, "process-start-failed", role_table[role].name, errno);
+    return false;
+}
+
+static void on_start_overdue(struct timer *t)
+{
+    supervisor_generation_fail(of_timer(t), "it was not ready in time");
+}
+
+/* ---- the beginning */
+
+static struct generation *oldest_draining(struct supervisor *s)
+{
+    struct generation *oldest = NULL;
+    for (unsigned i = 0; i < GENERATIONS_MAX; i++) {
+        struct generation *g = &s->generations[i];
+        if (g->state == GENERATION_DRAINING && (!oldest || g->number < oldest->number)) oldest = g;
+    }
+    return oldest;
+}
+
+static unsigned edges_alive(const struct supervisor *s)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        n += s->processes[i].state != PROCESS_FREE && s->processes[i].role == PROC_EDGE;
+    return n;
+}
+
+static struct generation *free_generation(struct supervisor *s)
+{
+    for (unsigned i = 0; i < GENERATIONS_MAX; i++)
+        if (s->generations[i].state == GENERATION_FREE) return &s->generations[i];
+    return NULL;
+}
+
+/* why null: text says it already. */
+static bool say_no(struct generation *g, struct buf *text, const char *why)
+{
+    if (why) {
+        buf_str(text, why);
+        buf_byte(text, '\n');
+    }
+    if (g->supervisor->serving) supervisor_listeners_revert(g->supervisor);
+    supervisor_unload(g);
+    return false;
+}
+
+bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
+{
+    struct generation *g = free_generation(s);
+    if (!g) {
+        buf_str(text, "too many generations still drain: try again later\n");
+        return false;
+    }
+    *g = (struct generation){.supervisor = s, .number = s->generations_made + 1, .bundle = -1, .map = -1};
+    s->status = SUPERVISOR_EXIT_CONFIG; /* of the first start */
+    if (!supervisor_load(s, g, text)) return false;
+    s->status = SUPERVISOR_EXIT_START;
+    const char *why = s->serving ? supervisor_unchangeable(s, g) : NULL;
+    if (why) return say_no(g, text, why);
+    if (edges_alive(s) + g->n_edges > SOURCES_EDGES)
+        return say_no(g, text, "too many edges still drain: try again later");
+    bool ok = supervisor_listen(s, g, text);
+    if (ok && s->control < 0) ok = supervisor_listen_control(s, g->load.config, text);
+    if (ok && !supervisor_make_sources(s, g->load.config))
+        return say_no(g, text, "no memory for the table of sources");
+    if (!ok) return say_no(g, text, NULL);
+    s->status = 0;
+    s->generations_made++;
+    g->state = GENERATION_STARTING;
+    loop_timer_set(s->loop, &g->timer, loop_now_ms(s->loop) + START_SECONDS * 1000, on_start_overdue);
+    static const enum role lasting[] = {PROC_SPOOLER, PROC_MAILBOX, PROC_ADMIN};
+    for (unsigned i = 0; !s->serving && ok && i < sizeof lasting / sizeof lasting[0]; i++)
+        ok = start(s, lasting[i], 0, g);
+    if (!ok || !start(s, PROC_DIRECTORY, 0, g) || !start(s, PROC_KEYRING, 0, g))
+        supervisor_generation_fail(g, "a process could not be started");
+    return true;
+}
+
+/* ---- the steps */
+
+static bool ready(struct supervisor *s, enum role role, struct generation *g)
+{
+    const struct process *p = supervisor_process(s, role, 0, role_table[role].per_generation ? g : NULL);
+    return p && p->state == PROCESS_READY;
+}
+
+/* Edges start when what they need is there: after their cage closed they can map nothing. */
+static void start_edges(struct generation *g)
+{
+    struct supervisor *s = g->supervisor;
+    for (unsigned i = 0; i < g->n_edges; i++)
+        if (!start(s, PROC_EDGE, i, g)) {
+            supervisor_generation_fail(g, "an edge could not be started");
+            return;
+        }
+}
+
+static void warn_of_descriptors(const struct config *c)
+{
+    struct rlimit limit;
+    uint64_t sessions = 0;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        sessions += c->servers[i].limits.sessions;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || sessions + 256 <= limit.rlim_max) return;
+    log_begin(LOG_LEVEL_WARNING, "descriptors");
+    log_str("text", "an edge may hold fewer sessions than the limits permit: raise the limit of open files");
+    log_u64("sessions", sessions);
+    log_u64("descriptors", limit.rlim_max);
+    log_end();
+}
+
+static uint64_t longest_session_ms(const struct config *c)
+{
+    uint64_t seconds = 0;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        if (c->servers[i].limits.session_seconds > seconds) seconds = c->servers[i].limits.session_seconds;
+    return seconds * 1000 + DRAIN_GRACE_MS;
+}
+
+/* The one that served until now: its edges stop accepting; directory and keyring follow when they are needed no more. */
+static void drain(struct generation *g)
+{
+    struct supervisor *s = g->supervisor;
+    g->state = GENERATION_DRAINING;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        struct process *p = &s->processes[i];
+        if (p->state == PROCESS_FREE || p->generation != g) continue;
+        if (p->role == PROC_EDGE) supervisor_process_drain(p, false, longest_session_ms(g->load.config));
+        if (p->role == PROC_DIRECTORY) supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
+    }
+    supervisor_generation_tidy(g);
+}
+
+static void tell_lasting(struct generation *before, struct generation *g)
+{
+    struct supervisor *s = g->supervisor;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        struct process *p = &s->processes[i];
+        if (p->generation || !supervisor_process_alive(p) || p->state == PROCESS_DRAINING) continue;
+        if (p->role == PROC_MAILBOX && supervisor_new_folders(before, g)) {
+            p->replace = true;
+            supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
+        } else if (!supervisor_send_config(p, g)) {
+            log_note(LOG_LEVEL_ERROR, "reload", p->name, errno);
+            supervisor_process_kill(p); /* it begins anew, with the fresh config */
+        }
+    }
+}
+
+static void serve(struct generation *g)
+{
+    struct supervisor *s = g->supervisor;
+    struct generation *before = s->serving;
+    loop_timer_stop(s->loop, &g->timer);
+    g->state = GENERATION_SERVING;
+    s->serving = g;
+    supervisor_listeners_serve(s);
+    warn_of_descriptors(g->load.config);
+    log_begin(LOG_LEVEL_INFO, before ? "reloaded" : "ready");
+    log_u64("generation", g->number);
+    log_u64("edges", g->n_edges);
+    log_u64("listeners", s->n_listenings);
+    log_str("version", SALLYPORT_VERSION);
+    log_end();
+    log_flush();
+    notify_send(SPAN("READY=1\nSTATUS=serving"));
+    if (!before) {
+        supervisor_release_shell(s, 0);
+        return;
+    }
+    tell_lasting(before, g);
+    drain(before);
+    if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, (struct span){NULL, 0});
+    s->asker = NULL;
+}
+
+void supervisor_generation_step(struct generation *g)
+{
+    struct supervisor *s = g->supervisor;
+    unsigned edges = 0, edges_ready = 0;
+    if (g->state != GENERATION_STARTING) return;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        const struct process *p = &s->processes[i];
+        if (p->role != PROC_EDGE || p->generation != g || p->state == PROCESS_FREE) continue;
+        edges++;
+        edges_ready += p->state == PROCESS_READY;
+    }
+    bool rest_ready = g->map >= 0 && ready(s, PROC_DIRECTORY, g) && ready(s, PROC_KEYRING, g) &&
+                      (s->serving || ready(s, PROC_SPOOLER, g));
+    if (edges == 0 && rest_ready) {
+        start_edges(g);
+        return;
+    }
+    bool lasting_ready = s->serving || (ready(s, PROC_MAILBOX, g) && ready(s, PROC_ADMIN, g));
+    if (edges == g->n_edges && edges_ready == edges && rest_ready && lasting_ready) serve(g);
+}
+
+/* ---- the end */
+
+void supervisor_generation_fail(struct generation *g, const char *why)
+{
+    struct supervisor *s = g->supervisor;
+    if (g->state != GENERATION_STARTING) return;
+    loop_timer_stop(s->loop, &g->timer);
+    g->state = GENERATION_DRAINING;
+    log_begin(LOG_LEVEL_ERROR, s->serving ? "reload-failed" : "start-failed");
+    log_u64("generation", g->number);
+    log_str("text", why);
+    log_end();
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        if (s->processes[i].generation == g && s->processes[i].state != PROCESS_FREE)
+            supervisor_process_kill(&s->processes[i]);
+    if (!s->serving) {
+        supervisor_exit(s, SUPERVISOR_EXIT_START);
+        return;
+    }
+    supervisor_listeners_revert(s);
+    notify_send(SPAN("READY=1\nSTATUS=serving; the last reload failed"));
+    if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, span_str(why));
+    s->asker = NULL;
+    supervisor_generation_tidy(g);
+}
+
+void supervisor_generation_tidy(struct generation *g)
+{
+    struct supervisor *s = g->supervisor;
+    bool edges = false, any = false;
+    if (g->state != GENERATION_DRAINING) return;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        if (s->processes[i].state == PROCESS_FREE || s->processes[i].generation != g) continue;
+        any = true;
+        edges |= s->processes[i].role == PROC_EDGE;
+    }
+    if (!edges)
+        for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+            struct process *p = &s->processes[i];
+            if (p->generation == g && p->state != PROCESS_FREE && p->state != PROCESS_DRAINING)
+                supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
+        }
+    if (any) return;
+    supervisor_unload(g);
+    g->state = GENERATION_FREE;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        if (s->processes[i].generation == g) s->processes[i].generation = NULL;
+}
+
+/* ---- reload */
+
+void supervisor_reload(struct supervisor *s, struct process *asker)
+{
+    static uint8_t memory[PROBLEMS_OCTETS];
+    struct buf text = buf_on(memory, sizeof memory);
+    const char *why = s->stopping              ? "it is being stopped"
+                      : !s->serving            ? "it is just being started"
+                      : supervisor_starting(s) ? "a reload is running already"
+                                               : NULL;
+    if (why) {
+        log_note(LOG_LEVEL_WARNING, "reload-refused", why, 0);
+        if (asker) supervisor_answer(s, asker, CHILD_ASK_RELOAD, span_str(why));
+        return;
+    }
+    supervisor_notify_reloading();
+    /* room for it: the edges of two generations share the table of sources */
+    struct generation *oldest = oldest_draining(s);
+    if (oldest && (!free_generation(s) || edges_alive(s) + s->serving->n_edges > SOURCES_EDGES)) {
+        log_note(LOG_LEVEL_WARNING, "drain-cut-short", "too many generations at once", 0);
+        for (unsigned i = 0; i < PROCESSES_MAX; i++)
+            if (s->processes[i].generation == oldest && s->processes[i].state != PROCESS_FREE)
+                supervisor_process_kill(&s->processes[i]);
+    }
+    s->asker = asker;
+    if (supervisor_generation_begin(s, &text)) return;
+    s->asker = NULL;
+    log_begin(LOG_LEVEL_ERROR, "reload-refused");
+    log_span("text", buf_span(&text));
+    log_end();
+    notify_send(SPAN("READY=1\nSTATUS=serving; the last reload was refused"));
+    if (asker) supervisor_answer(s, asker, CHILD_ASK_RELOAD, text.n ? buf_span(&text) : SPAN("refused"));
+}

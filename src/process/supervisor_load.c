@@ -1,0 +1,188 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "process/supervisor_private.h"
+
+static void put_problem(struct buf *text, enum config_severity severity, const struct config_place *at,
+                        struct span what, struct span suggestion)
+{
+    buf_escaped(text, at->file, LIMIT_CONFIG_PATH_OCTETS);
+    if (at->line) {
+        buf_byte(text, ':');
+        buf_u64(text, at->line);
+        buf_byte(text, ':');
+        buf_u64(text, at->column);
+    }
+    buf_str(text, severity == CONFIG_ERROR ? ": error: " : ": warning: ");
+    buf_put(text, what);
+    if (suggestion.n) {
+        buf_str(text, " (");
+        buf_put(text, suggestion);
+        buf_byte(text, ')');
+    }
+    buf_byte(text, '\n');
+}
+
+static void put_problems(struct buf *text, const struct config_problem *p)
+{
+    for (; p; p = p->next)
+        put_problem(text, p->severity, &p->place, p->text, p->suggestion);
+}
+
+static int make_bundle(const struct config_load *l)
+{
+    size_t n = config_bundle_octets(l->sources, l->n_sources);
+    void *memory = n <= SUPERVISE_BUNDLE_OCTETS ? arena_take(l->arena, n) : NULL;
+    int fd = memory ? memfd_create("sallyport-config", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+    if (fd < 0) return -1;
+    struct buf b = buf_on(memory, n);
+    config_bundle_put(&b, l->sources, l->n_sources);
+    if (!b.over && pwrite(fd, memory, b.n, 0) == (ssize_t)b.n &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Opens one thing that the configuration names; absent_ok: then nothing is granted. */
+static bool open_named(struct generation *g, enum grant kind, unsigned a, unsigned b, struct span path,
+                       const struct config_place *place, bool absent_ok, struct buf *text)
+{
+    bool folder = kind == GRANT_SPOOL || kind == GRANT_MAIL;
+    /* paths of a configuration have a NUL behind them; a FIFO without a writer must not hang us */
+    int fd = open((const char *)path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (folder ? O_DIRECTORY : 0));
+    if (fd >= 0) {
+        g->opened[g->n_opened++] = (struct opened){kind, a, b, fd};
+        return true;
+    }
+    if (errno == ENOENT && absent_ok) return true;
+    uint8_t memory[LIMIT_CONFIG_PATH_OCTETS + 128];
+    struct buf what = buf_on(memory, sizeof memory);
+    const char *why = strerrordesc_np(errno);
+    buf_str(&what, folder ? "cannot open the folder " : "cannot read ");
+    buf_escaped(&what, path, LIMIT_CONFIG_PATH_OCTETS);
+    buf_str(&what, ": ");
+    buf_str(&what, why);
+    put_problem(text, CONFIG_ERROR, place, buf_span(&what), (struct span){NULL, 0});
+    return false;
+}
+
+static bool open_all(struct generation *g, struct buf *text)
+{
+    const struct config *c = g->load.config;
+    size_t n = 3 + c->n_deliver;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        n += 2 * (size_t)c->servers[i].n_certificates;
+    g->opened = arena_take_array(g->load.arena, n, sizeof *g->opened);
+    if (!g->opened) return false;
+    struct config_place whole = {.file = g->load.sources[0].name};
+    bool ok = open_named(g, GRANT_SPOOL, 0, 0, c->spool_folder, &whole, false, text);
+    if (c->users_file.n) ok &= open_named(g, GRANT_USERS, 0, 0, c->users_file, &whole, !c->users_given, text);
+    if (c->aliases_file.n)
+        ok &= open_named(g, GRANT_ALIASES, 0, 0, c->aliases_file, &whole, !c->aliases_given, text);
+    for (uint32_t i = 0; i < c->n_deliver; i++)
+        if (c->deliver[i].how == DELIVER_MAILDIR)
+            ok &= open_named(g, GRANT_MAIL, i, 0, c->deliver[i].target, &c->deliver[i].place, false, text);
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        for (uint32_t k = 0; k < c->servers[i].n_certificates; k++) {
+            const struct config_certificate *cert = &c->servers[i].certificates[k];
+            ok &= open_named(g, GRANT_CHAIN, i, k, cert->chain_file, &cert->place, false, text);
+            ok &= open_named(g, GRANT_KEY, i, k, cert->key_file, &cert->place, false, text);
+        }
+    return ok;
+}
+
+static unsigned cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > LIMIT_EDGES_MAX ? LIMIT_EDGES_MAX : (unsigned)n;
+}
+
+bool supervisor_load(struct supervisor *s, struct generation *g, struct buf *text)
+{
+    g->bundle = g->map = -1;
+    g->n_opened = 0;
+    if (!config_load(&g->load, s->options.config_file)) {
+        buf_str(text, "no memory for the configuration\n");
+        return false;
+    }
+    put_problems(text, g->load.problems);
+    if (!g->load.config || !open_all(g, text)) {
+        supervisor_unload(g);
+        return false;
+    }
+    g->bundle = make_bundle(&g->load);
+    if (g->bundle < 0) {
+        buf_str(text, "the configuration and its includes are too large together\n");
+        supervisor_unload(g);
+        return false;
+    }
+    g->n_edges = g->load.config->edges ? g->load.config->edges : cores();
+    if (g->n_edges > LIMIT_EDGES_MAX) g->n_edges = LIMIT_EDGES_MAX;
+    return true;
+}
+
+void supervisor_unload(struct generation *g)
+{
+    for (size_t i = 0; i < g->n_opened; i++)
+        close(g->opened[i].fd);
+    g->n_opened = 0;
+    if (g->bundle >= 0) close(g->bundle);
+    if (g->map >= 0) close(g->map);
+    g->bundle = g->map = -1;
+    config_load_free(&g->load);
+}
+
+int supervisor_open_again(int fd)
+{
+    struct stat st;
+    char path[32];
+    if (fstat(fd, &st) != 0) return -1;
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
+}
+
+enum role supervisor_role_of_grant(enum grant kind)
+{
+    switch (kind) {
+    case GRANT_CHAIN: return PROC_EDGE;
+    case GRANT_KEY: return PROC_KEYRING;
+    case GRANT_USERS:
+    case GRANT_ALIASES: return PROC_DIRECTORY;
+    case GRANT_SPOOL: return PROC_SPOOLER;
+    case GRANT_MAIL: return PROC_MAILBOX;
+    default: return PROC_SUPERVISOR;
+    }
+}
+
+static bool same_file(int a, int b)
+{
+    struct stat x, y;
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+const char *supervisor_unchangeable(const struct supervisor *s, const struct generation *g)
+{
+    const struct generation *now = s->serving;
+    /* the spool folder is the first that open_all opens */
+    if (!same_file(now->opened[0].fd, g->opened[0].fd)) return "another spool folder needs a restart";
+    if (!span_eq(now->load.config->control_socket, g->load.config->control_socket))
+        return "another control socket needs a restart";
+    return NULL;
+}
+
+bool supervisor_new_folders(const struct generation *before, const struct generation *g)
+{
+    for (size_t i = 0; i < g->n_opened; i++) {
+        bool known = g->opened[i].kind != GRANT_MAIL;
+        for (size_t k = 0; !known && k < before->n_opened; k++)
+            known = before->opened[k].kind == GRANT_MAIL && same_file(before->opened[k].fd, g->opened[i].fd);
+        if (!known) return true;
+    }
+    return false;
+}

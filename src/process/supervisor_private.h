@@ -1,0 +1,200 @@
+/* supervisor: inside. supervisor.c: signals, beginning and end; _load: config and files of a generation; _listen: sockets;
+ * _shared: memory that edges share; _process: one child; _spawn: fork and what a child is given; _generation: start, switch,
+ * drain; _watch: pings, status, the watchdog. */
+#ifndef PROCESS_SUPERVISOR_PRIVATE_H
+#define PROCESS_SUPERVISOR_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "policy/sources.h"
+#include "process/skeleton.h"
+#include "process/supervise.h"
+#include "process/supervisor.h"
+#include "service/config_load.h"
+#include "system/tls_ticket.h"
+
+enum {
+    GENERATIONS_MAX = 8, /* one serves, one may start, the rest drains */
+    PROCESSES_MAX = SOURCES_EDGES + 2 * GENERATIONS_MAX +
+                    PROC_ROLE_COUNT, /* 16 edges, keyrings and directories, the others */
+    LISTEN_BACKLOG = 4096,
+    START_SECONDS = 30,     /* a new generation that is not ready by then is given up */
+    STOP_GRACE_SECONDS = 5, /* beyond a process' own deadline, then it is killed */
+    STOP_SPOOLER_SECONDS = 30,
+    PING_MS = 2000,
+    UNRESPONSIVE_MS = 15000, /* said in the log; only the watchdog acts on it */
+    STATUS_WAIT_MS = 1000,
+    STEADY_MS = 10000, /* a process that lived as long may be started again at once */
+    RESTART_MS_FIRST = 100,
+    RESTART_MS_MAX = 10000,
+};
+
+struct supervisor;
+struct generation;
+
+enum process_state {
+    PROCESS_FREE,
+    PROCESS_STARTING,
+    PROCESS_READY,
+    PROCESS_DRAINING,
+    PROCESS_WAITING, /* dead; timer starts it again */
+};
+
+struct process {
+    enum process_state state;
+    enum role role;
+    unsigned index;
+    struct generation *generation; /* null for roles that live through reloads */
+    struct supervisor *supervisor;
+    char name[24];
+    pid_t pid;
+    struct ipc *channel;
+    struct timer timer;               /* WAITING: start again. DRAINING: kill */
+    uint64_t started_ms, answered_ms; /* its last sign of life */
+    unsigned quick_deaths, restarts;
+    unsigned column; /* edge */
+    int pool;        /* edge */
+    uint8_t caged;   /* enum sandbox_result, when READY */
+    bool slow;       /* said that it does not answer */
+    bool replace;    /* DRAINING in order to be started again */
+    uint64_t lost;   /* one bit for each process that it lost and wants to meet again */
+    size_t status_n;
+    uint8_t status[SUPERVISE_STATUS_OCTETS];
+};
+
+enum generation_state { GENERATION_FREE, GENERATION_STARTING, GENERATION_SERVING, GENERATION_DRAINING };
+
+struct opened { /* a file or folder that the configuration names */
+    enum grant kind;
+    unsigned a, b;
+    int fd;
+};
+
+struct generation {
+    enum generation_state state;
+    unsigned number, n_edges;
+    struct supervisor *supervisor;
+    struct config_load load;
+    int bundle, map;
+    struct opened *opened; /* in the arena of load */
+    size_t n_opened;
+    struct timer timer; /* STARTING: give up. DRAINING: the end */
+    const char *failure;
+};
+
+struct listening { /* one address and port: a socket for each edge, or one that all share */
+    struct address address;
+    uint16_t port;
+    bool shared;        /* from systemd */
+    bool wanted;        /* by the newest configuration */
+    unsigned n, served; /* served: of them, those that the serving generation accepts from */
+    int fds[LIMIT_EDGES_MAX];
+};
+
+struct supervisor {
+    struct supervisor_options options;
+    struct loop *loop;
+    struct watch signals;
+    unsigned generations_made;
+    struct generation generations[GENERATIONS_MAX];
+    struct generation *serving; /* null until the first is ready */
+    struct process processes[PROCESSES_MAX];
+    struct listening listenings[2 * LIMIT_LISTENERS];
+    unsigned n_listenings;
+    int control; /* the listening control socket */
+    char control_path[LIMIT_SOCKET_PATH_OCTETS + 1];
+    int sources;
+    struct sources sources_view;
+    struct tls_ticket_keys tickets;
+    int tickets_fd;
+    int detached; /* pipe to the waiting shell; -1 */
+    int status;
+    bool stopping;
+    unsigned stop_stage;
+    struct process *asker; /* whose reload is running; null: a signal's */
+    bool status_asked;     /* asked by the admin process, answer open */
+    uint32_t status_tag;
+    uint64_t status_open; /* one bit for each process that has not said its status yet */
+    struct timer relink_timer, ticket_timer, ping_timer, watchdog_timer, status_timer, stop_timer;
+};
+
+/* supervisor.c */
+void supervisor_exit(struct supervisor *s, int status);
+/* Lets the shell that waits since the start go on with that status. */
+void supervisor_release_shell(struct supervisor *s, uint8_t status);
+/* SIGTERM or the operator: drains and ends; a second time kills. */
+void supervisor_stop(struct supervisor *s);
+/* Called whenever a process was reaped while stopping. */
+void supervisor_stop_next(struct supervisor *s);
+
+/* supervisor_load.c */
+/* Reads, checks and opens what the configuration names. False: text holds the problems (FILE:LINE:COLUMN: error: ...), one
+ * a line; warnings alone are in text too and true is returned. */
+bool supervisor_load(struct supervisor *s, struct generation *g, struct buf *text);
+void supervisor_unload(struct generation *g);
+/* A description of its own, so that no two processes share an offset. -1: errno. */
+int supervisor_open_again(int fd);
+/* The role that gets a kind of opened file; PROC_SUPERVISOR: none. */
+enum role supervisor_role_of_grant(enum grant kind);
+/* The spool and the control socket stay as they are until a restart: null, or why this config cannot be reloaded into. */
+const char *supervisor_unchangeable(const struct supervisor *s, const struct generation *g);
+/* Some mail folder of g is none of those that `before` had. */
+bool supervisor_new_folders(const struct generation *before, const struct generation *g);
+
+/* supervisor_listen.c */
+void supervisor_adopt_sockets(struct supervisor *s); /* systemd's */
+/* Binds what g wants and is not there yet. False: *text says why, and what to do. */
+bool supervisor_listen(struct supervisor *s, const struct generation *g, struct buf *text);
+/* g serves: sockets that it does not want are closed. */
+void supervisor_listeners_serve(struct supervisor *s);
+/* A reload failed: sockets that were bound for it are closed; nobody would accept from them. */
+void supervisor_listeners_revert(struct supervisor *s);
+void supervisor_close_listeners(struct supervisor *s);
+const struct listening *supervisor_listening(const struct supervisor *s, const struct config_listener *l);
+bool supervisor_listen_control(struct supervisor *s, const struct config *c, struct buf *text);
+
+/* supervisor_shared.c */
+bool supervisor_make_sources(struct supervisor *s, const struct config *c);
+bool supervisor_rotate_tickets(struct supervisor *s);
+
+/* supervisor_spawn.c */
+/* Starts it and hands out everything up to START. False: errno; the process is FREE or WAITING. */
+bool supervisor_spawn(struct process *p);
+/* A conversation between two living processes. */
+void supervisor_introduce(struct process *a, struct process *b);
+bool supervisor_grant(struct process *p, enum grant kind, unsigned a, unsigned b, int fd);
+bool supervisor_send_config(struct process *p, const struct generation *g);
+
+/* supervisor_process.c */
+struct process *supervisor_process(struct supervisor *s, enum role role, unsigned index,
+                                   struct generation *g);
+struct process *supervisor_process_new(struct supervisor *s, enum role role, unsigned index,
+                                       struct generation *g);
+bool supervisor_process_alive(const struct process *p); /* it has a pid */
+void supervisor_process_drain(struct process *p, bool stopping, uint64_t kill_ms);
+void supervisor_process_kill(struct process *p);
+void supervisor_reap(struct supervisor *s);
+/* The messages of a child. */
+void supervisor_on_message(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds);
+void supervisor_on_closed(void *context, const char *reason);
+
+/* supervisor_generation.c */
+/* Loads, binds and begins to start. False: nothing changed, text says why. */
+bool supervisor_generation_begin(struct supervisor *s, struct buf *text);
+/* Something became ready: the next step, up to serving. */
+void supervisor_generation_step(struct generation *g);
+/* A process of a starting generation failed. */
+void supervisor_generation_fail(struct generation *g, const char *why);
+/* A process was reaped: the generation may be over. */
+void supervisor_generation_tidy(struct generation *g);
+struct generation *supervisor_starting(struct supervisor *s);
+void supervisor_reload(struct supervisor *s, struct process *asker);
+
+/* supervisor_watch.c */
+void supervisor_watch_begin(struct supervisor *s);
+void supervisor_status_ask(struct supervisor *s);
+void supervisor_status_arrived(struct process *p, struct span text);
+void supervisor_notify_reloading(void);
+void supervisor_answer(struct supervisor *s, struct process *p, uint32_t question, struct span text);
+
+#endif

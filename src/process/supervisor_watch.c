@@ -1,0 +1,169 @@
+/* What the supervisor knows of its children: signs of life, and their status for the operator. */
+#include <time.h>
+
+#include "process/supervisor_private.h"
+#include "system/log.h"
+#include "system/notify.h"
+#include "system/sandbox.h"
+
+static struct supervisor *of(struct timer *t, size_t offset)
+{
+    return (struct supervisor *)(void *)((char *)t - offset);
+}
+
+static void on_ping(struct timer *t)
+{
+    struct supervisor *s = of(t, offsetof(struct supervisor, ping_timer));
+    uint64_t now = loop_now_ms(s->loop);
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        struct process *p = &s->processes[i];
+        if (!supervisor_process_alive(p) || p->state == PROCESS_STARTING) continue;
+        bool slow = now - p->answered_ms > UNRESPONSIVE_MS;
+        if (slow && !p->slow) log_note(LOG_LEVEL_WARNING, "process-unresponsive", p->name, 0);
+        p->slow = slow;
+        if (!ipc_send(p->channel, SUPERVISE_PING, span_of(&now, sizeof now)) && !slow)
+            log_note(LOG_LEVEL_WARNING, "ping-not-sent", p->name, 0);
+    }
+    loop_timer_set(s->loop, t, now + PING_MS, on_ping);
+}
+
+static void on_watchdog(struct timer *t)
+{
+    struct supervisor *s = of(t, offsetof(struct supervisor, watchdog_timer));
+    bool all = true;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        all &= !supervisor_process_alive(&s->processes[i]) || !s->processes[i].slow;
+    if (all) notify_send(SPAN("WATCHDOG=1"));
+    loop_timer_set(s->loop, t, loop_now_ms(s->loop) + notify_watchdog_ms() / 2, on_watchdog);
+}
+
+void supervisor_watch_begin(struct supervisor *s)
+{
+    loop_timer_set(s->loop, &s->ping_timer, loop_now_ms(s->loop) + PING_MS, on_ping);
+    if (notify_watchdog_ms()) on_watchdog(&s->watchdog_timer);
+}
+
+void supervisor_answer(struct supervisor *s, struct process *p, uint32_t question, struct span text)
+{
+    static uint8_t memory[4 + SUPERVISE_TEXT_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    (void)s;
+    buf_put(&b, span_of(&question, sizeof question));
+    buf_put(&b, span_head(text, SUPERVISE_TEXT_OCTETS));
+    if (supervisor_process_alive(p) && !ipc_send(p->channel, SUPERVISE_ANSWER, buf_span(&b)))
+        log_note(LOG_LEVEL_WARNING, "answer-not-sent", p->name, 0);
+}
+
+/* ---- status: every child is asked; what arrived in time goes into the answer */
+
+static const char *state_name(const struct process *p)
+{
+    static const char *const name[] = {"free", "starting", "ready", "draining", "waiting"};
+    return name[p->state];
+}
+
+static const char *cage_name(const struct process *p)
+{
+    if (p->state == PROCESS_STARTING || p->state == PROCESS_WAITING) return "unknown";
+    return p->caged == SANDBOX_CAGED               ? "full"
+           : p->caged == SANDBOX_CAGED_NO_LANDLOCK ? "no-landlock"
+                                                   : "none";
+}
+
+static void put_process(struct buf *b, const struct process *p)
+{
+    buf_str(b, "{\"name\":\"");
+    buf_str(b, p->name);
+    buf_str(b, "\",\"pid\":");
+    buf_u64(b, p->pid > 0 ? (uint64_t)p->pid : 0);
+    buf_str(b, ",\"state\":\"");
+    buf_str(b, state_name(p));
+    buf_str(b, "\",\"cage\":\"");
+    buf_str(b, cage_name(p));
+    buf_str(b, "\",\"restarts\":");
+    buf_u64(b, p->restarts);
+    if (p->generation) {
+        buf_str(b, ",\"generation\":");
+        buf_u64(b, p->generation->number);
+    }
+    if (p->status_n) {
+        buf_byte(b, ',');
+        buf_put(b, span_of(p->status, p->status_n));
+    }
+    buf_byte(b, '}');
+}
+
+static void answer_status(struct supervisor *s)
+{
+    static uint8_t memory[SUPERVISE_TEXT_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory - 64);
+    loop_timer_stop(s->loop, &s->status_timer);
+    s->status_asked = false;
+    struct process *admin = supervisor_process(s, PROC_ADMIN, 0, NULL);
+    if (!admin) return;
+    buf_str(&b, "{\"version\":\"" SALLYPORT_VERSION "\",\"generation\":");
+    buf_u64(&b, s->serving ? s->serving->number : 0);
+    buf_str(&b, ",\"stopping\":");
+    buf_str(&b, s->stopping ? "true" : "false");
+    buf_str(&b, ",\"sessions\":");
+    buf_u64(&b, sources_total(&s->sources_view));
+    buf_str(&b, ",\"processes\":[");
+    bool first = true, cut = false;
+    for (unsigned i = 0; i < PROCESSES_MAX && !cut; i++) {
+        if (s->processes[i].state == PROCESS_FREE) continue;
+        size_t before = b.n;
+        if (!first) buf_byte(&b, ',');
+        put_process(&b, &s->processes[i]);
+        first = false;
+        if (b.over) { /* the rest does not fit: what is there is still one object */
+            b.over = false;
+            b.n = before;
+            cut = true;
+        }
+    }
+    b.max = sizeof memory;
+    buf_str(&b, cut ? "],\"cut\":true}" : "]}");
+    supervisor_answer(s, admin, CHILD_ASK_STATUS, buf_span(&b));
+}
+
+static void on_status_wait(struct timer *t)
+{
+    answer_status(of(t, offsetof(struct supervisor, status_timer)));
+}
+
+void supervisor_status_ask(struct supervisor *s)
+{
+    if (s->status_asked) return; /* one at a time; the answer is on its way */
+    s->status_asked = true;
+    s->status_tag++;
+    s->status_open = 0;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        struct process *p = &s->processes[i];
+        p->status_n = 0;
+        if (supervisor_process_alive(p) && ipc_send(p->channel, SUPERVISE_REPORT, span_of(&s->status_tag, 4)))
+            s->status_open |= UINT64_C(1) << i;
+    }
+    loop_timer_set(s->loop, &s->status_timer, loop_now_ms(s->loop) + STATUS_WAIT_MS, on_status_wait);
+}
+
+void supervisor_status_arrived(struct process *p, struct span text)
+{
+    struct supervisor *s = p->supervisor;
+    uint64_t bit = UINT64_C(1) << (p - s->processes);
+    if (!s->status_asked || !(s->status_open & bit)) return;
+    memcpy(p->status, text.p, text.n);
+    p->status_n = text.n;
+    s->status_open &= ~bit;
+    if (s->status_open == 0) answer_status(s);
+}
+
+void supervisor_notify_reloading(void)
+{
+    struct timespec t;
+    uint8_t memory[96];
+    struct buf b = buf_on(memory, sizeof memory);
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    buf_str(&b, "RELOADING=1\nSTATUS=reloading\nMONOTONIC_USEC=");
+    buf_u64(&b, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+    notify_send(buf_span(&b));
+}
