@@ -129,8 +129,8 @@ static void check_role(struct reader *r, const struct draft *d)
     if (s->role == ROLE_SUBMISSION && s->access == ACCESS_ANONYMOUS)
         warn_at(r, &s->place, PROBLEM_TEXT(r, SPAN("submission server "), s->name, SPAN(" lets everyone in")),
                 SPAN("access authenticated"));
-    if (s->role == ROLE_MX && !s->n_domains && !s->n_relay_networks && d->server.place.line &&
-        r->sources[0].text.n)
+    if (s->role == ROLE_MX && !s->n_domains && !s->n_relay_networks && !d->damaged && !d->implied &&
+        !r->top.damaged)
         warn_at(r, &s->place,
                 PROBLEM_TEXT(r, SPAN("server "), s->name,
                              SPAN(" serves no domain: it takes mail for <postmaster> only")),
@@ -181,13 +181,22 @@ static bool is_inside(struct span path, struct span folder)
            (path.n == folder.n || path.p[folder.n] == '/');
 }
 
+/* Where a directive of the top level was said; the first line when it was not. */
+static struct config_place said_at(const struct reader *r, const char *name)
+{
+    const struct schema_row *row = schema_find(span_str(name), SCHEMA_TOP);
+    struct config_place first = {r->sources[0].name, 1, 1};
+
+    return row && r->blocks[0].said[row - schema_table].line ? r->blocks[0].said[row - schema_table] : first;
+}
+
 static void check_places(struct reader *r)
 {
     const struct config *c = r->config;
-    struct config_place top = {r->sources[0].name, 1, 1};
+    struct config_place control = said_at(r, "control"), queue = said_at(r, "queue");
 
     if (c->control_socket.n > LIMIT_SOCKET_PATH_OCTETS)
-        error_at(r, &top,
+        error_at(r, &control,
                  PROBLEM_TEXT(r, SPAN("the path of the control socket is too long: "),
                               config_problem_number(r, c->control_socket.n), SPAN(" octets")),
                  SPAN("at most 107; name a shorter one: control /run/sallyport/control.sock"));
@@ -199,9 +208,9 @@ static void check_places(struct reader *r)
                      SPAN("give each a folder of its own"));
     }
     if (c->retry_first_seconds > c->retry_max_seconds)
-        error_at(r, &top, SPAN("queue: retry-first is longer than retry-max"), SPAN(""));
+        error_at(r, &queue, SPAN("queue: retry-first is longer than retry-max"), SPAN(""));
     if (c->queue_seconds < c->retry_first_seconds)
-        error_at(r, &top, SPAN("queue: expire is shorter than retry-first: nothing would be tried twice"),
+        error_at(r, &queue, SPAN("queue: expire is shorter than retry-first: nothing would be tried twice"),
                  SPAN(""));
 }
 

@@ -57,6 +57,7 @@ static void finish_servers(struct reader *r)
     d->server.n_listeners = 1;
     d->server.place = l->place;
     d->early = 2;
+    d->implied = true;
     r->drafts = d;
     r->n_drafts = 1;
 }

@@ -278,7 +278,7 @@ static void unknown(struct reader *r, const struct token *name)
     } else
         config_problem_at(r, name, PROBLEM_TEXT(r, SPAN("unknown directive "), QUOTED(name->text)),
                           near ? PROBLEM_TEXT(r, SPAN("did you mean "), QUOTED(span_str(near)), SPAN("?"))
-                               : SPAN(""));
+                               : SPAN("sallyport help config names them all"));
     skip_rest(r, true);
 }
 
@@ -332,6 +332,7 @@ void read_server(struct reader *r, const struct schema_row *row, const struct to
     fresh->early = 2;
     if (reader_argument(r, name, "a NAME", &t)) (void)value_name(r, &t, &fresh->server.name);
     open_block(r, name, row->opens, fresh);
+    fresh->damaged |= r->broken;
 }
 
 static void read_statement(struct reader *r)

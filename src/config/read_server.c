@@ -198,10 +198,10 @@ static void warn_shared_address(struct reader *r, const struct token *t, const s
     static const struct {
         const char *network, *kind, *advice;
     } ranges[] = {
-        {"127.0.0.0/8", "the loopback",
+        {"127.0.0.0/8", "the loopback network",
          "whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... "
          "proxy from"},
-        {"::1", "the loopback",
+        {"::1", "the loopback network",
          "whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... "
          "proxy from"},
         {"10.0.0.0/8", "a private network", NULL},

@@ -14,6 +14,7 @@ struct draft {
     struct config_server server;
     enum config_tls tls_mode; /* of listeners that do not name one */
     bool tls_given, role_given, access_given;
+    bool implied; /* the server of an empty configuration */
     bool damaged; /* an error stands inside it: what it lacks may be what was not understood */
     struct config_place relay_place;       /* of the first relay-networks */
     uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
