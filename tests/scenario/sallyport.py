@@ -51,9 +51,12 @@ def run(*arguments, stdin=None, timeout=60, check=True, **more):
 
 
 class Sallyport:
-    def __init__(self, folder=None, config="", implicit=False, user=USER):
+    def __init__(self, folder=None, config="", implicit=False, user=USER, as_user=False):
+        self.uid = 65534 if as_user else None  # nobody: everything is done as an ordinary user
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-test-"))
         self.top.chmod(0o755)
+        if self.uid:
+            os.chown(self.top, self.uid, self.uid)
         self.folder = folder or self.top / "here"
         self.smtp, self.submission, self.submissions, self.implicit = free_ports(4)
         self.process = None
@@ -86,7 +89,7 @@ class Sallyport:
         arguments = [str(BUILD / "sallyportd"), "--config", str(self.config), "--foreground", *more]
         if UNCAGED:
             arguments.append("--insecure-no-sandbox")
-        self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file.open("wb"))
+        self.process = subprocess.Popen(arguments, **self.identity(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file.open("wb"))
         if wait:
             wait_for(self.is_ready, 20)
         return self
@@ -128,7 +131,10 @@ class Sallyport:
         verb = list(arguments)
         if config:
             verb += ["--config", self.config]
-        return run(BUILD / "sallyport", *verb, stdin=stdin, check=check, timeout=timeout)
+        return run(BUILD / "sallyport", *verb, stdin=stdin, check=check, timeout=timeout, **self.identity())
+
+    def identity(self):
+        return {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid else {}
 
     def ask(self, *arguments):
         """JSON lines of a question to the daemon."""
@@ -138,22 +144,18 @@ class Sallyport:
         return self.ask("queue", "list")
 
     def processes(self):
-        """{name: pid} of the children, by the role that each was started as."""
+        """{name: pid} of the children; of two generations of one role the second has its pid in its name."""
         found = {}
         for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
+            if not entry.name.isdigit() or not self.process:
                 continue
             try:
-                parent = int(re.search(r"^PPid:\s+(\d+)", (entry / "status").read_text(), re.M).group(1))
-                words = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-            except (OSError, AttributeError):
+                name = (entry / "comm").read_text().strip()
+                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
                 continue
-            if self.process and parent == self.process.pid:
-                for role in ROLES:
-                    match = re.search(rf"\b{role}(-\d+)?\b", words)
-                    if match:
-                        found[match.group(0) if match.group(0) not in found else f"{match.group(0)}/{entry.name}"] = int(entry.name)
-                        break
+            if int(state[1]) == self.process.pid and state[0] != "Z" and re.sub(r"-\d+$", "", name) in ROLES:
+                found[name if name not in found else f"{name}/{entry.name}"] = int(entry.name)
         return found
 
     # --- mail

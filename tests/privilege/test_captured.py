@@ -1,0 +1,92 @@
+"""What a captured process can still do: nothing. Needs a build with -Dhooks=true: a signal makes a child try (src/process/hook.c)."""
+import ctypes
+import errno
+import json
+import os
+import pathlib
+import re
+import signal
+import time
+
+import pytest
+
+from sallyport import ROLES, ROOT, wait_for
+
+ACTIONS = re.findall(r'\{"([a-z-]+)", \w+\}', (ROOT / "src/process/hook.c").read_text())
+REFUSED = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EAFNOSUPPORT, errno.EXDEV, errno.EBADF, errno.ENOTDIR}
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Value(ctypes.Union):
+    _fields_ = [("sival_int", ctypes.c_int), ("sival_ptr", ctypes.c_void_p)]
+
+
+def attempt(s, role, action):
+    """Makes the process try. None when it died of it (by its cage), else the line that it wrote."""
+    pid = next(p for n, p in sorted(s.processes().items()) if n.startswith(role))
+    assert libc.sigqueue(pid, signal.SIGRTMIN, Value(sival_int=ACTIONS.index(action))) == 0
+
+    def outcome():
+        for line in s.log():
+            if line.get("pid") != pid:
+                continue
+            if line["event"] == "hook" and line["action"] == action:
+                return line
+            if line["event"] == "process-exit":
+                return line
+        return None
+    outcome.__doc__ = f"the outcome of {action} in {role}"
+    line = wait_for(outcome, 5)
+    if line["event"] == "process-exit":
+        assert line.get("signal") == "SYS", line
+        wait_for(lambda: any(n.startswith(role) and p != pid for n, p in s.processes().items()), 5)
+        return None
+    return line
+
+
+@pytest.fixture(scope="module", params=["root", "user"] if os.geteuid() == 0 else ["user"])
+def caged(request):
+    """One service for all attempts: it must survive every one. As root, and as an ordinary user where all share one uid."""
+    from sallyport import Sallyport
+    s = Sallyport(implicit=True, as_user=request.param == "user" and os.geteuid() == 0)
+    s.start()
+    yield s
+    s.close()
+
+
+def test_there_are_hooks():
+    assert len(ACTIONS) > 15
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_refused(caged, role, action):
+    line = attempt(caged, role, action)
+    if line:
+        assert not line["done"], line
+        # nothing to try it on is an answer for who holds no such thing
+        assert line["errno"] in REFUSED or (line["seen"] == 0 and action in ("shrink-shared", "write-sealed")), line
+
+
+def test_the_edge_holds_what_it_cannot_shrink(caged):
+    """The attempts on shared memory were made on something."""
+    for action in ("shrink-shared", "write-sealed"):
+        line = attempt(caged, "edge", action)
+        assert line is None or line["seen"] >= 1, line
+
+
+def test_the_service_survived(caged):
+    assert pathlib.Path(caged.config).exists()
+    assert not pathlib.Path("/tmp/sallyport-hook-was-here").exists()
+    wait_for(lambda: len({re.sub(r"-\d+$", "", n) for n in caged.processes()}) == len(ROLES), 10)
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            caged.send()
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    caged.wait_mails(1)
+    malformed = [line for line in caged.log() if line["event"] == "process-malformed"]
+    assert malformed == [], json.dumps(malformed)
