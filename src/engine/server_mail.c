@@ -70,7 +70,6 @@ void server_mail_answer(struct server *s, struct buf *out, const struct server_v
     s->state = VERB_IN_MAIL;
     s->in_transaction = true;
     s->messages++;
-    s->recipients = 0;
     if (v->code)
         reply_put(out, v->code, v->enhanced, v->text);
     else

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -364,6 +365,30 @@ static void test_echo(void **state)
     peer_free(&p);
 }
 
+/* More replies than the buffer holds: none is lost, none is cut. */
+static void test_flush(void **state)
+{
+    (void)state;
+    struct peer p;
+    fresh(&p);
+    p.out_octets = SERVER_REPLY_ROOM;
+    feed(&p, "EHLO a.example\r\nMAIL FROM:<a@b.example>\r\n");
+    struct octets many = {NULL, 0, 0};
+    for (int i = 0; i < 900; i++)
+        octets_add(&many, SPAN("RCPT TO:<user@dest.example>\r\n"));
+    octets_add(&many, SPAN("DATA\r\nx\r\n.\r\n"));
+    p.replies.n = 0;
+    peer_feed(&p, octets_span(&many));
+    struct span said = octets_span(&p.replies);
+    size_t replies = 0;
+    for (struct span one; (one = peer_reply(said)).n > 0; replies++)
+        said = span_skip(said, one.n);
+    assert_int_equal(replies, 902);
+    assert_int_equal(p.n_messages, 1);
+    free(many.p);
+    peer_free(&p);
+}
+
 static void test_8bit_is_known(void **state)
 {
     (void)state;
@@ -402,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_deadline_does_not_wrap),
         cmocka_unit_test(test_no_error_verdicts),
         cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_flush),
         cmocka_unit_test(test_8bit_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
