@@ -76,3 +76,53 @@ void header_scan_feed(struct header_scan *h, struct span content)
         h->octets++;
     }
 }
+
+/* Octets of the first line with its CRLF; all of s when there is none. */
+static size_t line_octets(struct span s)
+{
+    size_t at = 0;
+    while (at < s.n) {
+        size_t lf = span_find(span_skip(s, at), '\n');
+        if (lf == SPAN_NPOS) return s.n;
+        at += lf + 1;
+        if (at >= 2 && s.p[at - 2] == '\r') return at;
+    }
+    return s.n;
+}
+
+static bool ends_in_crlf(struct span line)
+{
+    return line.n >= 2 && line.p[line.n - 2] == '\r' && line.p[line.n - 1] == '\n';
+}
+
+struct span header_section(struct span content, size_t max, bool *whole)
+{
+    size_t used = 0;
+    *whole = true;
+    while (used < content.n) {
+        struct span rest = span_skip(content, used);
+        struct span line = span_head(rest, line_octets(rest));
+        if (line.n == 2 && ends_in_crlf(line)) break;
+        if (used + line.n > max) {
+            *whole = false;
+            break;
+        }
+        used += line.n;
+    }
+    return span_head(content, used);
+}
+
+struct span header_find(struct span section, struct span field_name)
+{
+    while (section.n) {
+        size_t n = line_octets(section);
+        struct span value = span_skip(section, field_name.n);
+        if (span_starts_nocase(section, field_name) && value.n && value.p[0] == ':') {
+            while (n < section.n && (section.p[n] == ' ' || section.p[n] == '\t'))
+                n += line_octets(span_skip(section, n));
+            return span_head(span_skip(value, 1), n - field_name.n - 1);
+        }
+        section = span_skip(section, n);
+    }
+    return (struct span){NULL, 0};
+}

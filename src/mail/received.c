@@ -1,26 +1,8 @@
 #include "mail/received.h"
 
-#define FOLD_COLUMN 78
+#include "mail/field.h"
+
 #define LAST_SECOND 253402300799u /* 9999-12-31T23:59:59Z: beyond it dates are not expressible */
-
-/* A writer of one folded field: words go on the line while they fit, else behind CRLF TAB. */
-struct folded {
-    struct buf *b;
-    size_t column;
-};
-
-static void word(struct folded *f, struct span s)
-{
-    if (f->column > 1 && f->column + 1 + s.n > FOLD_COLUMN) {
-        buf_put(f->b, SPAN("\r\n\t"));
-        f->column = 8;
-    } else if (f->column > 1) {
-        buf_byte(f->b, ' ');
-        f->column++;
-    }
-    buf_put(f->b, s);
-    f->column += s.n;
-}
 
 /* What may stand in a domain, an address literal or a cipher name. Anything else a client chose must not reach the field
  * as syntax: parentheses, semicolons, quotes, controls. */
@@ -67,7 +49,7 @@ static struct span protocol(const struct received *r, uint8_t *memory, size_t ma
 }
 
 /* "(name [192.0.2.1])": RFC 5321 4.4 TCP-info: what we know, beside what the client said. */
-static void put_client(struct folded *f, const struct received *r)
+static void put_client(struct field *f, const struct received *r)
 {
     uint8_t memory[3 * 256 + 64];
     uint8_t part[3 * 256];
@@ -75,15 +57,15 @@ static void put_client(struct folded *f, const struct received *r)
     buf_byte(&b, '(');
     if (r->client_name.n) {
         buf_put(&b, plain(part, sizeof part, span_head(r->client_name, 255), false));
-        word(f, buf_span(&b));
+        field_word(f, buf_span(&b));
         b.n = 0;
     }
     buf_put(&b, plain(part, 60, span_head(r->address, 60), false));
     buf_byte(&b, ')');
-    word(f, buf_span(&b));
+    field_word(f, buf_span(&b));
 }
 
-static void put_recipient(struct folded *f, const struct received *r)
+static void put_recipient(struct field *f, const struct received *r)
 {
     uint8_t memory[512];
     struct buf b = buf_on(memory, sizeof memory);
@@ -96,40 +78,40 @@ static void put_recipient(struct folded *f, const struct received *r)
         buf_byte(&b, (c < 32 || c == 127) ? '?' : c);
     }
     buf_byte(&b, '>');
-    word(f, SPAN("for"));
-    word(f, buf_span(&b));
+    field_word(f, SPAN("for"));
+    field_word(f, buf_span(&b));
 }
 
-static void put_tls(struct folded *f, const struct received *r)
+static void put_tls(struct field *f, const struct received *r)
 {
     uint8_t part[192], memory[200];
     if (!r->tls || r->tls_cipher.n == 0) return;
-    word(f, SPAN("tls")); /* RFC 8314 4.3: the cipher suite as a registered clause */
-    word(f, plain(part, sizeof part, span_head(r->tls_cipher, 64), false));
+    field_word(f, SPAN("tls")); /* RFC 8314 4.3: the cipher suite as a registered clause */
+    field_word(f, plain(part, sizeof part, span_head(r->tls_cipher, 64), false));
     if (r->tls_version.n == 0) return;
     struct buf b = buf_on(memory, sizeof memory);
     buf_byte(&b, '(');
     buf_put(&b, plain(part, sizeof part, span_head(r->tls_version, 32), false));
     buf_byte(&b, ')');
-    word(f, buf_span(&b));
+    field_word(f, buf_span(&b));
 }
 
 void received_put(struct buf *b, const struct received *r)
 {
     uint8_t part[3 * 256], date[40];
-    struct folded f = {b, sizeof "Received:" - 1};
-    buf_put(b, SPAN("Received:"));
-    word(&f, SPAN("from"));
+    struct field f;
+    field_begin(&f, b, "Received", r->utf8);
+    field_word(&f, SPAN("from"));
     /* Without HELO there is still a from clause: RFC 5321 4.4 wants the source of the environment. */
-    word(&f, r->helo.n ? plain(part, sizeof part, span_head(r->helo, 255), r->utf8) : SPAN("unknown"));
+    field_word(&f, r->helo.n ? plain(part, sizeof part, span_head(r->helo, 255), r->utf8) : SPAN("unknown"));
     put_client(&f, r);
-    word(&f, SPAN("by"));
-    word(&f, plain(part, sizeof part, span_head(r->by, 255), r->utf8));
-    word(&f, SPAN("with"));
-    word(&f, protocol(r, part, sizeof part));
+    field_word(&f, SPAN("by"));
+    field_word(&f, plain(part, sizeof part, span_head(r->by, 255), r->utf8));
+    field_word(&f, SPAN("with"));
+    field_word(&f, protocol(r, part, sizeof part));
     if (r->id.n) {
-        word(&f, SPAN("id"));
-        word(&f, plain(part, sizeof part, span_head(r->id, 64), false));
+        field_word(&f, SPAN("id"));
+        field_word(&f, plain(part, sizeof part, span_head(r->id, 64), false));
     }
     put_recipient(&f, r);
     put_tls(&f, r);
@@ -137,8 +119,8 @@ void received_put(struct buf *b, const struct received *r)
     f.column++;
     struct buf d = buf_on(date, sizeof date);
     date_put(&d, r->unix_seconds);
-    word(&f, buf_span(&d));
-    buf_put(b, SPAN("\r\n"));
+    field_word(&f, buf_span(&d));
+    field_end(&f);
 }
 
 struct civil {
