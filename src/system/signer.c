@@ -61,7 +61,9 @@ static bool signer_prepare(struct signer *s)
 
 struct signer *signer_load(struct span pem, const char *file, struct buf *problem)
 {
-    EVP_PKEY *key = tls_key_load(pem, file, problem);
+    /* No configuration file of OpenSSL: nothing it names is loaded beside private keys. */
+    bool ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1;
+    EVP_PKEY *key = ready ? tls_key_load(pem, file, problem) : NULL;
     if (!key) return NULL;
     struct signer *s = OPENSSL_zalloc(sizeof *s);
     if (!s) {

@@ -56,7 +56,7 @@ static int ticket_crypt(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP
 static bool context_rules(SSL_CTX *x)
 {
     SSL_CTX_set_options(x, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                               SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_ANTI_REPLAY);
+                               SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_clear_options(x, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                                  SSL_OP_LEGACY_SERVER_CONNECT);
     SSL_CTX_set_mode(x, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
