@@ -149,7 +149,8 @@ static void put_section(struct buf *b, struct span s)
             i++;
             continue;
         }
-        if (column == LIMIT_TEXT_LINE_OCTETS - 8) {
+        if (column >= LIMIT_TEXT_LINE_OCTETS - 8 &&
+            ((c & 0xC0) != 0x80 || column == LIMIT_TEXT_LINE_OCTETS - 2)) { /* not within a character */
             buf_str(b, "\r\n ");
             column = 1;
         }

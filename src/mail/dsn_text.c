@@ -37,9 +37,8 @@ static const char *advice_of(struct span status)
 static const char *const openings[DSN_ACTION_COUNT] = {
     [DSN_FAILED] =
         "Your message could not be delivered to the recipients below. It will not be tried again.\r\n",
-    [DSN_DELAYED] =
-        "Your message could not be delivered yet to the recipients below. It is still being tried;\r\n"
-        "you do not need to send it again.\r\n",
+    [DSN_DELAYED] = ("Your message could not be delivered yet to the recipients below. It is still being\r\n"
+                     "tried; you do not need to send it again.\r\n"),
     [DSN_DELIVERED] = "Your message was delivered to the recipients below.\r\n",
     [DSN_RELAYED] = "Your message was passed on to servers that do not report about its delivery.\r\n",
     [DSN_EXPANDED] = "Your message was passed on to the members of the lists below.\r\n",
