@@ -119,6 +119,8 @@
 #define LIMIT_CONFIG_ROUTES                 100000 /* deliver, relay and hold lines, each */
 #define LIMIT_CERTIFICATES                  1000 /* of one server */
 #define LIMIT_SOCKET_PATH_OCTETS            107
+#define LIMIT_DSN_HEADER_OCTETS             65536   /* of a header section that is returned */
+#define LIMIT_DSN_CONTENT_OCTETS            1048576 /* of a message that is returned whole (RET=FULL) */
 #define LIMIT_ALIAS_DEPTH                   10
 #define LIMIT_ALIAS_EXPANSION               10000 /* final recipients of one original */
 #define LIMIT_ALIAS_INCLUDES                256   /* files named by :include: */

@@ -76,14 +76,16 @@ struct message *index_build(struct index *x, uint64_t id, const struct commit_pa
     return m;
 }
 
-struct message *index_grow(struct index *x, struct message *m, uint32_t recipients, size_t strings)
+struct message *index_copy(struct index *x, const struct message *m, uint32_t recipients, uint32_t extents,
+                           size_t strings)
 {
     if (recipients < m->n_recipients) recipients = m->n_recipients;
-    size_t octets = block_octets(recipients, m->n_extents, m->strings_length + strings);
+    size_t octets = block_octets(recipients, extents, m->strings_length + strings);
     struct message *fresh = octets <= UINT32_MAX ? slab_take(&x->slab, octets) : NULL;
     if (!fresh) return NULL;
     *fresh = *m;
     fresh->n_recipients = recipients;
+    fresh->n_extents = extents;
     fresh->octets = (uint32_t)octets;
     memcpy(message_recipients(fresh), message_recipients(m), m->n_recipients * sizeof(struct recipient));
     for (uint32_t i = m->n_recipients; i < recipients; i++)
@@ -91,9 +93,26 @@ struct message *index_grow(struct index *x, struct message *m, uint32_t recipien
     if (m->n_extents)
         memcpy(message_extents(fresh), message_extents(m), m->n_extents * sizeof(struct extent));
     if (m->strings_length) memcpy(message_strings(fresh), message_strings(m), m->strings_length);
-    id_map_replace(&x->map, m->id, fresh);
-    slab_give(&x->slab, m, m->octets);
     return fresh;
+}
+
+void index_swap(struct index *x, struct message *old, struct message *fresh)
+{
+    id_map_replace(&x->map, old->id, fresh);
+    slab_give(&x->slab, old, old->octets);
+}
+
+struct message *index_resize(struct index *x, struct message *m, uint32_t recipients, uint32_t extents,
+                             size_t strings)
+{
+    struct message *fresh = index_copy(x, m, recipients, extents, strings);
+    if (fresh) index_swap(x, m, fresh);
+    return fresh;
+}
+
+struct message *index_grow(struct index *x, struct message *m, uint32_t recipients, size_t strings)
+{
+    return index_resize(x, m, recipients, m->n_extents, strings);
 }
 
 void index_free(struct index *x, struct message *m)

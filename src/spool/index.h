@@ -89,6 +89,13 @@ struct message *index_build(struct index *x, uint64_t id, const struct commit_pa
 /* The same message with room for recipients up to (not including) `recipients` and `strings` more octets of strings; the old
  * pointer is dead. New recipients are RECIPIENT_VOID. Null: no memory, the old one stays. */
 struct message *index_grow(struct index *x, struct message *m, uint32_t recipients, size_t strings);
+/* As index_grow, and with room for another number of extents; those that are kept stay, new ones are undefined. */
+struct message *index_resize(struct index *x, struct message *m, uint32_t recipients, uint32_t extents,
+                             size_t strings);
+/* The two halves of index_resize, where the memory must be at hand before it is needed. */
+struct message *index_copy(struct index *x, const struct message *m, uint32_t recipients, uint32_t extents,
+                           size_t strings);
+void index_swap(struct index *x, struct message *old, struct message *fresh);
 void index_free(struct index *x, struct message *m); /* out of the map already */
 void index_destroy(struct index *x);
 

@@ -95,24 +95,33 @@ int segment_read_file(struct segments *t, const struct disk *d, struct segment *
     return file;
 }
 
-bool segment_need(struct segment *s, uint32_t home)
+void segment_need(struct segment *s, uint32_t home)
 {
-    if (home == s->number) return true; /* dies with it */
+    if (home == s->number) return; /* dies with it */
     uint32_t at = s->n_needs;
     while (at > 0 && s->needs[at - 1] >= home)
         at--;
-    if (at < s->n_needs && s->needs[at] == home) return true;
+    if (at < s->n_needs && s->needs[at] == home) return;
     if (s->n_needs == s->max_needs) {
         uint32_t max = s->max_needs ? s->max_needs * 2 : 8;
         uint32_t *needs = realloc(s->needs, max * sizeof *needs);
-        if (!needs) return false;
+        if (!needs) {
+            s->kept = true;
+            return;
+        }
         s->needs = needs;
         s->max_needs = max;
     }
     memmove(s->needs + at + 1, s->needs + at, (s->n_needs - at) * sizeof *s->needs);
     s->needs[at] = home;
     s->n_needs++;
-    return true;
+}
+
+void segment_seal(struct segment *s, const struct disk *d)
+{
+    s->state = SEGMENT_SEALED;
+    if (s->file >= 0) d->ops->close(d->context, s->file);
+    s->file = -1;
 }
 
 static const char *const prefixes[] = {[NAME_NEW] = "new-", [NAME_LOG] = "log-", [NAME_LARGE] = "big-"};

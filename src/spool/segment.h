@@ -12,6 +12,7 @@ struct segment {
     uint8_t kind;     /* enum segment_kind */
     uint8_t state;    /* enum segment_state */
     bool damaged;     /* quarantined: kept as it is */
+    bool kept;        /* what it holds for others could not be noted: not recycled before the next start */
     bool spoiled;     /* a write or sync failed: never written again, removed when nobody needs it */
     bool unsynced;    /* large: written since the last sync */
     int file;         /* writable, or -1 */
@@ -44,8 +45,10 @@ void segments_destroy(struct segments *t, const struct disk *d);
 int segment_read_file(struct segments *t, const struct disk *d, struct segment *s);
 void segment_close(struct segments *t, const struct disk *d, struct segment *s);
 
-/* s holds a state or a tombstone of a message at home in `home`. False: no memory. */
-MUST_USE bool segment_need(struct segment *s, uint32_t home);
+/* s holds a state or a tombstone of a message at home in `home`. Without memory for that, s is kept until the next start. */
+void segment_need(struct segment *s, uint32_t home);
+/* Nothing will be written to it any more. */
+void segment_seal(struct segment *s, const struct disk *d);
 
 enum segment_name { NAME_NEW, NAME_LOG, NAME_LARGE };
 void segment_name_put(char name[DISK_NAME_OCTETS], enum segment_name what, uint32_t number);

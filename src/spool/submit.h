@@ -14,36 +14,36 @@ struct block_ref {
 };
 
 /* edge -> spooler */
-struct submit_chunk {     /* content of a message that is still arriving: write it, then give the blocks back */
-    uint64_t id;          /* message id, chosen by the edge; first chunk opens the message */
+struct submit_chunk { /* content of a message that is still arriving: write it, then give the blocks back */
+    uint64_t id;      /* message id, chosen by the edge; first chunk opens the message */
     uint32_t count;
     struct block_ref blocks[LIMIT_SUBMIT_BLOCKS];
 };
-struct submit_commit {    /* all of it: envelope and the rest of the content; answered when durable */
+struct submit_commit { /* all of it: envelope and the rest of the content; answered when durable */
     uint64_t id;
-    uint64_t content_octets;   /* of the whole message, to be checked */
-    uint32_t envelope_count;   /* blocks[0..envelope_count) are the envelope */
-    uint32_t count;            /* all blocks */
+    uint64_t content_octets; /* of the whole message, to be checked */
+    uint32_t envelope_count; /* blocks[0..envelope_count) are the envelope */
+    uint32_t count;          /* all blocks */
     struct block_ref blocks[LIMIT_SUBMIT_BLOCKS];
 };
-struct submit_abort {     /* forget a message of which chunks were sent */
+struct submit_abort { /* forget a message of which chunks were sent */
     uint64_t id;
 };
 
 /* spooler -> edge */
 enum submit_status {
-    SUBMIT_DURABLE = 0,   /* on disk: 250 */
-    SUBMIT_WRITTEN = 1,   /* a chunk was taken (not durable): its blocks are free */
-    SUBMIT_FULL = 2,      /* 452 4.3.1: no space */
-    SUBMIT_FAILED = 3,    /* 451 4.3.0: write or sync failed */
-    SUBMIT_REFUSED = 4,   /* 451 4.3.0: the edge's message was malformed, or its id is taken */
+    SUBMIT_DURABLE = 0, /* on disk: 250 */
+    SUBMIT_WRITTEN = 1, /* a chunk was taken (not durable): its blocks are free */
+    SUBMIT_FULL = 2,    /* 452 4.3.1: no space */
+    SUBMIT_FAILED = 3,  /* 451 4.3.0: write or sync failed */
+    SUBMIT_REFUSED = 4, /* 451 4.3.0: the edge's message was malformed, or its id is taken */
     SUBMIT_STATUS_COUNT
 };
 struct submit_result {
     uint64_t id;
     uint8_t status;
     uint8_t reserved[3];
-    uint32_t blocks;      /* how many of the message's blocks, in the order they were sent, are free again */
+    uint32_t blocks; /* how many of the message's blocks, in the order they were sent, are free again */
 };
 
 void submit_chunk_put(struct buf *b, const struct submit_chunk *m);

@@ -1,0 +1,430 @@
+/* recover: the index out of the segments, after a start or a crash (STATES.md, "Crash points"). */
+#include "spool/store_private.h"
+
+#include "base/crc32c.h"
+#include "spool/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct recovery {
+    struct store *s;
+    struct segment *g; /* being scanned */
+    uint8_t *p;        /* its content */
+    size_t max, n;
+    bool *end_known;       /* by place in segments.all, for log segments */
+    size_t envelope, body; /* heads of the newest intact ENVELOPE and BODY of this segment */
+    int error;
+    uint32_t highest, n_stale;
+    uint32_t *stale; /* numbers of new-* files */
+};
+
+static void found(void *context, const char *name)
+{
+    struct recovery *v = context;
+    enum segment_name what;
+    uint32_t number;
+    if (v->error || !segment_name_read(name, &what, &number)) return; /* other files are not ours to touch */
+    if (number > v->highest) v->highest = number;
+    if (what == NAME_NEW) {
+        uint32_t *grown = realloc(v->stale, (v->n_stale + 1) * sizeof *grown);
+        if (!grown) {
+            v->error = ENOMEM;
+            return;
+        }
+        v->stale = grown;
+        v->stale[v->n_stale++] = number;
+    } else if (!segments_add(&v->s->segments, number, what == NAME_LOG ? SEGMENT_LOG : SEGMENT_LARGE,
+                             SEGMENT_PREPARED)) {
+        v->error = EEXIST;
+    }
+}
+
+static bool load(struct recovery *v, struct segment *g, size_t most)
+{
+    const struct disk *d = &v->s->o.disk;
+    int file = segment_read_file(&v->s->segments, d, g);
+    int64_t size = file < 0 ? file : d->ops->size(d->context, file);
+    if (size > (int64_t)v->max) size = (int64_t)v->max;
+    if (size > (int64_t)most) size = (int64_t)most;
+    int64_t got = size < 0 ? size : d->ops->read(d->context, file, v->p, (size_t)size, 0);
+    if (got < 0) {
+        store_say(v->s, ALARM_DAMAGED, g->number, 0, 0, (int)-got, "a segment cannot be read");
+        g->damaged = true;
+        got = 0;
+    }
+    v->n = (size_t)got;
+    v->g = g;
+    return !g->damaged;
+}
+
+static void read_manifest(struct recovery *v, struct span payload)
+{
+    struct wire w = wire_on(payload);
+    enum segment_kind kind;
+    uint32_t rows;
+    uint64_t salt;
+    if (!segment_payload_read(&w, &kind, &salt, &rows)) return;
+    v->s->salt = salt;
+    for (uint32_t i = 0; i < rows; i++) {
+        struct segment_end row = segment_row_read(&w);
+        struct segments *t = &v->s->segments;
+        struct segment *g = segments_find(t, row.number);
+        if (!g || g->kind != SEGMENT_LOG || row.end > LIMIT_SEGMENT_OCTETS) continue;
+        g->end = row.end;
+        for (size_t k = 0; k < t->n; k++)
+            if (t->all[k] == g) v->end_known[k] = true;
+    }
+}
+
+/* Which log segments are in use: those with a SEGMENT record, and those without one that had more than one batch. */
+static void read_heads(struct recovery *v)
+{
+    struct segments *t = &v->s->segments;
+    struct record r;
+    struct span payload;
+    for (size_t i = 0; i < t->n; i++) {
+        struct segment *g = t->all[i];
+        if (g->kind != SEGMENT_LOG ||
+            !load(v, g, RECORD_HEAD_OCTETS + SEGMENT_PAYLOAD_OCTETS(LIMIT_SEGMENTS)))
+            continue;
+        if (!scan_head(v->p, v->n, g->number, &r, &payload)) continue;
+        g->state = SEGMENT_SEALED;
+        read_manifest(v, payload);
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        struct segment *g = t->all[i];
+        if (g->kind != SEGMENT_LOG || g->state != SEGMENT_PREPARED || !load(v, g, v->max)) continue;
+        if (scan_proves_use(v->p, v->n, g->number, v->s->salt)) g->state = SEGMENT_SEALED;
+    }
+}
+
+static size_t largest(struct store *s)
+{
+    int64_t most = RECORD_BATCH_ALIGN;
+    for (size_t i = 0; i < s->segments.n; i++) {
+        int file = segment_read_file(&s->segments, &s->o.disk, s->segments.all[i]);
+        int64_t size = file < 0 ? 0 : s->o.disk.ops->size(s->o.disk.context, file);
+        if (size > most) most = size;
+    }
+    return most > LIMIT_SEGMENT_OCTETS ? LIMIT_SEGMENT_OCTETS : (size_t)most;
+}
+
+static void measure_large(struct recovery *v)
+{
+    const struct disk *d = &v->s->o.disk;
+    for (size_t i = 0; i < v->s->segments.n; i++) {
+        struct segment *g = v->s->segments.all[i];
+        if (g->kind != SEGMENT_LARGE) continue;
+        int file = segment_read_file(&v->s->segments, d, g);
+        int64_t size = file < 0 ? 0 : d->ops->size(d->context, file);
+        g->state = SEGMENT_SEALED;
+        g->end = g->written = size < 0 ? 0 : size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+    }
+}
+
+static void damaged(struct recovery *v, uint64_t offset, uint64_t id, const char *text)
+{
+    v->g->damaged = true;
+    store_say(v->s, ALARM_DAMAGED, v->g->number, offset, id, 0, text);
+}
+
+static void on_damage(void *context, size_t from, size_t to, uint64_t id, const char *text)
+{
+    (void)to;
+    damaged(context, from, id, text);
+}
+
+/* Does an intact record with that payload stand there? `seen` is one that was just checked. */
+static bool stands(const struct recovery *v, uint64_t offset, uint32_t length, enum record_type type,
+                   uint64_t id, size_t seen)
+{
+    struct record r;
+    if (offset < RECORD_HEAD_OCTETS || offset > v->n || length > v->n - offset) return false;
+    size_t head = (size_t)offset - RECORD_HEAD_OCTETS;
+    if (!record_head_read(v->p + head, v->g->number, v->s->salt, &r)) return false;
+    if (r.type != type || r.id != id || r.length != length) return false;
+    return head == seen || crc32c(0, v->p + offset, length) == r.payload_crc;
+}
+
+static bool content_stands(struct recovery *v, uint64_t id, const struct extent *extents, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const struct extent *e = &extents[i];
+        if (e->segment == v->g->number) {
+            if (!stands(v, e->offset, e->length, RECORD_BODY, id, v->body)) return false;
+            continue;
+        }
+        const struct segment *g = segments_find(&v->s->segments, e->segment);
+        if (!g || e->offset > g->end || e->length > g->end - e->offset) return false;
+    }
+    return true;
+}
+
+static struct message *moved(struct recovery *v, struct message *m, const struct commit_payload *c,
+                             const struct extent *extents)
+{
+    if (m->n_extents != c->count) {
+        struct message *fresh = index_resize(&v->s->index, m, m->n_recipients, c->count, 0);
+        if (!fresh) return NULL;
+        m = fresh;
+    }
+    if (c->count) memcpy(message_extents(m), extents, c->count * sizeof *extents);
+    m->envelope_offset = c->envelope_offset;
+    return m;
+}
+
+static void on_commit(struct recovery *v, size_t offset, const struct record *r, struct span payload)
+{
+    struct store *s = v->s;
+    struct commit_payload c;
+    if (!commit_payload_read(payload, &c) ||
+        !stands(v, c.envelope_offset, c.envelope_length, RECORD_ENVELOPE, r->id, v->envelope)) {
+        damaged(v, offset, r->id, "the envelope of a message is damaged: it cannot be delivered");
+        return;
+    }
+    struct extent *extents = (struct extent *)(void *)s->scratch;
+    struct wire w = wire_on(c.extents);
+    for (uint32_t i = 0; i < c.count; i++)
+        extents[i] = extent_read(&w);
+    struct message *m = id_map_find(&s->index.map, r->id);
+    if (m && !(r->flags & RECORD_MOVED)) {
+        damaged(v, offset, r->id, "a message was committed twice");
+        return;
+    }
+    bool fresh = !m;
+    m = m ? moved(v, m, &c, extents)
+          : index_build(&s->index, r->id, &c, span_of(v->p + c.envelope_offset, c.envelope_length), extents);
+    if (!m || (fresh && !id_map_insert(&s->index.map, r->id, m))) {
+        v->error = ENOMEM;
+        return;
+    }
+    m->home = v->g->number;
+    m->flags &= (uint8_t)~MESSAGE_DAMAGED;
+    if (!content_stands(v, r->id, extents, c.count)) {
+        m->flags |= MESSAGE_DAMAGED;
+        damaged(v, offset, r->id, "the content of a message is damaged: it is kept on hold");
+    }
+}
+
+static void kill(struct recovery *v, struct message *m)
+{
+    (void)id_map_remove(&v->s->index.map, m->id);
+    index_free(&v->s->index, m);
+}
+
+static void on_state(struct recovery *v, size_t offset, const struct record *r, struct span payload)
+{
+    struct store *s = v->s;
+    struct state_payload state;
+    if (!state_payload_read(payload, &state)) {
+        damaged(v, offset, r->id, "a state is malformed");
+        return;
+    }
+    if (r->flags & RECORD_LAST) segment_need(v->g, state.home);
+    struct message *m = id_map_find(&s->index.map, r->id);
+    if (!m || m->home != state.home) return;
+    if (r->flags & RECORD_LAST) {
+        kill(v, m);
+        return;
+    }
+    uint32_t wanted = state.recipient + 1;
+    bool derives = state.state == RECIPIENT_EXPANDED &&
+                   (state.recipient >= m->n_recipients ||
+                    message_recipients(m)[state.recipient].state != RECIPIENT_EXPANDED);
+    if (derives && state.first + state.count > wanted) wanted = state.first + state.count;
+    if (wanted > m->n_recipients || derives) {
+        m = index_grow(&s->index, m, wanted, derives ? state.derived.n : 0);
+        if (!m) {
+            v->error = ENOMEM;
+            return;
+        }
+    }
+    struct recipient *to = &message_recipients(m)[state.recipient];
+    if (derives) store_derive(m, &state);
+    to->state = state.state;
+    to->attempts = state.attempts;
+    to->next_ms = state.next_ms;
+    to->state_segment = v->g->number;
+    to->state_offset = (uint32_t)offset;
+}
+
+static void on_hold(struct recovery *v, size_t offset, const struct record *r, struct span payload)
+{
+    struct hold_payload hold;
+    struct message *m = id_map_find(&v->s->index.map, r->id);
+    if (!hold_payload_read(payload, &hold) || !m || m->home != hold.home) return;
+    m->flags = (uint8_t)(hold.held ? m->flags | MESSAGE_HELD : m->flags & ~MESSAGE_HELD);
+    m->hold_segment = v->g->number;
+    m->hold_offset = (uint32_t)offset;
+}
+
+static void on_record(void *context, size_t offset, const struct record *r, struct span payload)
+{
+    struct recovery *v = context;
+    if (v->error) return;
+    if (r->type == RECORD_BODY) v->body = offset;
+    if (r->type == RECORD_ENVELOPE) v->envelope = offset;
+    if (r->type == RECORD_COMMIT) on_commit(v, offset, r, payload);
+    if (r->type == RECORD_STATE) on_state(v, offset, r, payload);
+    if (r->type == RECORD_HOLD) on_hold(v, offset, r, payload);
+    if (r->type != RECORD_TOMBSTONE) return;
+    struct wire w = wire_on(payload);
+    struct tombstone t;
+    while (tombstone_read(&w, &t)) {
+        struct message *m = id_map_find(&v->s->index.map, t.id);
+        segment_need(v->g, t.home);
+        if (m && m->home == t.home) kill(v, m);
+    }
+}
+
+/* The last segment is used on when its tail is clean, else sealed where it was cut. */
+static void use_on(struct recovery *v, const struct scan *c)
+{
+    struct store *s = v->s;
+    struct segment *g = v->g;
+    const struct disk *d = &s->o.disk;
+    char name[DISK_NAME_OCTETS];
+    g->end = (uint32_t)c->end;
+    segment_name_put(name, NAME_LOG, g->number);
+    int file = d->ops->open(d->context, name, DISK_WRITE);
+    int error = file < 0 ? file : d->ops->sync(d->context, file);
+    if (error) {
+        store_say(s, ALARM_WRITE_FAILED, g->number, c->end, 0, -error,
+                  "the last segment cannot be written on");
+        g->spoiled = true;
+    }
+    bool room = c->end + segment_octets(s) / 8 <= segment_octets(s) && v->n == segment_octets(s);
+    if (!error && c->whole && c->clean && !g->damaged && room && c->end > 0) {
+        g->state = SEGMENT_ACTIVE;
+        g->file = file;
+        s->log = g;
+        s->batch_number = (uint16_t)(c->batch + 1);
+        return;
+    }
+    if (file >= 0) d->ops->close(d->context, file);
+}
+
+static void scan_all(struct recovery *v)
+{
+    struct segments *t = &v->s->segments;
+    size_t last = t->n;
+    for (size_t i = 0; i < t->n; i++)
+        if (t->all[i]->kind == SEGMENT_LOG && t->all[i]->state == SEGMENT_SEALED) last = i;
+    for (size_t i = 0; i < t->n && !v->error; i++) {
+        struct segment *g = t->all[i];
+        if (g->kind != SEGMENT_LOG || g->state != SEGMENT_SEALED) continue;
+        bool known = v->end_known[i] && i != last;
+        if (!load(v, g, known ? g->end : v->max)) continue;
+        if (known && v->n < g->end) damaged(v, v->n, 0, "a segment is shorter than its durable end");
+        v->body = v->envelope = SIZE_MAX;
+        struct scan c = {.p = v->p,
+                         .n = v->n,
+                         .epoch = g->number,
+                         .salt = v->s->salt,
+                         .how = i == last ? SCAN_LAST
+                                : known   ? SCAN_EXACT
+                                          : SCAN_OPEN,
+                         .context = v,
+                         .record = on_record,
+                         .damage = on_damage};
+        scan_segment(&c);
+        if (i == last)
+            use_on(v, &c);
+        else if (!known)
+            g->end = (uint32_t)c.end;
+    }
+}
+
+/* Prepared segments get fresh numbers: a torn first batch may have left records of the old one in them. */
+static void renumber(struct recovery *v)
+{
+    struct store *s = v->s;
+    unsigned kept = 0;
+    for (size_t i = 0; i < s->segments.n; i++) {
+        struct segment *g = s->segments.all[i];
+        if (g->kind != SEGMENT_LOG || g->state != SEGMENT_PREPARED || g->damaged) continue;
+        int file = segment_read_file(&s->segments, &s->o.disk, g);
+        bool fits = file >= 0 && s->o.disk.ops->size(s->o.disk.context, file) == (int64_t)segment_octets(s);
+        bool keep = fits && kept < LIMIT_SEGMENTS_SPARE / 2;
+        struct prepare_job job = {.what = keep ? PREPARE_RECYCLE : PREPARE_REMOVE,
+                                  .kind = g->kind,
+                                  .number = s->next_number,
+                                  .old = g->number};
+        segment_close(&s->segments, &s->o.disk, g);
+        if (!preparer_ask(s->preparer, &job)) return; /* at the next start */
+        g->state = SEGMENT_RECYCLING;
+        if (!keep) continue;
+        kept++;
+        s->next_number++;
+        s->asked[SEGMENT_LOG]++;
+    }
+}
+
+static void settle_message(struct store *s, struct message *m)
+{
+    m->n_open = 0;
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &message_recipients(m)[i];
+        if (!recipient_final(r->state)) m->n_open++;
+        struct segment *g = r->state_segment ? segments_find(&s->segments, r->state_segment) : NULL;
+        if (g) segment_need(g, m->home);
+    }
+    struct segment *g = m->hold_segment ? segments_find(&s->segments, m->hold_segment) : NULL;
+    if (g) segment_need(g, m->home);
+    store_pin(s, m, 1);
+    index_count_all(&s->index, m, 1);
+    store_place_message(s, m);
+}
+
+static void settle(struct store *s)
+{
+    uint64_t id = 0;
+    struct message *m;
+    while ((m = id_map_after(&s->index.map, id, &id)))
+        settle_message(s, m);
+    s->recheck = true;
+}
+
+static bool run(struct recovery *v, const char **error)
+{
+    struct store *s = v->s;
+    const struct disk *d = &s->o.disk;
+    char name[DISK_NAME_OCTETS];
+    *error = "the spool folder cannot be listed";
+    int listed = d->ops->list(d->context, found, v);
+    if (listed < 0 || v->error) {
+        errno = listed < 0 ? -listed : v->error;
+        return false;
+    }
+    *error = "no memory to recover the spool";
+    for (uint32_t i = 0; i < v->n_stale; i++) {
+        segment_name_put(name, NAME_NEW, v->stale[i]);
+        (void)d->ops->unlink(d->context, name); /* what stays is found again */
+    }
+    s->next_number = v->highest + 1;
+    v->max = largest(s);
+    v->p = malloc(v->max);
+    v->end_known = calloc(s->segments.n + 1, sizeof *v->end_known);
+    if (!v->p || !v->end_known) return false;
+    read_heads(v);
+    measure_large(v);
+    scan_all(v);
+    if (v->error) {
+        errno = v->error;
+        return false;
+    }
+    renumber(v);
+    settle(s);
+    return true;
+}
+
+bool store_recover(struct store *s, const char **error)
+{
+    struct recovery v = {.s = s};
+    bool fine = run(&v, error);
+    free(v.p);
+    free(v.end_known);
+    free(v.stale);
+    return fine;
+}

@@ -1,0 +1,130 @@
+/* store_private: the insides that journal, large, recover, recycle, verify and store share. */
+#ifndef SPOOL_STORE_PRIVATE_H
+#define SPOOL_STORE_PRIVATE_H
+
+#include "spool/prepare.h"
+#include "spool/record.h"
+#include "spool/store.h"
+
+struct pending { /* a commit that waits for its batch */
+    struct message *message;
+    uint64_t token;
+    size_t record; /* head of its COMMIT in the batch */
+    bool large;    /* has content in large segments: they are synced before */
+    bool failed;
+};
+
+struct batch {
+    uint8_t *p;
+    size_t n, max;
+    size_t last; /* head of the newest record; SIZE_MAX: none */
+    bool moving; /* holds copies only (recycle.c): nothing of it is written again when it fails */
+    struct pending *commits;
+    uint32_t n_commits;
+    struct message **finished; /* out of the index; what they need is released when the batch is durable */
+    uint32_t n_finished, max_finished;
+};
+
+struct open_message { /* chunks came, no commit yet */
+    uint64_t id, content_octets;
+    struct extent *extents;
+    uint32_t n_extents, max_extents;
+    uint32_t owner;
+    bool broken;
+};
+
+struct evacuation {    /* a segment being copied forward */
+    uint32_t segment;  /* 0: none */
+    uint64_t cursor;   /* message looked at last */
+    uint64_t after_ms; /* none is chosen before */
+};
+
+#define READY_MAX (LIMIT_SEGMENTS_SPARE + 4)
+
+struct store {
+    struct store_options o;
+    struct segments segments;
+    uint32_t next_number;
+    uint64_t salt;
+    struct segment *log, *large;                          /* active; null: none yet */
+    struct segment *ready[SEGMENT_KIND_COUNT][READY_MAX]; /* prepared, ascending */
+    unsigned n_ready[SEGMENT_KIND_COUNT], asked[SEGMENT_KIND_COUNT];
+    int prepare_error[SEGMENT_KIND_COUNT];
+    uint64_t prepare_after_ms[SEGMENT_KIND_COUNT];
+    struct preparer *preparer;
+    struct batch batches[2], *batch; /* the one being built; the other holds a failed one */
+    size_t batch_max;
+    uint16_t batch_number;
+    bool stuck; /* a failed batch waits for a successor */
+    uint64_t stuck_until_ms;
+    bool full;
+    uint8_t *large_buffer;
+    size_t large_n; /* octets in it; they belong at large->written */
+    struct index index;
+    struct schedule schedule;
+    struct id_map open; /* struct open_message */
+    struct evacuation evacuation;
+    bool recheck;     /* some segment may have become free */
+    uint8_t *scratch; /* LIMIT_ENVELOPE_OCTETS, for reading back */
+    uint64_t now_ms;
+    uint64_t committed, refused, finished, n_batches, octets_written, syncs, damaged;
+};
+
+/* journal.c: the active log segment and its batch */
+struct slot {
+    uint8_t *payload;
+    size_t head;
+    uint32_t offset; /* of the payload in the segment */
+    struct record record;
+};
+/* Room for that many octets of records, in one piece of the active segment; may flush and begin a segment. urgent: states, which
+ * may use the reserve. STORE_DURABLE: yes. */
+enum store_status journal_room(struct store *s, size_t octets, bool urgent);
+struct slot journal_begin(struct store *s, enum record_type type, uint8_t flags, uint64_t id,
+                          uint32_t length);
+void journal_end(struct store *s, struct slot *slot, uint32_t payload_crc);
+void journal_end_crc(struct store *s, struct slot *slot); /* payload_crc is computed here */
+size_t journal_mark(const struct store *s);
+void journal_cut(struct store *s, size_t mark, size_t last); /* takes back what was begun since */
+/* Would journal_room say yes without a flush and without a fresh segment? */
+bool journal_fits(const struct store *s, size_t octets);
+bool journal_flush(struct store *s);
+bool journal_recover_failed(struct store *s);            /* tries again to make a successor */
+void journal_finish(struct store *s, struct message *m); /* m leaves the index with this batch */
+
+/* large.c */
+bool large_add(struct store *s, struct open_message *o, const struct span *parts, uint32_t n);
+bool large_extent_add(struct open_message *o, const struct extent *e);
+bool large_sync(
+    struct store *s); /* writes what waits and syncs what is unsynced; failures are kept in the segments */
+bool large_durable(const struct store *s, const struct extent *e); /* of a large segment, after large_sync */
+void large_prepare(struct store *s);                               /* keeps one segment ahead */
+bool ready_ensure(struct store *s, enum segment_kind kind,
+                  int *error); /* waits for the helper; error: errno */
+struct segment *ready_take(struct store *s, enum segment_kind kind, int *error);
+uint32_t segment_octets(const struct store *s);
+
+/* store.c */
+void store_pin(struct store *s, const struct message *m, int sign); /* counts it in its segments */
+void store_pin_extents(struct store *s, const struct extent *extents, uint32_t n, int sign);
+void store_place_message(struct store *s, struct message *m);
+void store_place_recipient(struct store *s, struct message *m, uint32_t recipient);
+void store_forget_open(struct store *s, struct open_message *o);
+void store_say(struct store *s, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
+               int error, const char *text);
+
+/* change.c: fills the derived recipients of an EXPANDED state into m, which has room for them and their strings */
+void store_derive(struct message *m, const struct state_payload *state);
+
+/* read.c: reading back, from the batch when it is not written yet */
+bool store_read_record(struct store *s, uint32_t segment, uint32_t head_offset, enum record_type type,
+                       uint64_t id, uint8_t *to, size_t max, struct span *payload);
+bool store_read_extent(struct store *s, const struct extent *e,
+                       uint8_t *to); /* e->length octets; false: damaged */
+
+/* recover.c, recycle.c */
+bool store_recover(struct store *s, const char **error);
+void recycle_step(struct store *s);
+void evacuate_step(struct store *s);
+
+#endif
