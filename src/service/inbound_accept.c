@@ -178,7 +178,7 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
     s->watch.fd = fd;
     bool proxy = inbound_in_networks(listener->proxy_from, listener->n_proxy_from, a);
     enum sources_answer counted =
-        inbound_count_in(s, proxy ? UINT32_MAX : server->limits.sessions_per_source);
+        inbound_count_in(s, proxy ? UINT32_MAX : config_sessions_per_source(&server->limits, a));
     if (counted != SOURCES_OK) {
         inbound_turn_away(s, inbound_too_many(counted));
         return;
