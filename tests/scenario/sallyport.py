@@ -65,7 +65,7 @@ class Sallyport:
                  self.submission, "--submissions-port", self.submissions, stdin=PASSWORD.encode() + b"\n", config=False)
         self.config = self.folder / "sallyport.conf"
         if implicit:
-            config += f"\nserver tls-mx {{ listen 127.0.0.1:{self.implicit} tls implicit  access anonymous }}\n"
+            config += f"\nserver tls-mx {{ listen 127.0.0.1:{self.implicit} tls implicit  access anonymous  recipients {DOMAIN} }}\n"
         self.append(config)
 
     # --- life

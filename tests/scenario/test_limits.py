@@ -8,9 +8,6 @@ from sallyport import DOMAIN, USER, Talk, wait_for
 TO = f"{USER}@{DOMAIN}"
 
 
-def limited(make, text):
-    return make(config=f"server limited {{ listen 127.0.0.1:%d  access anonymous  limits {{ {text} }} }}")
-
 
 @pytest.fixture
 def server(make):
@@ -18,7 +15,7 @@ def server(make):
     def one(limits, more=""):
         from sallyport import free_ports
         port, = free_ports(1)
-        s = make(config=f"server limited {{ listen 127.0.0.1:{port}  access anonymous  {more} limits {{ {limits} }} }}")
+        s = make(config=f"server limited {{ listen 127.0.0.1:{port}  access anonymous  recipients {DOMAIN}  {more} limits {{ {limits} }} }}")
         s.limited = port
         return s
     return one
