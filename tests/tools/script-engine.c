@@ -267,13 +267,15 @@ static bool once(const char *file, struct span script, long cut, size_t *longest
 
 int main(int argc, char **argv)
 {
-    enum { LONGEST_TO_CUT = 400 };
+    enum { LONGEST_TO_CUT = 400, HUGE_PIECE = 65536, CUTS_OF_HUGE = 8 };
     int failed = 0;
     for (int i = 1; i < argc; i++) {
         struct octets script = read_file(argv[i]);
         size_t longest = 0;
         bool ok = once(argv[i], octets_span(&script), CUT_WHOLE, &longest);
-        long cuts = longest < LONGEST_TO_CUT ? (long)longest : LONGEST_TO_CUT;
+        long cuts = longest < LONGEST_TO_CUT ? (long)longest
+                    : longest < HUGE_PIECE   ? LONGEST_TO_CUT
+                                             : CUTS_OF_HUGE;
         ok = ok && once(argv[i], octets_span(&script), CUT_OCTETS, &longest);
         for (long cut = 1; ok && cut < cuts; cut++)
             ok = once(argv[i], octets_span(&script), cut, &longest);
