@@ -151,12 +151,8 @@ static bool content_stands(struct recovery *v, uint64_t id, const struct extent 
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct extent *e = &extents[i];
-        if (e->segment == v->g->number) {
-            if (!stands(v, e->offset, e->length, RECORD_BODY, id, v->body)) return false;
-            continue;
-        }
-        const struct segment *g = segments_find(&v->s->segments, e->segment);
-        if (!g || e->offset > g->end || e->length > g->end - e->offset) return false;
+        if (e->segment == v->g->number && !stands(v, e->offset, e->length, RECORD_BODY, id, v->body))
+            return false;
     }
     return true;
 }
@@ -361,8 +357,24 @@ static void renumber(struct recovery *v)
     }
 }
 
+/* Content in other segments: only now, since those of finished messages may be gone. */
+static bool content_exists(const struct store *s, const struct message *m)
+{
+    for (uint32_t i = 0; i < m->n_extents; i++) {
+        const struct extent *e = &message_extents(m)[i];
+        const struct segment *g = segments_find(&s->segments, e->segment);
+        if (!g || e->offset > g->end || e->length > g->end - e->offset) return false;
+    }
+    return true;
+}
+
 static void settle_message(struct store *s, struct message *m)
 {
+    if (!content_exists(s, m)) {
+        m->flags |= MESSAGE_DAMAGED;
+        store_say(s, ALARM_DAMAGED, m->home, 0, m->id, 0,
+                  "content of a message is missing: it is kept on hold");
+    }
     m->n_open = 0;
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         const struct recipient *r = &message_recipients(m)[i];

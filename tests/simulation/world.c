@@ -1,0 +1,591 @@
+#include "world.h"
+
+#include "spool/envelope.h"
+#include "spool/message_id.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MESSAGES   4000
+#define RECIPIENTS 24
+#define SEGMENT    65536
+#define CONTENT    60000
+
+enum answer {
+    OPEN,
+    WAITING,
+    QUEUED,
+    REFUSED /* must never exist */,
+    MAYBE /* never answered: whole or not at all */
+};
+
+struct expected {
+    uint8_t now, durable; /* state */
+    uint16_t attempts, durable_attempts;
+};
+struct model {
+    uint64_t id, content_seed, octets, sent;
+    uint8_t answer;
+    bool gone, gone_durably, held, held_durably;
+    uint32_t n, n_durable; /* recipients, with derived ones */
+    uint32_t first;        /* in the envelope */
+    struct expected r[RECIPIENTS];
+};
+
+struct world {
+    struct world_options o;
+    struct sim_disk *disk;
+    struct store *store;
+    uint64_t now_ms, last_id, random;
+    struct model *models;
+    unsigned n;
+    char error[400];
+    struct world_numbers numbers;
+    uint32_t leases[8];
+    unsigned n_leases;
+    uint8_t content[CONTENT], back[CONTENT], envelope[8192];
+    bool hold_all;
+};
+
+static uint64_t mix(uint64_t v)
+{
+    v += 0x9e3779b97f4a7c15U;
+    v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9U;
+    v = (v ^ (v >> 27)) * 0x94d049bb133111ebU;
+    return v ^ (v >> 31);
+}
+
+static uint64_t dice(struct world *w, uint64_t sides)
+{
+    return mix(w->random++) % sides;
+}
+
+__attribute__((format(printf, 2, 3))) static void wrong(struct world *w, const char *format, ...)
+{
+    if (w->error[0]) return;
+    va_list a;
+    va_start(a, format);
+    vsnprintf(w->error, sizeof w->error, format, a);
+    va_end(a);
+}
+
+static void fill(uint8_t *p, uint64_t seed, uint64_t from, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        p[i] = (uint8_t)mix(seed + (from + i) / 8) ^ (uint8_t)((from + i) & 7);
+}
+
+static struct model *model_of(struct world *w, uint64_t id)
+{
+    for (unsigned i = w->n; i-- > 0;)
+        if (w->models[i].id == id) return &w->models[i];
+    return NULL;
+}
+
+static void on_committed(void *context, uint64_t token, const struct message *m, uint64_t id,
+                         enum store_status status)
+{
+    struct world *w = context;
+    struct model *e = model_of(w, id);
+    if (!e || e->answer != WAITING || token != (id ^ 0x5a5a)) {
+        wrong(w, "answer %d for %llx, which did not wait", (int)status, (unsigned long long)id);
+        return;
+    }
+    if ((m != NULL) != (status == STORE_DURABLE)) wrong(w, "answer and message disagree");
+    e->answer = status == STORE_DURABLE ? QUEUED : REFUSED;
+    if (status == STORE_DURABLE)
+        w->numbers.committed++;
+    else
+        w->numbers.answered_failed++;
+}
+
+static enum store_place on_place(void *context, const struct message *m, const struct recipient *r)
+{
+    struct world *w = context;
+    (void)m;
+    if (w->hold_all) return PLACE_HOLD;
+    return r->flags & RECIPIENT_LOCAL ? PLACE_DELIVER : PLACE_WAIT;
+}
+
+static void on_alarm(void *context, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
+                     int error, const char *text)
+{
+    struct world *w = context;
+    if (w->o.talk)
+        printf("  alarm %d segment %u offset %llu id %llx error %d: %s\n", (int)what, segment,
+               (unsigned long long)offset, (unsigned long long)id, error, text);
+    if (what == ALARM_DAMAGED && !sim_disk_stopped(w->disk))
+        wrong(w, "damage reported on a disk without damage: segment %u offset %llu: %s", segment,
+              (unsigned long long)offset, text);
+}
+
+struct world *world_create(const struct world_options *o)
+{
+    struct world *w = calloc(1, sizeof *w);
+    if (!w) abort();
+    w->o = *o;
+    w->disk = sim_disk_create(mix(o->seed));
+    w->random = mix(o->seed ^ 77) | 1;
+    w->now_ms = UINT64_C(1795620000000);
+    w->models = calloc(MESSAGES, sizeof *w->models);
+    if (!w->models) abort();
+    return w;
+}
+
+void world_destroy(struct world **wp)
+{
+    struct world *w = *wp;
+    store_close(&w->store);
+    sim_disk_destroy(&w->disk);
+    free(w->models);
+    free(w);
+    *wp = NULL;
+}
+
+struct sim_disk *world_disk(struct world *w)
+{
+    return w->disk;
+}
+
+struct store *world_store(struct world *w)
+{
+    return w->store;
+}
+
+const char *world_error(const struct world *w)
+{
+    return w->error[0] ? w->error : NULL;
+}
+
+struct world_numbers world_numbers(const struct world *w)
+{
+    return w->numbers;
+}
+
+bool world_open(struct world *w)
+{
+    struct store_options o = {.disk = sim_disk_ops(w->disk),
+                              .seed = w->o.seed,
+                              .salt = mix(w->o.seed ^ 4711),
+                              .segment_octets = SEGMENT,
+                              .retry_first_seconds = 300,
+                              .retry_max_seconds = 4200,
+                              .queue_seconds = 432000,
+                              .context = w,
+                              .committed = on_committed,
+                              .place = on_place,
+                              .alarm = on_alarm};
+    const char *error;
+    w->store = store_open(&o, w->now_ms, &error);
+    if (!w->store && !sim_disk_stopped(w->disk)) wrong(w, "the spool does not open: %s", error);
+    return w->store != NULL;
+}
+
+/* What waited for an answer may be there or not. */
+static void forget_volatile(struct world *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        struct model *e = &w->models[i];
+        if (e->answer == WAITING) e->answer = MAYBE;
+        if (e->answer == OPEN) e->answer = REFUSED; /* never completely submitted */
+    }
+    w->n_leases = 0;
+}
+
+void world_close(struct world *w)
+{
+    store_close(&w->store);
+    forget_volatile(w);
+}
+
+void world_crash(struct world *w)
+{
+    w->numbers.crashes++;
+    store_close(&w->store);
+    sim_disk_crash(w->disk);
+    forget_volatile(w);
+}
+
+void world_flush(struct world *w)
+{
+    bool durable = store_flush(w->store, w->now_ms);
+    for (unsigned i = 0; durable && i < w->n; i++) {
+        struct model *e = &w->models[i];
+        if (e->answer == WAITING) wrong(w, "%llx still waits after a flush", (unsigned long long)e->id);
+        e->gone_durably = e->gone;
+        e->held_durably = e->held;
+        e->n_durable = e->n;
+        for (uint32_t k = 0; k < e->n; k++) {
+            e->r[k].durable = e->r[k].now;
+            e->r[k].durable_attempts = e->r[k].attempts;
+        }
+    }
+}
+
+static void put_path(struct buf *b, uint64_t id, uint32_t i)
+{
+    buf_str(b, i % 5 == 4 ? "far" : "near");
+    buf_u64(b, i);
+    buf_str(b, "-");
+    message_id_put(b, id);
+    buf_str(b, "@example.org");
+}
+
+static size_t make_envelope(struct world *w, const struct model *e)
+{
+    struct buf b = buf_on(w->envelope, sizeof w->envelope);
+    uint8_t memory[128];
+    struct envelope_head head = {.arrival_ms = w->now_ms,
+                                 .server = SPAN("mx"),
+                                 .client_address = SPAN("192.0.2.7"),
+                                 .helo = SPAN("client.example"),
+                                 .reverse_path = SPAN("sender@example.net")};
+    envelope_put_head(&b, &head);
+    for (uint32_t i = 0; i < e->first; i++) {
+        struct buf path = buf_on(memory, sizeof memory);
+        put_path(&path, e->id, i);
+        struct envelope_recipient r = {.local = i % 5 != 4, .path = buf_span(&path)};
+        envelope_put_recipient(&b, &r);
+    }
+    return b.n;
+}
+
+static struct model *new_model(struct world *w, uint64_t octets)
+{
+    if (w->n == MESSAGES) return NULL;
+    struct model *e = &w->models[w->n++];
+    w->last_id = message_id_next(w->last_id, (unsigned)dice(w, 3), w->now_ms);
+    *e = (struct model){.id = w->last_id, .content_seed = mix(w->random++), .octets = octets, .answer = OPEN};
+    e->first = e->n = e->n_durable = 1 + (uint32_t)(dice(w, 3) ? 0 : dice(w, 5));
+    for (uint32_t i = 0; i < e->n; i++)
+        e->r[i] = (struct expected){.now = RECIPIENT_QUEUED, .durable = RECIPIENT_QUEUED};
+    return e;
+}
+
+static void send_chunk(struct world *w, struct model *e)
+{
+    uint64_t n = 1 + dice(w, e->octets - e->sent);
+    struct span parts[2];
+    fill(w->content, e->content_seed, e->sent, n);
+    uint64_t half = dice(w, n + 1);
+    parts[0] = span_of(w->content, half);
+    parts[1] = span_of(w->content + half, n - half);
+    (void)store_chunk(w->store, e->id, 1, parts, 2); /* what went wrong shows at the commit */
+    e->sent += n;
+}
+
+static void commit(struct world *w, struct model *e)
+{
+    uint64_t rest = e->octets - e->sent;
+    size_t n = make_envelope(w, e), half = dice(w, n + 1);
+    fill(w->content, e->content_seed, e->sent, rest);
+    struct span parts[4] = {span_of(w->envelope, half), span_of(w->envelope + half, n - half),
+                            span_of(w->content, rest / 2), span_of(w->content + rest / 2, rest - rest / 2)};
+    e->answer = WAITING;
+    enum store_status status =
+        store_commit(w->store, e->id, 1, e->id ^ 0x5a5a, parts, 2, 4, e->octets, w->now_ms);
+    if (w->o.talk)
+        printf("  commit %llx %llu octets: %d\n", (unsigned long long)e->id, (unsigned long long)e->octets,
+               (int)status);
+    if (status != STORE_PENDING) {
+        if (e->answer != WAITING) wrong(w, "answered twice");
+        e->answer = REFUSED;
+        w->numbers.answered_failed++;
+        if (!w->o.faults && !sim_disk_stopped(w->disk)) wrong(w, "a commit was refused: %d", (int)status);
+    }
+}
+
+static struct model *pick(struct world *w, enum answer answer)
+{
+    if (w->n == 0) return NULL;
+    unsigned at = (unsigned)dice(w, w->n);
+    for (unsigned i = 0; i < w->n; i++) {
+        struct model *e = &w->models[(at + i) % w->n];
+        if (e->answer == answer && !e->gone) return e;
+    }
+    return NULL;
+}
+
+static void submit(struct world *w)
+{
+    uint64_t kind = dice(w, 12);
+    struct model *e = pick(w, OPEN);
+    if (kind < 7) {
+        if ((e = new_model(w, 1 + dice(w, kind < 6 ? 3000 : 20000)))) commit(w, e);
+    } else if (kind == 7 && (e = new_model(w, 1 + dice(w, CONTENT - 1)))) {
+        send_chunk(w, e);
+    } else if (kind < 10 && e && e->sent < e->octets) {
+        send_chunk(w, e);
+    } else if (kind == 10 && e) {
+        commit(w, e);
+    } else if (kind == 11 && e) {
+        store_abort(w->store, e->id, 1);
+        e->answer = REFUSED;
+    }
+}
+
+static void submit_nonsense(struct world *w)
+{
+    struct model *e = pick(w, QUEUED);
+    struct span parts[2] = {SPAN("this is no envelope"), SPAN("content")};
+    uint64_t fresh = message_id_next(w->last_id, 2, w->now_ms);
+    w->last_id = fresh;
+    if (store_commit(w->store, fresh, 1, 0, parts, 1, 2, 7, w->now_ms) == STORE_PENDING)
+        wrong(w, "nonsense was taken");
+    if (!e) return;
+    size_t n = make_envelope(w, e);
+    parts[0] = span_of(w->envelope, n);
+    if (store_commit(w->store, e->id, 1, 0, parts, 1, 2, 7, w->now_ms) == STORE_PENDING)
+        wrong(w, "an id was taken twice");
+    if (store_commit(w->store, fresh + 1, 1, 0, parts, 1, 2, 8, w->now_ms) == STORE_PENDING)
+        wrong(w, "a wrong size was taken");
+    if ((e = pick(w, OPEN)) &&
+        store_commit(w->store, e->id, 2, 0, parts, 1, 2, e->octets, w->now_ms) == STORE_PENDING)
+        wrong(w, "another's message was committed");
+}
+
+static void expand(struct world *w, struct model *e, uint32_t i)
+{
+    uint8_t memory[512], one[128];
+    struct buf b = buf_on(memory, sizeof memory);
+    uint32_t count = 1 + (uint32_t)dice(w, 3);
+    for (uint32_t k = 0; k < count; k++) {
+        struct buf path = buf_on(one, sizeof one);
+        put_path(&path, e->id, e->n + k);
+        struct derived d = {(e->n + k) % 5 != 4, buf_span(&path)};
+        derived_put(&b, &d);
+    }
+    if (!store_expand(w->store, e->id, i, buf_span(&b), w->now_ms)) {
+        store_put_back(w->store, e->id, i, w->now_ms + 1000);
+        return;
+    }
+    e->r[i].now = RECIPIENT_EXPANDED;
+    for (uint32_t k = 0; k < count; k++)
+        e->r[e->n + k] = (struct expected){.now = RECIPIENT_QUEUED, .durable = RECIPIENT_VOID};
+    e->n += count;
+    w->numbers.expanded++;
+}
+
+static void attempt(struct world *w, struct model *e, uint32_t i)
+{
+    static const uint8_t outcomes[] = {RECIPIENT_DELIVERED, RECIPIENT_DELIVERED, RECIPIENT_DELIVERED,
+                                       RECIPIENT_DEFERRED, RECIPIENT_BOUNCED};
+    struct attempt a = {.state = outcomes[dice(w, 5)],
+                        .enhanced = SPAN("2.0.0"),
+                        .text = SPAN("as it was decided by the dice")};
+    const struct message *m = store_find(w->store, e->id);
+    if (w->now_ms >= store_expires_ms(w->store, m)) a.state = RECIPIENT_EXPIRED;
+    if (!store_attempt(w->store, e->id, i, &a, w->now_ms)) {
+        store_put_back(w->store, e->id, i, w->now_ms + 1000);
+        return;
+    }
+    e->r[i].now = a.state;
+    if (a.state != RECIPIENT_EXPIRED) e->r[i].attempts++;
+    e->gone = true;
+    for (uint32_t k = 0; k < e->n; k++)
+        if (!recipient_final(e->r[k].now)) e->gone = false;
+    if (e->gone) w->numbers.finished++;
+    if ((store_find(w->store, e->id) == NULL) != e->gone)
+        wrong(w, "%llx: finished or not?", (unsigned long long)e->id);
+}
+
+static void deliver(struct world *w)
+{
+    uint64_t id;
+    uint32_t i;
+    for (uint64_t k = dice(w, 6); k > 0 && store_due(w->store, w->now_ms, &id, &i); k--) {
+        struct model *e = model_of(w, id);
+        if (!e || i >= e->n || recipient_final(e->r[i].now) || e->held ||
+            (e->answer != QUEUED && e->answer != MAYBE)) {
+            wrong(w, "%llx/%u is due and should not be", (unsigned long long)id, i);
+            return;
+        }
+        if (dice(w, 8) == 0 && e->n + 3 <= RECIPIENTS)
+            expand(w, e, i);
+        else
+            attempt(w, e, i);
+    }
+}
+
+static void hold(struct world *w)
+{
+    struct model *e = pick(w, QUEUED);
+    if (!e) return;
+    bool held = !e->held;
+    if (store_hold(w->store, e->id, held, w->now_ms)) e->held = held;
+}
+
+static void lease(struct world *w)
+{
+    if (w->n_leases == 8 || (w->n_leases && dice(w, 2))) {
+        store_lease_return(w->store, w->leases[--w->n_leases]);
+        return;
+    }
+    struct model *e = pick(w, QUEUED);
+    const struct message *m = e ? store_find(w->store, e->id) : NULL;
+    if (!m || m->n_extents == 0) return;
+    uint32_t segment = message_extents(m)[0].segment;
+    if (store_lease(w->store, segment) >= 0) w->leases[w->n_leases++] = segment;
+}
+
+static void fault(struct world *w)
+{
+    switch (dice(w, 6)) {
+    case 0: sim_disk_fail_sync(w->disk, (unsigned)dice(w, 4)); break;
+    case 1: sim_disk_fail_write(w->disk, (unsigned)dice(w, 4)); break;
+    case 2: sim_disk_capacity(w->disk, sim_disk_used(w->disk) + dice(w, 2 * SEGMENT)); break;
+    case 3: sim_disk_read_only(w->disk, dice(w, 3) == 0); break;
+    default:
+        sim_disk_capacity(w->disk, UINT64_MAX);
+        sim_disk_read_only(w->disk, false);
+        break;
+    }
+}
+
+void world_act(struct world *w)
+{
+    uint64_t kind = dice(w, 100);
+    w->now_ms += dice(w, 50);
+    if (kind < 40)
+        submit(w);
+    else if (kind < 58)
+        world_flush(w);
+    else if (kind < 78)
+        deliver(w);
+    else if (kind < 82)
+        hold(w);
+    else if (kind < 88)
+        store_maintain(w->store, w->now_ms);
+    else if (kind < 91)
+        lease(w);
+    else if (kind < 93)
+        submit_nonsense(w);
+    else if (kind < 96)
+        w->now_ms += dice(w, 8) ? dice(w, 600000) : dice(w, 86400000);
+    else if (kind < 97)
+        w->now_ms -= dice(w, 60000);
+    else if (kind < 98) {
+        w->hold_all = dice(w, 3) == 0;
+        store_place_again(w->store, w->now_ms);
+    } else if (w->o.faults)
+        fault(w);
+}
+
+static bool known_path(struct world *w, const struct model *e, const struct message *m, uint32_t i)
+{
+    uint8_t memory[128];
+    struct buf b = buf_on(memory, sizeof memory);
+    const struct recipient *r = &message_recipients(m)[i];
+    if (r->state == RECIPIENT_VOID) return true;
+    (void)w;
+    put_path(&b, e->id, i);
+    return span_eq(message_path(m, r), buf_span(&b)) && ((r->flags & RECIPIENT_LOCAL) != 0) == (i % 5 != 4);
+}
+
+static void check_recipients(struct world *w, struct model *e, const struct message *m)
+{
+    if (m->n_recipients < e->n_durable || m->n_recipients > e->n) {
+        wrong(w, "%llx has %u recipients, not %u..%u", (unsigned long long)e->id, m->n_recipients,
+              e->n_durable, e->n);
+        return;
+    }
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &message_recipients(m)[i];
+        struct expected *x = &e->r[i];
+        bool old = r->state == x->durable && r->attempts == x->durable_attempts;
+        bool now = r->state == x->now && r->attempts == x->attempts;
+        bool between = r->attempts > x->durable_attempts && r->attempts < x->attempts;
+        if (x->durable == RECIPIENT_VOID && r->state == RECIPIENT_QUEUED && r->attempts == 0) old = true;
+        if (!old && !now && !between)
+            wrong(w, "%llx/%u is %s after %u attempts, not %s/%u or %s/%u", (unsigned long long)e->id, i,
+                  recipient_state_name(r->state), r->attempts, recipient_state_name(x->durable),
+                  x->durable_attempts, recipient_state_name(x->now), x->attempts);
+        if (!known_path(w, e, m, i)) wrong(w, "%llx/%u has another's path", (unsigned long long)e->id, i);
+        if (!recipient_final(r->state)) open++;
+        *x = (struct expected){r->state, r->state, r->attempts, r->attempts};
+    }
+    if (open != m->n_open || open == 0)
+        wrong(w, "%llx: %u open recipients, %u said", (unsigned long long)e->id, open, m->n_open);
+    e->n = e->n_durable = m->n_recipients;
+}
+
+static void check_message(struct world *w, struct model *e, const struct message *m)
+{
+    bool there = m != NULL;
+    switch (e->answer) {
+    case QUEUED:
+        if (!there && !e->gone) wrong(w, "%llx was acknowledged and is lost", (unsigned long long)e->id);
+        if (there && e->gone_durably) wrong(w, "%llx was finished and is back", (unsigned long long)e->id);
+        break;
+    case REFUSED:
+        if (there)
+            wrong(w, "%llx was refused, aborted or incomplete, and is there", (unsigned long long)e->id);
+        break;
+    case MAYBE: break;
+    default:
+        if (there) wrong(w, "%llx is there before its time", (unsigned long long)e->id);
+    }
+    if (!there) {
+        if (e->answer == MAYBE) e->answer = REFUSED;
+        e->gone = e->gone_durably = e->answer == QUEUED;
+        return;
+    }
+    e->answer = QUEUED;
+    e->gone = e->gone_durably = false;
+    if (m->content_octets != e->octets) wrong(w, "%llx has another size", (unsigned long long)e->id);
+    if (m->flags & MESSAGE_DAMAGED) wrong(w, "%llx is said to be damaged", (unsigned long long)e->id);
+    bool held = (m->flags & MESSAGE_HELD) != 0;
+    if (held != e->held && held != e->held_durably)
+        wrong(w, "%llx: hold is wrong", (unsigned long long)e->id);
+    e->held = e->held_durably = held;
+    check_recipients(w, e, m);
+    if (m->content_octets > CONTENT ||
+        store_read_content(w->store, m, w->back, CONTENT) != (int64_t)e->octets) {
+        wrong(w, "%llx cannot be read", (unsigned long long)e->id);
+        return;
+    }
+    fill(w->content, e->content_seed, 0, e->octets);
+    if (memcmp(w->content, w->back, e->octets) != 0)
+        wrong(w, "%llx has other octets", (unsigned long long)e->id);
+    if (m->envelope_length > sizeof w->envelope || !store_read_envelope(w->store, m, w->envelope))
+        wrong(w, "%llx: no envelope", (unsigned long long)e->id);
+}
+
+static void no_problem(void *context, uint32_t segment, uint64_t offset, uint64_t id, const char *text)
+{
+    (void)id;
+    wrong(context, "verify: segment %u offset %llu: %s", segment, (unsigned long long)offset, text);
+}
+
+static void check_counters(struct world *w)
+{
+    struct store_counters c = store_counters(w->store);
+    uint64_t messages = 0, recipients = 0, cursor = 0;
+    const struct message *m;
+    while ((m = store_after(w->store, cursor))) {
+        if (m->id <= cursor) wrong(w, "not in order");
+        cursor = m->id;
+        messages++;
+        recipients += m->n_open;
+        if (!model_of(w, m->id)) wrong(w, "%llx was never submitted", (unsigned long long)m->id);
+    }
+    if (c.messages != messages || c.recipients != recipients || c.queued + c.deferred + c.held != recipients)
+        wrong(w, "counters are wrong: %llu messages, %llu recipients, %llu+%llu+%llu",
+              (unsigned long long)c.messages, (unsigned long long)c.recipients, (unsigned long long)c.queued,
+              (unsigned long long)c.deferred, (unsigned long long)c.held);
+    struct verify_report report = {.problem = no_problem, .context = w};
+    cursor = 0;
+    while (store_verify(w->store, &cursor, &report)) {
+    }
+}
+
+bool world_check(struct world *w)
+{
+    for (unsigned i = 0; i < w->n && !w->error[0]; i++)
+        check_message(w, &w->models[i], store_find(w->store, w->models[i].id));
+    if (!w->error[0]) check_counters(w);
+    w->numbers.recovered++;
+    return !w->error[0];
+}
