@@ -4,130 +4,134 @@
 #define BASE_LIMITS_H
 
 /* RFC 5321 4.5.3.1 and the extensions that lengthen a command line */
-#define LIMIT_COMMAND_LINE_OCTETS   2048 /* MAIL with SIZE, BODY, RET, ENVID, AUTH, SMTPUTF8; RCPT with NOTIFY, ORCPT */
-#define LIMIT_AUTH_LINE_OCTETS      12288 /* RFC 4954 4 */
-#define LIMIT_SKIPPED_LINE_OCTETS   1048576 /* rest of an over-long line that is skipped before the session ends */
-#define LIMIT_REPLY_LINE_OCTETS     512
-#define LIMIT_LOCAL_PART_OCTETS     64
-#define LIMIT_DOMAIN_OCTETS         255
-#define LIMIT_PATH_OCTETS           254 /* local-part@domain; RFC 5321 4.5.3.1.3 says 256 with the brackets */
-#define LIMIT_ECHO_OCTETS           64  /* of a client's argument, escaped, in a reply */
-#define LIMIT_ENVID_OCTETS          100 /* RFC 3461 4.4 */
-#define LIMIT_ORCPT_OCTETS          500 /* RFC 3461 4.2 */
-#define LIMIT_TEXT_LINE_OCTETS      998
-#define LIMIT_SIZE_DIGITS           20
+#define LIMIT_COMMAND_LINE_OCTETS                                                                            \
+    2048 /* MAIL with SIZE, BODY, RET, ENVID, AUTH, SMTPUTF8; RCPT with NOTIFY, ORCPT */
+#define LIMIT_AUTH_LINE_OCTETS 12288 /* RFC 4954 4 */
+#define LIMIT_SKIPPED_LINE_OCTETS                                                                            \
+    1048576 /* rest of an over-long line that is skipped before the session ends */
+#define LIMIT_REPLY_LINE_OCTETS 512
+#define LIMIT_LOCAL_PART_OCTETS 64
+#define LIMIT_DOMAIN_OCTETS     255
+#define LIMIT_PATH_OCTETS       254 /* local-part@domain; RFC 5321 4.5.3.1.3 says 256 with the brackets */
+#define LIMIT_ECHO_OCTETS       64  /* of a client's argument, escaped, in a reply */
+#define LIMIT_ENVID_OCTETS      100 /* RFC 3461 4.4 */
+#define LIMIT_ORCPT_OCTETS      500 /* RFC 3461 4.2 */
+#define LIMIT_TEXT_LINE_OCTETS  998
+#define LIMIT_SIZE_DIGITS       20
 
 /* a session */
-#define LIMIT_RECIPIENTS_DEFAULT            1000
-#define LIMIT_RECIPIENTS_MAX                10000
-#define LIMIT_MESSAGE_OCTETS_DEFAULT        52428800
-#define LIMIT_MESSAGE_OCTETS_MAX            2147483647
-#define LIMIT_LINE_OCTETS_DEFAULT           1048576 /* max-line: one line of a message, streamed */
-#define LIMIT_MESSAGES_PER_SESSION_DEFAULT  10000
-#define LIMIT_ERRORS_PER_SESSION_DEFAULT    20  /* 5xx to commands; the next one ends the session with 421 */
-#define LIMIT_JUNK_COMMANDS_DEFAULT         100 /* NOOP, RSET, VRFY, HELP, EHLO between two messages */
-#define LIMIT_RECEIVED_FIELDS_DEFAULT       100 /* RFC 5321 6.3 */
-#define LIMIT_SESSIONS_DEFAULT              10000
-#define LIMIT_SESSIONS_MAX                  100000
-#define LIMIT_SESSIONS_PER_SOURCE_DEFAULT   50
-#define LIMIT_EDGES_MAX                     8
-#define LIMIT_EDGE_FDS                      131072 /* sessions, listeners, conversations; less where the system allows less */
+#define LIMIT_RECIPIENTS_DEFAULT           1000
+#define LIMIT_RECIPIENTS_MAX               10000
+#define LIMIT_MESSAGE_OCTETS_DEFAULT       52428800
+#define LIMIT_MESSAGE_OCTETS_MAX           2147483647
+#define LIMIT_LINE_OCTETS_DEFAULT          1048576 /* max-line: one line of a message, streamed */
+#define LIMIT_MESSAGES_PER_SESSION_DEFAULT 10000
+#define LIMIT_ERRORS_PER_SESSION_DEFAULT   20  /* 5xx to commands; the next one ends the session with 421 */
+#define LIMIT_JUNK_COMMANDS_DEFAULT        100 /* NOOP, RSET, VRFY, HELP, EHLO between two messages */
+#define LIMIT_RECEIVED_FIELDS_DEFAULT      100 /* RFC 5321 6.3 */
+#define LIMIT_SESSIONS_DEFAULT             10000
+#define LIMIT_SESSIONS_MAX                 100000
+#define LIMIT_SESSIONS_PER_SOURCE_DEFAULT  50
+#define LIMIT_EDGES_MAX                    8
+#define LIMIT_EDGE_FDS                     131072 /* sessions, listeners, conversations; less where the system allows less */
 
 /* RFC 5321 4.5.3.2, and totals that no client can stretch */
-#define LIMIT_COMMAND_SECONDS_DEFAULT       300
-#define LIMIT_DATA_BLOCK_SECONDS_DEFAULT    180
-#define LIMIT_TLS_HANDSHAKE_SECONDS         30
-#define LIMIT_PROXY_HEADER_SECONDS          5
-#define LIMIT_COMMIT_SECONDS                300 /* the edge waits for the spooler, then 451 */
-#define LIMIT_SESSION_SECONDS_DEFAULT       7200
-#define LIMIT_MESSAGE_SECONDS_DEFAULT       3600
-#define LIMIT_MINIMUM_RATE_OCTETS_PER_SECOND_DEFAULT 100 /* of message data, averaged from its start, after 60 s */
-#define LIMIT_RATE_GRACE_SECONDS            60  /* before the minimum rate counts */
-#define LIMIT_POOL_WAIT_SECONDS             30  /* a session without a block stops reading, then 452 */
-#define LIMIT_DRAIN_SECONDS_DEFAULT         30  /* SIGTERM: sessions inside a transaction may end */
+#define LIMIT_COMMAND_SECONDS_DEFAULT    300
+#define LIMIT_DATA_BLOCK_SECONDS_DEFAULT 180
+#define LIMIT_TLS_HANDSHAKE_SECONDS      30
+#define LIMIT_PROXY_HEADER_SECONDS       5
+#define LIMIT_COMMIT_SECONDS             300 /* the edge waits for the spooler, then 451 */
+#define LIMIT_SESSION_SECONDS_DEFAULT    7200
+#define LIMIT_MESSAGE_SECONDS_DEFAULT    3600
+#define LIMIT_MINIMUM_RATE_OCTETS_PER_SECOND_DEFAULT                                                         \
+    100                                /* of message data, averaged from its start, after 60 s */
+#define LIMIT_RATE_GRACE_SECONDS    60 /* before the minimum rate counts */
+#define LIMIT_POOL_WAIT_SECONDS     30 /* a session without a block stops reading, then 452 */
+#define LIMIT_DRAIN_SECONDS_DEFAULT 30 /* SIGTERM: sessions inside a transaction may end */
 
 /* memory promised at start */
-#define LIMIT_BLOCK_SMALL_OCTETS            2048
-#define LIMIT_BLOCK_LARGE_OCTETS            65536
-#define LIMIT_POOL_SMALL_BLOCKS_DEFAULT     16384 /* an edge: 32 MiB */
-#define LIMIT_POOL_LARGE_BLOCKS_DEFAULT     1024  /* an edge: 64 MiB */
-#define LIMIT_ENVELOPE_OCTETS               4194304 /* encoded envelope of one message */
-#define LIMIT_SUBMIT_BLOCKS                 128   /* block references in one submit or chunk message */
+#define LIMIT_BLOCK_SMALL_OCTETS        2048
+#define LIMIT_BLOCK_LARGE_OCTETS        65536
+#define LIMIT_POOL_SMALL_BLOCKS_DEFAULT 16384   /* an edge: 32 MiB */
+#define LIMIT_POOL_LARGE_BLOCKS_DEFAULT 1024    /* an edge: 64 MiB */
+#define LIMIT_ENVELOPE_OCTETS           4194304 /* encoded envelope of one message */
+#define LIMIT_SUBMIT_BLOCKS             128     /* block references in one submit or chunk message */
 
 /* TLS, of one edge (address space; resident memory follows use) */
-#define LIMIT_TLS_ARENA_OCTETS_DEFAULT      536870912
-#define LIMIT_TLS_HANDSHAKES_DEFAULT        512 /* in progress at once: about 100 KiB each while it lasts */
-#define LIMIT_TLS_HANDSHAKES_MAX            4096
-#define LIMIT_TLS_PREREAD_OCTETS            16384 /* of the TLS stream, read together with a PROXY header */
-#define LIMIT_TLS_TURN_READS                4     /* reads of one session (16 KiB each) before others have their turn */
-#define LIMIT_TLS_CERTIFICATES              256   /* of one virtual server */
-#define LIMIT_TLS_NAMES                     1024  /* of one certificate */
-#define LIMIT_CHAIN_OCTETS                  262144
-#define LIMIT_KEY_OCTETS                    65536 /* a private key as PEM */
-#define LIMIT_KEYRING_ARENA_OCTETS          33554432
-#define LIMIT_KEYRING_KEYS                  1024
+#define LIMIT_TLS_ARENA_OCTETS_DEFAULT 536870912
+#define LIMIT_TLS_HANDSHAKES_DEFAULT   512 /* in progress at once: about 100 KiB each while it lasts */
+#define LIMIT_TLS_HANDSHAKES_MAX       4096
+#define LIMIT_TLS_PREREAD_OCTETS       16384 /* of the TLS stream, read together with a PROXY header */
+#define LIMIT_TLS_TURN_READS           4 /* reads of one session (16 KiB each) before others have their turn */
+#define LIMIT_TLS_CERTIFICATES         256  /* of one virtual server */
+#define LIMIT_TLS_NAMES                1024 /* of one certificate */
+#define LIMIT_CHAIN_OCTETS             262144
+#define LIMIT_KEY_OCTETS               65536 /* a private key as PEM */
+#define LIMIT_KEYRING_ARENA_OCTETS     33554432
+#define LIMIT_KEYRING_KEYS             1024
 
 /* IPC */
-#define LIMIT_IPC_MESSAGE_OCTETS            32768
-#define LIMIT_IPC_FDS                       8
+#define LIMIT_IPC_MESSAGE_OCTETS 32768
+#define LIMIT_IPC_FDS            8
 
 /* spool */
-#define LIMIT_SEGMENT_OCTETS                67108864
-#define LIMIT_BATCH_OCTETS                  8388608
-#define LIMIT_BATCH_MESSAGES                1024
-#define LIMIT_LARGE_BODY_OCTETS             1048576
-#define LIMIT_SEGMENTS                      65536 /* segment files: 4 TiB */
-#define LIMIT_SEGMENT_FILES_OPEN            256   /* sealed segments kept open for reading */
-#define LIMIT_SEGMENTS_SPARE                8     /* dead segments kept to be written again; more are removed */
-#define LIMIT_SPOOL_RESERVE_OCTETS          4194304 /* of the last free segment, for states when the disk is full */
-#define LIMIT_LARGE_BUFFER_OCTETS           2097152 /* content waiting to be written to a large segment */
-#define LIMIT_MESSAGE_EXTENTS               131072
-#define LIMIT_MESSAGE_RECIPIENTS            1048576 /* with those derived from aliases */
-#define LIMIT_STATE_HISTORY_OCTETS          4096  /* attempts that are remembered of one recipient */
-#define LIMIT_QUESTION_PAGE_LINES           1000  /* lines of one page of a queue listing */
-#define LIMIT_QUESTION_FILTER_OCTETS        320
-#define LIMIT_RESULT_TEXT_OCTETS            400   /* why a delivery attempt ended so */
+#define LIMIT_SEGMENT_OCTETS         67108864
+#define LIMIT_BATCH_OCTETS           8388608
+#define LIMIT_BATCH_MESSAGES         1024
+#define LIMIT_LARGE_BODY_OCTETS      1048576
+#define LIMIT_SEGMENTS               65536   /* segment files: 4 TiB */
+#define LIMIT_SEGMENT_FILES_OPEN     256     /* sealed segments kept open for reading */
+#define LIMIT_SEGMENTS_SPARE         8       /* dead segments kept to be written again; more are removed */
+#define LIMIT_SPOOL_RESERVE_OCTETS   4194304 /* of the last free segment, for states when the disk is full */
+#define LIMIT_LARGE_BUFFER_OCTETS    2097152 /* content waiting to be written to a large segment */
+#define LIMIT_MESSAGE_EXTENTS        131072
+#define LIMIT_MESSAGE_RECIPIENTS     1048576 /* with those derived from aliases */
+#define LIMIT_STATE_HISTORY_OCTETS   4096    /* attempts that are remembered of one recipient */
+#define LIMIT_QUESTION_PAGE_LINES    1000    /* lines of one page of a queue listing */
+#define LIMIT_QUESTION_FILTER_OCTETS 320
+#define LIMIT_RESULT_TEXT_OCTETS     400 /* why a delivery attempt ended so */
 
 /* queue life: RFC 5321 4.5.4.1 */
-#define LIMIT_RETRY_SECONDS_FIRST           300
-#define LIMIT_RETRY_SECONDS_MAX             4200
-#define LIMIT_QUEUE_SECONDS_DEFAULT         432000
+#define LIMIT_RETRY_SECONDS_FIRST   300
+#define LIMIT_RETRY_SECONDS_MAX     4200
+#define LIMIT_QUEUE_SECONDS_DEFAULT 432000
 
 /* the control socket */
-#define LIMIT_CONTROL_CLIENTS               16
-#define LIMIT_CONTROL_REQUEST_OCTETS        1024 /* one line */
-#define LIMIT_CONTROL_TEXT_OCTETS           512  /* of an end line */
-#define LIMIT_CONTROL_REQUEST_SECONDS       5    /* from accept to a whole request */
-#define LIMIT_CONTROL_STALL_SECONDS         60   /* a client that takes nothing, or a process that answers nothing */
+#define LIMIT_CONTROL_CLIENTS         16
+#define LIMIT_CONTROL_REQUEST_OCTETS  1024 /* one line */
+#define LIMIT_CONTROL_TEXT_OCTETS     512  /* of an end line */
+#define LIMIT_CONTROL_REQUEST_SECONDS 5    /* from accept to a whole request */
+#define LIMIT_CONTROL_STALL_SECONDS   60 /* a client that takes nothing, or a process that answers nothing */
 
 /* the operator's tool */
-#define LIMIT_DIAL_OCTETS                   262144 /* read and not yet consumed: a line of the control socket */
-#define LIMIT_DIAL_SECONDS                  330 /* waiting for one answer: RFC 5321 4.5.3.2, the server's longest plus a moment */
+#define LIMIT_DIAL_OCTETS 262144 /* read and not yet consumed: a line of the control socket */
+#define LIMIT_DIAL_SECONDS                                                                                   \
+    330 /* waiting for one answer: RFC 5321 4.5.3.2, the server's longest plus a moment */
 
 /* names and configuration */
-#define LIMIT_CONFIG_OCTETS                 4194304
-#define LIMIT_CONFIG_MEMORY_OCTETS          268435456 /* files and what was made of them */
-#define LIMIT_CONFIG_DEPTH                  8
-#define LIMIT_SERVERS                       64
-#define LIMIT_LISTENERS                     256
-#define LIMIT_DOMAINS                       100000
-#define LIMIT_SPARE_FDS                     512   /* of a process, besides its sessions: what `check` and `init` reckon with */
-#define LIMIT_INIT_SESSIONS                 18000 /* that a fresh configuration permits, if the system does */
-#define LIMIT_PASSWORD_OCTETS               1024
-#define LIMIT_CONFIG_NETWORKS               10000 /* relay or proxy networks of one server */
-#define LIMIT_CONFIG_PATH_OCTETS            4095
-#define LIMIT_CONFIG_ROUTES                 100000 /* deliver, relay and hold lines, each */
-#define LIMIT_CERTIFICATES                  1000 /* of one server */
-#define LIMIT_SOCKET_PATH_OCTETS            107
-#define LIMIT_DSN_HEADER_OCTETS             65536   /* of a header section that is returned */
-#define LIMIT_DSN_CONTENT_OCTETS            1048576 /* of a message that is returned whole (RET=FULL) */
-#define LIMIT_ALIAS_DEPTH                   10
-#define LIMIT_ALIAS_EXPANSION               10000 /* final recipients of one original */
-#define LIMIT_ALIAS_INCLUDES                256   /* files named by :include: */
-#define LIMIT_DIRECTORY_FILE_OCTETS         268435456 /* users file, aliases file, each list */
-#define LIMIT_DIRECTORY_MEMORY_OCTETS       2147483647 /* all that is made of them */
-#define LIMIT_USERS                         4000000
-#define LIMIT_PROBLEMS                      1000  /* kept of one file of the directory; all are counted */
-#define LIMIT_LOG_LINE_OCTETS               4096
+#define LIMIT_CONFIG_OCTETS           4194304
+#define LIMIT_CONFIG_MEMORY_OCTETS    268435456 /* files and what was made of them */
+#define LIMIT_CONFIG_DEPTH            8
+#define LIMIT_SERVERS                 64
+#define LIMIT_LISTENERS               256
+#define LIMIT_DOMAINS                 100000
+#define LIMIT_SPARE_FDS               512 /* of a process, besides its sessions: what `check` and `init` reckon with */
+#define LIMIT_INIT_SESSIONS           18000 /* that a fresh configuration permits, if the system does */
+#define LIMIT_PASSWORD_OCTETS         1024
+#define LIMIT_CONFIG_NETWORKS         10000 /* relay or proxy networks of one server */
+#define LIMIT_CONFIG_PATH_OCTETS      4095
+#define LIMIT_CONFIG_ROUTES           100000 /* deliver, relay and hold lines, each */
+#define LIMIT_CERTIFICATES            1000   /* of one server */
+#define LIMIT_SOCKET_PATH_OCTETS      107
+#define LIMIT_DSN_HEADER_OCTETS       65536   /* of a header section that is returned */
+#define LIMIT_DSN_CONTENT_OCTETS      1048576 /* of a message that is returned whole (RET=FULL) */
+#define LIMIT_ALIAS_DEPTH             10
+#define LIMIT_ALIAS_EXPANSION         10000      /* final recipients of one original */
+#define LIMIT_ALIAS_INCLUDES          256        /* files named by :include: */
+#define LIMIT_DIRECTORY_FILE_OCTETS   268435456  /* users file, aliases file, each list */
+#define LIMIT_DIRECTORY_MEMORY_OCTETS 2147483647 /* all that is made of them */
+#define LIMIT_USERS                   4000000
+#define LIMIT_PROBLEMS                1000 /* kept of one file of the directory; all are counted */
+#define LIMIT_LOG_LINE_OCTETS         4096
 
 #endif
