@@ -13,6 +13,7 @@
 #include "system/tls.h"
 #include "system/tls_ticket.h"
 
+#define EDGE_TRIM_MS    30000
 #define EDGE_GRANTS_MAX (LIMIT_LISTENERS + LIMIT_SERVERS * 4)
 
 struct edge_grant {
@@ -28,7 +29,7 @@ struct edge {
     struct tls_context **tls; /* one per server */
     struct ipc *spooler, *keyring;
     struct inbound *inbound;
-    struct timer drain_timer;
+    struct timer drain_timer, trim_timer;
     struct edge_grant grants[EDGE_GRANTS_MAX];
     unsigned n_grants;
     int spooler_fd, keyring_fd; /* conversations offered before the start; -1 */
@@ -266,6 +267,14 @@ static void ask_for_keys(struct child *c)
         }
 }
 
+/* Handshakes come in waves; the pages they needed are given back. */
+static void trim(struct timer *t)
+{
+    struct edge *e = (struct edge *)(void *)((char *)t - offsetof(struct edge, trim_timer));
+    (void)tls_memory_trim();
+    loop_timer_set(e->child->loop, t, loop_now_ms(e->child->loop) + EDGE_TRIM_MS, trim);
+}
+
 static bool edge_start(struct child *c, const char **error)
 {
     struct edge *e = edge_of(c);
@@ -286,10 +295,11 @@ static bool edge_start(struct child *c, const char **error)
     if (!e->inbound) return false;
     open_peers(c);
     ask_for_keys(c);
+    loop_timer_set(c->loop, &e->trim_timer, loop_now_ms(c->loop) + EDGE_TRIM_MS, trim);
     *error = "a listening socket cannot be watched";
     for (unsigned i = 0; i < e->n_grants; i++)
         if (e->grants[i].kind == GRANT_LISTENER &&
-            !inbound_listen(e->inbound, e->grants[i].a, e->grants[i].b, e->grants[i].fd, false))
+            !inbound_listen(e->inbound, e->grants[i].a, e->grants[i].b, e->grants[i].fd, c->listeners_shared))
             return false;
     return true;
 }
