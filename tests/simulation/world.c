@@ -27,7 +27,8 @@ struct expected {
 struct model {
     uint64_t id, content_seed, octets, sent;
     uint8_t answer;
-    bool gone, gone_durably, held, held_durably;
+    bool gone, gone_durably, held, held_durably,
+        held_changed;      /* changed: since the last flush, perhaps twice */
     uint32_t n, n_durable; /* recipients, with derived ones */
     uint32_t first;        /* in the envelope */
     struct expected r[RECIPIENTS];
@@ -210,11 +211,13 @@ void world_crash(struct world *w)
 void world_flush(struct world *w)
 {
     bool durable = store_flush(w->store, w->now_ms);
+    if (w->o.talk) printf("  flush: %d\n", durable);
     for (unsigned i = 0; durable && i < w->n; i++) {
         struct model *e = &w->models[i];
         if (e->answer == WAITING) wrong(w, "%llx still waits after a flush", (unsigned long long)e->id);
         e->gone_durably = e->gone;
         e->held_durably = e->held;
+        e->held_changed = false;
         e->n_durable = e->n;
         for (uint32_t k = 0; k < e->n; k++) {
             e->r[k].durable = e->r[k].now;
@@ -380,6 +383,7 @@ static void attempt(struct world *w, struct model *e, uint32_t i)
         store_put_back(w->store, e->id, i, w->now_ms + 1000);
         return;
     }
+    if (w->o.talk) printf("  %llx/%u: %s\n", (unsigned long long)e->id, i, recipient_state_name(a.state));
     e->r[i].now = a.state;
     if (a.state != RECIPIENT_EXPIRED) e->r[i].attempts++;
     e->gone = true;
@@ -413,7 +417,10 @@ static void hold(struct world *w)
     struct model *e = pick(w, QUEUED);
     if (!e) return;
     bool held = !e->held;
-    if (store_hold(w->store, e->id, held, w->now_ms)) e->held = held;
+    if (store_hold(w->store, e->id, held, w->now_ms)) {
+        e->held = held;
+        e->held_changed = true;
+    }
 }
 
 static void lease(struct world *w)
@@ -540,6 +547,7 @@ static void check_message(struct world *w, struct model *e, const struct message
     if (held != e->held && held != e->held_durably)
         wrong(w, "%llx: hold is wrong", (unsigned long long)e->id);
     e->held = e->held_durably = held;
+    e->held_changed = false;
     check_recipients(w, e, m);
     if (m->content_octets > CONTENT ||
         store_read_content(w->store, m, w->back, CONTENT) != (int64_t)e->octets) {
