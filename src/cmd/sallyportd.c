@@ -28,7 +28,7 @@ int main(int argc, char **argv)
         {"debug-sandbox", no_argument, NULL, DEBUG_SANDBOX},
         {"version", no_argument, NULL, VERSION},
         {"help", no_argument, NULL, HELP},
-        {"role", no_argument, NULL, ROLE},
+        {"role", required_argument, NULL, ROLE},
         {NULL, 0, NULL, 0},
     };
     struct supervisor_options o = {.config_file = "/etc/sallyport/sallyport.conf"};

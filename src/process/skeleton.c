@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/wire.h"
+#ifdef SALLYPORT_TEST_HOOKS
+#include "process/hook.h"
+#endif
 #include "process/supervise.h"
 #include "system/log.h"
 #include "system/sandbox.h"
@@ -19,7 +22,8 @@ enum {
     EVENTS_PER_TURN = 512,
     CONFIGS_KEPT = 2, /* the one in use and the one before: a role may point into it for a while */
     FOLDERS_MAX = 256,
-    HEAP_RESERVE_OCTETS = 8 << 20, /* for roles that get no memory later: conversations that begin anew */
+    HEAP_RESERVE_OCTETS =
+        64 << 20, /* for roles that get no memory later: sessions, conversations that begin anew */
 };
 
 /* One process, one child. */
@@ -29,7 +33,10 @@ static struct {
     struct ipc *supervisor;
     struct supervise_hello hello;
     bool greeted, started, failed;
-    uint8_t caged; /* enum sandbox_result */
+    bool serving;     /* the role's start returned true */
+    bool introducing; /* inside the peer hook: what is lost now is being replaced */
+    uint8_t caged;    /* enum sandbox_result */
+    uint32_t serials[PROC_ROLE_COUNT][LIMIT_EDGES_MAX]; /* of the newest conversation with each peer */
     int status;
     char name[24];
     struct arena *configs[CONFIGS_KEPT]; /* newest first */
@@ -73,8 +80,11 @@ void child_peer_lost(struct child *c, enum role role, unsigned index, const char
     log_u64("index", index);
     log_str("reason", reason);
     log_end();
-    uint8_t which = (uint8_t)role;
-    if (!tell(SUPERVISE_LOST, span_of(&which, 1)))
+    if (index >= LIMIT_EDGES_MAX || me.introducing) return;
+    uint8_t memory[SUPERVISE_PEER_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    supervise_peer_put(&b, &(struct supervise_peer){(uint8_t)role, index, 0, me.serials[role][index]});
+    if (!tell(SUPERVISE_LOST, buf_span(&b)))
         log_note(LOG_LEVEL_ERROR, "supervisor-unreachable", "peer-lost", 0);
 }
 
@@ -175,7 +185,11 @@ static bool close_cage(const char **error)
                         .max_fds = me.row->max_fds,
                         .debug = me.hello.debug_sandbox};
     uint8_t result = SANDBOX_FAILED;
-    if (!(me.row->abilities & SANDBOX_MEMORY)) free(malloc(HEAP_RESERVE_OCTETS));
+    if (!(me.row->abilities & SANDBOX_MEMORY)) {
+        void *volatile reserve =
+            malloc(HEAP_RESERVE_OCTETS); /* volatile: the compiler would leave both calls out */
+        free(reserve);
+    }
     log_flush();
     if (!me.hello.insecure_no_sandbox) {
         result = (uint8_t)sandbox_enter(&s, error);
@@ -202,6 +216,7 @@ static void on_start(void)
         give_up(error);
         return;
     }
+    me.serving = true;
     if (!tell(SUPERVISE_READY, span_of(&me.caged, 1))) child_exit(&me.child, 1);
 }
 
@@ -224,10 +239,14 @@ static void on_grant(struct span payload, int fd)
 static void on_peer(struct span payload, int fd)
 {
     struct supervise_peer p;
-    if (supervise_peer_read(payload, &p) && me.row->hooks->peer)
-        me.row->hooks->peer(&me.child, (enum role)p.role, p.index, p.generation, fd);
-    else
+    if (!supervise_peer_read(payload, &p) || !me.row->hooks->peer) {
         close(fd);
+        return;
+    }
+    me.serials[p.role][p.index] = p.serial;
+    me.introducing = true;
+    me.row->hooks->peer(&me.child, (enum role)p.role, p.index, p.generation, fd);
+    me.introducing = false;
 }
 
 static void on_config(struct span payload, int fd)
@@ -249,7 +268,7 @@ static void on_report(struct span tag)
     uint8_t memory[4 + SUPERVISE_STATUS_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     buf_put(&b, tag);
-    if (me.started && me.row->hooks->status) me.row->hooks->status(&me.child, &b);
+    if (me.serving && me.row->hooks->status) me.row->hooks->status(&me.child, &b);
     if (b.over) {
         b = buf_on(memory, sizeof memory);
         buf_put(&b, tag);
@@ -282,7 +301,7 @@ static void on_message(void *context, uint16_t type, struct span payload, const 
     case SUPERVISE_START: on_start(); break;
     case SUPERVISE_CONFIG: on_config(payload, fds[0]); break;
     case SUPERVISE_DRAIN:
-        if (me.started && me.row->hooks->drain)
+        if (me.serving && me.row->hooks->drain)
             me.row->hooks->drain(&me.child, payload.p[0] != 0);
         else
             child_exit(&me.child, 0);
@@ -306,7 +325,7 @@ static void on_closed(void *context, const char *reason)
 static void after_turn(void *context)
 {
     (void)context;
-    if (me.started && me.row->hooks->after_turn) me.row->hooks->after_turn(&me.child);
+    if (me.serving && me.row->hooks->after_turn) me.row->hooks->after_turn(&me.child);
     if (me.supervisor) ipc_flush(me.supervisor);
     log_flush();
 }
@@ -314,6 +333,9 @@ static void after_turn(void *context)
 int skeleton_main(int fd)
 {
     signal(SIGPIPE, SIG_IGN);
+#ifdef SALLYPORT_TEST_HOOKS
+    hook_install();
+#endif
     me.child.loop = loop_create(EVENTS_PER_TURN);
     if (!me.child.loop) return 1;
     me.supervisor = ipc_open(me.child.loop, fd, supervise_to_child, supervise_to_child_n, CHANNEL_QUEUE,

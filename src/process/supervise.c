@@ -17,9 +17,12 @@ const struct ipc_allowed supervise_to_child[] = {
 const unsigned supervise_to_child_n = sizeof supervise_to_child / sizeof supervise_to_child[0];
 
 const struct ipc_allowed supervise_from_child[] = {
-    {SUPERVISE_READY, 1, 1, 0},    {SUPERVISE_FAILED, 0, 512, 0},
-    {SUPERVISE_MAP, 0, 0, 1},      {SUPERVISE_PONG, 8, 8, 0},
-    {SUPERVISE_LOST, 1, 1, 0},     {SUPERVISE_STATUS, 4, 4 + SUPERVISE_STATUS_OCTETS, 0},
+    {SUPERVISE_READY, 1, 1, 0},
+    {SUPERVISE_FAILED, 0, 512, 0},
+    {SUPERVISE_MAP, 0, 0, 1},
+    {SUPERVISE_PONG, 8, 8, 0},
+    {SUPERVISE_LOST, SUPERVISE_PEER_OCTETS, SUPERVISE_PEER_OCTETS, 0},
+    {SUPERVISE_STATUS, 4, 4 + SUPERVISE_STATUS_OCTETS, 0},
     {SUPERVISE_QUESTION, 4, 4, 0},
 };
 const unsigned supervise_from_child_n = sizeof supervise_from_child / sizeof supervise_from_child[0];
@@ -85,6 +88,7 @@ void supervise_peer_put(struct buf *b, const struct supervise_peer *m)
     wire_put_u8(b, m->role);
     wire_put_u32(b, m->index);
     wire_put_u32(b, m->generation);
+    wire_put_u32(b, m->serial);
 }
 
 bool supervise_peer_read(struct span payload, struct supervise_peer *ret)
@@ -94,7 +98,10 @@ bool supervise_peer_read(struct span payload, struct supervise_peer *ret)
     m.role = wire_u8(&w);
     m.index = wire_u32(&w);
     m.generation = wire_u32(&w);
-    if (!wire_done(&w) || m.role == PROC_SUPERVISOR || m.role >= PROC_ROLE_COUNT) return false;
+    m.serial = wire_u32(&w);
+    if (!wire_done(&w) || m.role == PROC_SUPERVISOR || m.role >= PROC_ROLE_COUNT ||
+        m.index >= LIMIT_EDGES_MAX)
+        return false;
     *ret = m;
     return true;
 }

@@ -23,7 +23,7 @@ enum supervise_type {
     SUPERVISE_MAP,      /* with the recipient map */
     SUPERVISE_PONG,     /* u64 of the ping */
     SUPERVISE_STATUS,   /* u32 tag, then members of a JSON object */
-    SUPERVISE_LOST,     /* u8 role: the conversation with that process broke off */
+    SUPERVISE_LOST,     /* struct supervise_peer: that conversation broke off */
     SUPERVISE_QUESTION, /* u32 enum child_question */
 };
 
@@ -50,9 +50,10 @@ struct supervise_grant {
 struct supervise_peer {
     uint8_t role;
     uint32_t index, generation;
+    uint32_t serial; /* counts conversations: the loss of one that was replaced already is no news */
 };
 
-enum { SUPERVISE_HELLO_OCTETS = 38, SUPERVISE_GRANT_OCTETS = 9, SUPERVISE_PEER_OCTETS = 9 };
+enum { SUPERVISE_HELLO_OCTETS = 38, SUPERVISE_GRANT_OCTETS = 9, SUPERVISE_PEER_OCTETS = 13 };
 
 extern const struct ipc_allowed supervise_to_child[], supervise_from_child[];
 extern const unsigned supervise_to_child_n, supervise_from_child_n;

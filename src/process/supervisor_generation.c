@@ -129,7 +129,7 @@ static void warn_of_descriptors(const struct config *c)
     struct rlimit limit;
     uint64_t sessions = 0;
     for (uint32_t i = 0; i < c->n_servers; i++)
-        sessions += c->servers[i].limits.sessions;
+        if (c->servers[i].limits.sessions > sessions) sessions = c->servers[i].limits.sessions;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || sessions + 256 <= limit.rlim_max) return;
     log_begin(LOG_LEVEL_WARNING, "descriptors");
     log_str("text", "an edge may hold fewer sessions than the limits permit: raise the limit of open files");

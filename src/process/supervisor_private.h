@@ -52,12 +52,13 @@ struct process {
     struct timer timer;               /* WAITING: start again. DRAINING: kill */
     uint64_t started_ms, answered_ms; /* its last sign of life */
     unsigned quick_deaths, restarts;
-    unsigned column; /* edge */
-    int pool;        /* edge */
-    uint8_t caged;   /* enum sandbox_result, when READY */
-    bool slow;       /* said that it does not answer */
-    bool replace;    /* DRAINING in order to be started again */
-    uint64_t lost;   /* one bit for each process that it lost and wants to meet again */
+    unsigned column;                 /* edge */
+    int pool;                        /* edge */
+    uint8_t caged;                   /* enum sandbox_result, when READY */
+    bool slow;                       /* said that it does not answer */
+    bool replace;                    /* DRAINING in order to be started again */
+    uint32_t serials[PROCESSES_MAX]; /* of the newest conversation with each; 0: none */
+    uint64_t lost;                   /* one bit for each process whose newest conversation broke off */
     size_t status_n;
     uint8_t status[SUPERVISE_STATUS_OCTETS];
 };
@@ -96,6 +97,7 @@ struct supervisor {
     struct loop *loop;
     struct watch signals;
     unsigned generations_made;
+    uint32_t conversations;
     struct generation generations[GENERATIONS_MAX];
     struct generation *serving; /* null until the first is ready */
     struct process processes[PROCESSES_MAX];

@@ -209,20 +209,6 @@ void supervisor_reap(struct supervisor *s)
 
 /* ---- what a child says */
 
-/* Both ends of a conversation see its end. Whoever belongs to a generation names the other exactly, so its word counts. */
-static void on_lost(struct process *p, enum role role)
-{
-    struct supervisor *s = p->supervisor;
-    if (role >= PROC_ROLE_COUNT || !peers_may_talk(p->role, role)) return;
-    if (!p->generation && role_table[role].per_generation) return;
-    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
-        const struct process *q = &s->processes[i];
-        if (q->role == role && supervisor_process_alive(q) &&
-            (!q->generation || q->generation == p->generation))
-            p->lost |= UINT64_C(1) << i;
-    }
-}
-
 static void on_relink(struct timer *t)
 {
     struct supervisor *s =
@@ -232,13 +218,30 @@ static void on_relink(struct timer *t)
             struct process *p = &s->processes[i], *q = &s->processes[k];
             if (!(p->lost & UINT64_C(1) << k)) continue;
             p->lost &= ~(UINT64_C(1) << k);
-            q->lost &= ~(UINT64_C(1) << i);
-            /* a process that was started anew since has been introduced already */
-            if (!supervisor_process_alive(p) || !supervisor_process_alive(q) ||
-                loop_now_ms(s->loop) - q->started_ms <= 2 * RELINK_MS)
-                continue;
-            supervisor_introduce(p, q);
+            if (supervisor_process_alive(p) && supervisor_process_alive(q)) supervisor_introduce(p, q);
         }
+}
+
+/* Most often the other one died and is started again, and then introduced; so wait a moment before the two meet anew. Both ends
+ * see the end of a conversation; a process that lives through reloads cannot say which generation it lost, but its peer can. */
+static void on_lost(struct process *p, struct span payload)
+{
+    struct supervisor *s = p->supervisor;
+    struct supervise_peer m;
+    if (!supervise_peer_read(payload, &m) || !peers_may_talk(p->role, (enum role)m.role)) {
+        supervisor_process_kill(p);
+        return;
+    }
+    if (!p->generation && role_table[m.role].per_generation) return;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        const struct process *q = &s->processes[i];
+        if (q->role != (enum role)m.role || q->index != m.index ||
+            (q->generation && q->generation != p->generation))
+            continue;
+        if (q->state == PROCESS_FREE || p->serials[i] != m.serial) continue;
+        p->lost |= UINT64_C(1) << i;
+        loop_timer_set(s->loop, &s->relink_timer, loop_now_ms(s->loop) + RELINK_MS, on_relink);
+    }
 }
 
 static void on_map(struct process *p, int fd)
@@ -301,12 +304,7 @@ void supervisor_on_message(void *context, uint16_t type, struct span payload, co
     case SUPERVISE_FAILED: on_failed(p, payload); break;
     case SUPERVISE_MAP: on_map(p, fds[0]); break;
     case SUPERVISE_PONG: break; /* answered_ms is all of it */
-    case SUPERVISE_LOST:
-        on_lost(p, (enum role)wire_u8(&w));
-        if (p->lost)
-            loop_timer_set(p->supervisor->loop, &p->supervisor->relink_timer,
-                           loop_now_ms(p->supervisor->loop) + RELINK_MS, on_relink);
-        break;
+    case SUPERVISE_LOST: on_lost(p, payload); break;
     case SUPERVISE_STATUS:
         if (wire_u32(&w) != p->supervisor->status_tag) break;
         supervisor_status_arrived(p, w.rest);

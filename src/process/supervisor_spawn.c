@@ -15,10 +15,11 @@
 enum { CHANNEL_OCTETS = 1 << 20, CHANNEL_QUEUE = SUPERVISE_GRANTS_MAX };
 
 /* In the child, between fork and exec: only what is safe there. */
-static void become_child(int channel)
+static void become_child(struct process *p, int channel)
 {
     static char program[] = "/proc/self/exe", name[] = "sallyportd", role[] = "--role";
-    char *arguments[] = {name, role, NULL};
+    char *arguments[] = {name, role, p->name,
+                         NULL}; /* the name is for ps; the role itself is told by HELLO */
     sigset_t none;
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigemptyset(&none);
@@ -49,7 +50,7 @@ static bool start_process(struct process *p)
     int pair[2];
     if (pair_with_room(pair) != 0) return false;
     pid_t pid = fork();
-    if (pid == 0) become_child(pair[1]);
+    if (pid == 0) become_child(p, pair[1]);
     int why = errno;
     close(pair[1]);
     if (pid < 0) {
@@ -145,7 +146,6 @@ static bool grant_to_edge(struct process *p, const struct generation *g)
     const struct config *c = g->load.config;
     p->pool = pool_create((struct pool_geometry){c->pool_small_blocks, c->pool_large_blocks});
     if (p->pool < 0 || g->map < 0) return false;
-    sources_clear_edge(&s->sources_view, p->column);
     struct process *spooler = supervisor_process(s, PROC_SPOOLER, 0, NULL);
     if (spooler && !supervisor_grant(spooler, GRANT_POOL, p->index, g->number, p->pool)) return false;
     return grant_listeners(p, g) && supervisor_grant(p, GRANT_POOL, p->index, g->number, p->pool) &&
@@ -166,12 +166,12 @@ static bool grant_to_spooler(struct process *p)
     return true;
 }
 
-static bool tell_peer(struct process *to, const struct process *about, int fd)
+static bool tell_peer(struct process *to, const struct process *about, uint32_t serial, int fd)
 {
     uint8_t memory[SUPERVISE_PEER_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     const struct generation *g = generation_of(about);
-    supervise_peer_put(&b, &(struct supervise_peer){(uint8_t)about->role, about->index, g->number});
+    supervise_peer_put(&b, &(struct supervise_peer){(uint8_t)about->role, about->index, g->number, serial});
     return ipc_send_fd(to->channel, SUPERVISE_PEER, buf_span(&b), fd);
 }
 
@@ -182,7 +182,13 @@ void supervisor_introduce(struct process *a, struct process *b)
         log_note(LOG_LEVEL_ERROR, "peer", "no socketpair", errno);
         return;
     }
-    if (!tell_peer(a, b, pair[0]) || !tell_peer(b, a, pair[1])) log_note(LOG_LEVEL_ERROR, "peer", b->name, 0);
+    uint32_t serial = ++a->supervisor->conversations;
+    size_t at_a = (size_t)(a - a->supervisor->processes), at_b = (size_t)(b - a->supervisor->processes);
+    a->serials[at_b] = b->serials[at_a] = serial;
+    a->lost &= ~(UINT64_C(1) << at_b);
+    b->lost &= ~(UINT64_C(1) << at_a);
+    if (!tell_peer(a, b, serial, pair[0]) || !tell_peer(b, a, serial, pair[1]))
+        log_note(LOG_LEVEL_ERROR, "peer", b->name, 0);
     close(pair[0]);
     close(pair[1]);
 }

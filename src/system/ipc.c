@@ -309,7 +309,10 @@ static bool read_packets(struct ipc *c)
     int n = recvmmsg(c->watch.fd, m, READ_PACKETS, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
     if (n < 0) {
         if (errno == EINTR) return true;
-        if (errno != EAGAIN && errno != EWOULDBLOCK) report(c, "read error");
+        if (errno == ECONNRESET)
+            report(c, "end of file"); /* it died before it had read everything */
+        else if (errno != EAGAIN && errno != EWOULDBLOCK)
+            report(c, "read error");
         return false;
     }
     const char *reason = NULL;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -62,6 +63,30 @@ static void a_line_reads_as_promised(void **state)
     assert_non_null(
         strstr(text, "\"text\":\"segment 3\",\"errno\":\"EIO\",\"error\":\"Input/output error\"}\n"));
     close_pipe(p);
+}
+
+/* Our own calendar against libc's: every day of four centuries and more. */
+static void dates_are_right(void **state)
+{
+    (void)state;
+    int p[2];
+    char want[32];
+    for (uint64_t day = 0; day < 170000; day += 97) {
+        open_pipe(p, LOG_LEVEL_INFO);
+        for (uint64_t second = day * 86400 + 86399, n = 0; n < 4; n++, second += 86400) {
+            time_t t = (time_t)second;
+            struct tm tm;
+            gmtime_r(&t, &tm);
+            assert_int_equal(strftime(want, sizeof want, "{\"ts\":\"%Y-%m-%dT%H:%M:%S", &tm), 26);
+            log_clock(second * 1000 + 7);
+            log_note(LOG_LEVEL_INFO, "x", "", 0);
+            log_flush();
+            read_all(p[READ_END]);
+            assert_memory_equal(text, want, 26);
+            assert_memory_equal(text + 26, ".007Z", 5);
+        }
+        close_pipe(p);
+    }
 }
 
 static void hostile_text_stays_inside_its_string(void **state)
@@ -172,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_reads_as_promised),
+        cmocka_unit_test(dates_are_right),
         cmocka_unit_test(hostile_text_stays_inside_its_string),
         cmocka_unit_test(long_values_and_lines_are_cut),
         cmocka_unit_test(levels_are_filtered),
