@@ -66,7 +66,9 @@ bool inbound_transaction_begin(struct session *s, const struct server_detail *d)
     if (!t) return false;
     in->free_transactions = t->next;
     uint64_t unix_ms = loop_unix_ms(in->setup.loop);
-    *t = (struct transaction){.session = s, .began_ms = unix_ms};
+    memset(t, 0, offsetof(struct transaction, envelope)); /* the block lists behind it are valid by their counts */
+    t->session = s;
+    t->began_ms = unix_ms;
     in->last_message_id = message_id_next(in->last_message_id, in->setup.edge, unix_ms);
     t->id = in->last_message_id;
     t->next = in->by_id[slot_of(in, t->id)];
