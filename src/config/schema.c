@@ -41,7 +41,7 @@ const struct schema_row schema_table[] = {
      .doc = "Aliases in the format of /etc/aliases."},
     {.name = "control", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, control_socket), .arguments = "PATH",
      .fallback_text = "control.sock beside this file, /run/sallyport/control.sock when that is in /etc/sallyport", .since = "0.1",
-     .doc = "The socket that sallyport(8) talks to."},
+     .doc = "The socket that sallyport(1) talks to."},
     {.name = "edges", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_EDGES_MAX, .arguments = "COUNT | auto",
      .fallback_text = "auto: one per core", .since = "0.1", .read = read_edges, .doc = "Processes that speak SMTP."},
     {.name = "drain", .where = SCHEMA_TOP, .type = SCHEMA_DURATION, TAKES(struct config, drain_seconds), .min = 1, .max = 3600,

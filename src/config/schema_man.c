@@ -144,7 +144,8 @@ static const char man_foot[] = ".Sh EXAMPLES\n"
                                "deliver example.net to maildir /var/mail/vhosts\n"
                                ".Ed\n"
                                ".Sh SEE ALSO\n"
-                               ".Xr sallyport 8 ,\n"
+                               ".Xr sallyport 1 ,\n"
+                               ".Xr sallyport-aliases 5 ,\n"
                                ".Xr sallyportd 8\n";
 
 void schema_man(struct buf *out)

@@ -109,11 +109,41 @@ static void papers(void **state)
     contains(&b, "\"sessions-per-source\"\n");
 }
 
-int main(void)
+/* man/sallyport.conf.5 and tests/fuzz/config.dict are what the schema makes. */
+static const char *man_file, *dictionary_file;
+
+static void check_file(const char *file, void (*make)(struct buf *))
 {
+    static uint8_t memory[131072], read[131072];
+    struct buf b = buf_on(memory, sizeof memory);
+    FILE *f = fopen(file, "r");
+
+    assert_non_null(f);
+    size_t n = fread(read, 1, sizeof read, f);
+    assert_int_equal(fclose(f), 0);
+    make(&b);
+    if (n != b.n || memcmp(read, b.p, n) != 0)
+        fail_msg(
+            "%s is not what the schema makes: sallyport help config --man, or --dictionary, writes it anew",
+            file);
+}
+
+static void files_are_fresh(void **state)
+{
+    (void)state;
+    check_file(man_file, schema_man);
+    check_file(dictionary_file, schema_dictionary);
+}
+
+/* argv: the man page and the dictionary in the tree */
+int main(int argc, char **argv)
+{
+    if (argc != 3) return 2;
+    man_file = argv[1];
+    dictionary_file = argv[2];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows),    cmocka_unit_test(distances), cmocka_unit_test(suggestions),
-        cmocka_unit_test(amounts), cmocka_unit_test(papers),
+        cmocka_unit_test(amounts), cmocka_unit_test(papers),    cmocka_unit_test(files_are_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
