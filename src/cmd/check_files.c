@@ -151,15 +151,15 @@ static void check_people(struct problems_list *l, const struct config *c, struct
         unreadable(l, whole, "the users file", c->users_file, people.users_unreadable);
     if (people.aliases_unreadable && (c->aliases_given || !people.aliases_absent))
         unreadable(l, whole, "the aliases file", c->aliases_file, people.aliases_unreadable);
-    for (const struct problem *p = people.problems.first; p; p = p->next) {
+    for (const struct problem *p = people.names.problems.first; p; p = p->next) {
         struct config_place place = {.file = arena_copy(l->arena, p->file), .line = p->line};
         struct span subject = arena_copy(l->arena, p->subject);
         problems_add(l, CONFIG_WARNING, place, subject.n ? SAY(c_string(subject), " ", p->text) : p->text,
                      NULL);
     }
-    if (people.problems.count > LIMIT_PROBLEMS)
+    if (people.names.problems.count > LIMIT_PROBLEMS)
         problems_add(l, CONFIG_WARNING, whole, "more lines of users or aliases are wrong", NULL);
-    for (uint32_t i = 0; people.users && people.users->count == 0 && i < c->n_servers; i++)
+    for (uint32_t i = 0; people.names.users && people.names.users->count == 0 && i < c->n_servers; i++)
         if (c->servers[i].role == ROLE_MX && c->servers[i].n_domains && !c->servers[i].domains[0].any) {
             problems_add(l, CONFIG_WARNING, whole,
                          SAY("nobody has a mailbox: ", c_string(c->users_file), " names no user"), NULL);

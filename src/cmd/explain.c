@@ -5,7 +5,6 @@
 #include "cmd/people.h"
 #include "cmd/problems.h"
 #include "cmd/verbs.h"
-#include "directory/expansion.h"
 #include "smtp/path.h"
 
 enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8, ADDRESS_OCTETS = 1024 };
@@ -119,7 +118,7 @@ static enum recipients_answer find_recipient(const struct config_server *s, cons
 
     if (p->postmaster || p->literal || at == SPAN_NPOS || !config_domain_served(s, span_skip(key, at + 1)))
         return RECIPIENTS_NOT_SERVED;
-    return recipients_find(&people->map, key);
+    return recipients_find(&people->names.map, key);
 }
 
 static enum decision explain_rcpt(struct explain *e, const struct config_server *s, const struct question *q,
@@ -190,14 +189,15 @@ static void explain_delivery(struct explain *e, const struct config *c, struct s
     explain_end(e, config_held(c, domain) ? "hold" : "deliver");
 }
 
-static void explain_targets(struct explain *e, const struct config *c, const struct config_server *s,
-                            const struct people *people, struct span key)
+static void explain_targets(struct explain *e, const struct config *c, const struct people *people,
+                            const struct path *recipient)
 {
-    struct expansion_world world = {people->aliases, &people->mailboxes, people->users,
-                                    s->n_domains ? s->domains[0].name : c->hostname};
-    struct expansion to = {NULL, 0, {NULL, 0}};
-    enum expand_status status = expansion_of(&world, key, people->arena, &to);
+    uint8_t memory[KEY_OCTETS];
+    struct buf written = buf_on(memory, sizeof memory);
+    struct expansion to;
 
+    path_put(recipient, &written);
+    enum expand_status status = names_expand(&people->names, buf_span(&written), people->arena, &to);
     if (status != EXPAND_OK) {
         struct buf *b = explain_begin(e, "expand");
         buf_str(b, status == EXPAND_LATER     ? "an alias on the way is broken: the mail waits"
@@ -209,7 +209,12 @@ static void explain_targets(struct explain *e, const struct config *c, const str
     }
     for (uint32_t i = 0; i < to.count && !explain_full(e); i++) {
         size_t at = span_rfind(to.targets[i].path, '@');
-        if (to.targets[i].kind == EXPAND_MAILBOX)
+        if (to.targets[i].kind == EXPAND_NOBODY) {
+            struct buf *b = explain_begin(e, "expand");
+            buf_put(b, to.targets[i].path);
+            buf_str(b, ": an alias names it, and nobody of that name exists: this part is returned (5.1.1)");
+            explain_end(e, "alias");
+        } else if (to.targets[i].kind == EXPAND_MAILBOX)
             explain_delivery(e, c, to.targets[i].path);
         else if (to.targets[i].kind == EXPAND_REMOTE)
             explain_route(e, c, span_skip(to.targets[i].path, at == SPAN_NPOS ? 0 : at + 1));
@@ -227,8 +232,7 @@ static bool explain_all(struct explain *e, const struct config *c, const struct 
     path_key(&q->recipient, &key);
     enum decision d = explain_rcpt(e, s, q, people, relay, buf_span(&key));
     if (d == DECISION_RELAY) explain_route(e, c, q->recipient.domain);
-    if (d == DECISION_LOCAL)
-        explain_targets(e, c, s, people, q->recipient.postmaster ? SPAN("postmaster") : buf_span(&key));
+    if (d == DECISION_LOCAL) explain_targets(e, c, people, &q->recipient);
     return d == DECISION_LOCAL || d == DECISION_RELAY;
 }
 
