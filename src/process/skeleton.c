@@ -75,7 +75,9 @@ void child_exit(struct child *c, int status)
 void child_peer_lost(struct child *c, enum role role, unsigned index, const char *reason)
 {
     (void)c;
-    log_begin(LOG_LEVEL_WARNING, "peer-lost");
+    bool ended =
+        strcmp(reason, "end of file") == 0 || strcmp(reason, "replaced") == 0; /* the supervisor says why */
+    log_begin(ended ? LOG_LEVEL_INFO : LOG_LEVEL_SECURITY, "peer-lost");
     log_str("peer", role_table[role].name);
     log_u64("index", index);
     log_str("reason", reason);

@@ -275,6 +275,16 @@ void supervisor_generation_tidy(struct generation *g)
 
 /* ---- reload */
 
+/* Problems, a line each. */
+static void log_problems(enum log_level level, const char *event, struct span text)
+{
+    for (size_t end; (end = span_find(text, '\n')) != SPAN_NPOS; text = span_skip(text, end + 1)) {
+        log_begin(level, event);
+        log_span("text", span_head(text, end));
+        log_end();
+    }
+}
+
 void supervisor_reload(struct supervisor *s, struct process *asker)
 {
     static uint8_t memory[PROBLEMS_OCTETS];
@@ -298,11 +308,11 @@ void supervisor_reload(struct supervisor *s, struct process *asker)
                 supervisor_process_kill(&s->processes[i]);
     }
     s->asker = asker;
-    if (supervisor_generation_begin(s, &text)) return;
+    bool begun = supervisor_generation_begin(s, &text);
+    log_problems(begun ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, begun ? "config-warning" : "reload-refused",
+                 buf_span(&text));
+    if (begun) return;
     s->asker = NULL;
-    log_begin(LOG_LEVEL_ERROR, "reload-refused");
-    log_span("text", buf_span(&text));
-    log_end();
     notify_send(SPAN("READY=1\nSTATUS=serving; the last reload was refused"));
     if (asker) supervisor_answer(s, asker, CHILD_ASK_RELOAD, text.n ? buf_span(&text) : SPAN("refused"));
 }

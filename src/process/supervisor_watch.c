@@ -146,13 +146,50 @@ void supervisor_status_ask(struct supervisor *s)
     loop_timer_set(s->loop, &s->status_timer, loop_now_ms(s->loop) + STATUS_WAIT_MS, on_status_wait);
 }
 
+/* A number, true, false, or a string without quotes and escapes inside: octets taken, or 0. */
+static size_t sound_value(struct span s)
+{
+    size_t n = 0;
+    while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9')
+        n++;
+    if (n > 0) return n <= 20 ? n : 0;
+    if (s.n >= 4 && memcmp(s.p, "true", 4) == 0) return 4;
+    if (s.n >= 5 && memcmp(s.p, "false", 5) == 0) return 5;
+    if (s.n == 0 || s.p[0] != '"') return 0;
+    for (n = 1; n < s.n && s.p[n] != '"'; n++)
+        if (s.p[n] < ' ' || s.p[n] > '~' || s.p[n] == '\\') return 0;
+    return n < s.n ? n + 1 : 0;
+}
+
+/* A taken-over child must not be able to speak for others in the answer: members of a flat object and nothing else. */
+static bool sound_members(struct span s)
+{
+    while (s.n > 0) {
+        size_t key = s.p[0] == '"' ? sound_value(s) : 0;
+        if (key == 0 || key == s.n || s.p[key] != ':') return false;
+        s = span_skip(s, key + 1);
+        size_t value = sound_value(s);
+        if (value == 0) return false;
+        s = span_skip(s, value);
+        if (s.n == 0) return true;
+        if (s.p[0] != ',' || s.n == 1) return false;
+        s = span_skip(s, 1);
+    }
+    return true;
+}
+
 void supervisor_status_arrived(struct process *p, struct span text)
 {
     struct supervisor *s = p->supervisor;
     uint64_t bit = UINT64_C(1) << (p - s->processes);
     if (!s->status_asked || !(s->status_open & bit)) return;
-    memcpy(p->status, text.p, text.n);
-    p->status_n = text.n;
+    if (text.n > 0 && text.p[0] == ',') text = span_skip(text, 1);
+    if (sound_members(text)) {
+        memcpy(p->status, text.p, text.n);
+        p->status_n = text.n;
+    } else {
+        log_note(LOG_LEVEL_SECURITY, "status-malformed", p->name, 0);
+    }
     s->status_open &= ~bit;
     if (s->status_open == 0) answer_status(s);
 }
