@@ -26,6 +26,18 @@ static bool at_listener_tls(const struct reader *r)
            !(mode.kind == TOKEN_WORD && span_eq(mode.text, SPAN("certificate")));
 }
 
+/* A network that is too wide alone is named; what several make together check.c sees (invariant I1). */
+static bool value_narrow_network(struct reader *r, const struct token *t, struct network *ret,
+                                 const char *consequence)
+{
+    if (!value_network(r, t, ret)) return false;
+    if (!network_union_too_wide(ret, 1)) return true;
+    config_problem_at(
+        r, t, PROBLEM_TEXT(r, SPAN("network "), t->text, SPAN(" is too wide: "), span_str(consequence)),
+        SPAN("at most a /8 of IPv4 or a /32 of IPv6: list single hosts"));
+    return false;
+}
+
 static void read_proxy_networks(struct reader *r, const struct token *name, struct network **networks,
                                 uint32_t *n)
 {
@@ -41,7 +53,8 @@ static void read_proxy_networks(struct reader *r, const struct token *name, stru
         struct network *grown = reader_push(r, *networks, n, sizeof **networks, LIMIT_CONFIG_NETWORKS);
         if (!grown) return;
         *networks = grown;
-        if (!value_network(r, &t, &grown[*n - 1])) --*n;
+        if (!value_narrow_network(r, &t, &grown[*n - 1], "strangers could name any address as their own"))
+            --*n;
     }
     if (!any && !r->broken)
         config_problem_at(r, name, SPAN("proxy from needs a NETWORK"), SPAN("proxy from 192.0.2.7"));
@@ -239,7 +252,7 @@ void read_relay_networks(struct reader *r, const struct schema_row *row, const s
     if (!d->relay_place.line) d->relay_place = reader_place(r, name);
     for (; more; more = reader_more(r, &t)) {
         struct network n, *grown;
-        if (!value_network(r, &t, &n)) continue;
+        if (!value_narrow_network(r, &t, &n, "this would be an open relay")) continue;
         warn_shared_address(r, &t, &n);
         grown = reader_push(r, s->relay_networks, &s->n_relay_networks, sizeof n, LIMIT_CONFIG_NETWORKS);
         if (!grown) return;

@@ -148,8 +148,21 @@ static const struct sample bad[] = {
         "server b { listen 127.0.0.1:26\n"
         " relay-networks 0.0.0.0/8 1.0.0.0/8\n"
         " relay-networks ::/0 }\n",
-        "2:2 error: the relay networks of server a are too wide: this would be an open relay | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"
-        "5:2 error: the relay networks of server b are too wide: this would be an open relay | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"},
+        "2:17 error: network 0.0.0.0/0 is too wide: this would be an open relay | at most a /8 of IPv4 or a /32 of IPv6: list single hosts\n"
+        "5:2 error: the relay networks of server b are too wide: this would be an open relay | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"
+        "6:17 error: network ::/0 is too wide: this would be an open relay | at most a /8 of IPv4 or a /32 of IPv6: list single hosts\n"},
+    {"open relay of many",
+        "server a { listen 127.0.0.1:25\n"
+        " recipients a.example any\n"
+        " relay-networks 2001:db8::/33 2001:db8:8000::/33 2001:db9::/32 }\n"
+        "hold *\n",
+        "3:2 error: the relay networks of server a are too wide: this would be an open relay | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"},
+    {"open proxy of many",
+        "server a { listen 127.0.0.1:25 127.0.0.1:26 proxy from 1.0.0.0/9 2.0.0.0/9 3.0.0.0/9\n"
+        " recipients a.example any\n"
+        "}\n"
+        "hold *\n",
+        "1:19 error: the proxy networks are too wide: strangers could name any address as their own | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"},
     {"open proxy",
         "server a { listen 127.0.0.1:25 127.0.0.1:26 proxy from 0.0.0.0/0\n"
         " recipients a.example any }\n"
@@ -157,7 +170,7 @@ static const struct sample bad[] = {
         "server b { listen 127.0.0.1:27 proxy\n"
         " listen 127.0.0.1:28 proxy from\n"
         "}\n",
-        "1:19 error: the proxy networks are too wide: strangers could name any address as their own | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"
+        "1:56 error: network 0.0.0.0/0 is too wide: strangers could name any address as their own | at most a /8 of IPv4 or a /32 of IPv6: list single hosts\n"
         "4:37 error: proxy needs from and a NETWORK | proxy from 192.0.2.7\n"
         "5:2 error: proxy from needs a NETWORK | proxy from 192.0.2.7\n"},
     {"listener collision",
