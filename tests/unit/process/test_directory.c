@@ -1,0 +1,310 @@
+/* The directory process with the test as supervisor and spooler. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "directory/expand.h"
+#include "directory/recipients.h"
+#include "process/messages.h"
+#include "process/skeleton.h"
+#include "system/log.h"
+#include "system/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CAGED false /* sanitizers do not work inside a cage; the plain build runs the same test in it */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CAGED false
+#endif
+#endif
+#ifndef CAGED
+#define CAGED true
+#endif
+
+static int map_channel = -1; /* where the process sends its map */
+
+/* What the directory needs of the skeleton. */
+void child_exit(struct child *c, int status)
+{
+    (void)status;
+    loop_stop(c->loop);
+}
+
+void child_peer_lost(struct child *c, enum role role, unsigned index, const char *reason)
+{
+    (void)role, (void)index, (void)reason;
+    loop_stop(c->loop);
+}
+
+static bool send_fd(int to, int fd)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t octets[CMSG_SPACE(sizeof(int))];
+    } control = {.octets = {0}};
+    char byte = 1;
+    struct iovec v = {&byte, 1};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(sizeof fd)};
+    control.header =
+        (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    return sendmsg(to, &m, MSG_NOSIGNAL) == 1;
+}
+
+bool child_publish_map(struct child *c, int memfd)
+{
+    (void)c;
+    return send_fd(map_channel, memfd);
+}
+
+static struct config_domain domains[] = {{.name = SPAN("example.org"), .place = {.line = 1}},
+                                         {.name = SPAN("any.test"), .any = true}};
+static struct config_server server = {.domains = domains, .n_domains = 2};
+static const struct config config = {.hostname = SPAN("mail.example.org"),
+                                     .servers = &server,
+                                     .n_servers = 1,
+                                     .users_file = SPAN("users"),
+                                     .aliases_file = SPAN("aliases")};
+static pid_t pid;
+static int channel, map_fd;
+
+static void turn(void *context)
+{
+    directory_hooks.after_turn(context);
+    log_flush();
+}
+
+static int file_of(const char *text)
+{
+    int fd = memfd_create("text", MFD_CLOEXEC);
+    assert_int_equal(write(fd, text, strlen(text)),
+                     strlen(text)); /* the position is at the end: that must not matter */
+    return fd;
+}
+
+static _Noreturn void directory_run(const char *users, const char *aliases, int fd)
+{
+    static struct child c;
+    const char *error = "";
+    struct sandbox s = {.process = "directory",
+                        .abilities = SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_MEMORY |
+                                     SANDBOX_MEMFD /* as roles.c has it */,
+                        .max_fds = 256,
+                        .debug = true};
+    signal(SIGPIPE, SIG_IGN);
+    c = (struct child){
+        .role = PROC_DIRECTORY, .name = "directory", .loop = loop_create(64), .config = &config};
+    log_open(open("/dev/null", O_WRONLY), "directory", LOG_LEVEL_DEBUG);
+    if (users) directory_hooks.grant(&c, GRANT_USERS, 0, 0, file_of(users));
+    if (aliases) directory_hooks.grant(&c, GRANT_ALIASES, 0, 0, file_of(aliases));
+    directory_hooks.peer(&c, PROC_SPOOLER, 0, 1, fd);
+    if (!directory_hooks.prepare(&c, &error)) {
+        fprintf(stderr, "%s\n", error);
+        _exit(8);
+    }
+    if (CAGED && sandbox_enter(&s, &error) == SANDBOX_FAILED) _exit(9);
+    if (!directory_hooks.start(&c, &error)) _exit(7);
+    loop_run(c.loop, turn, &c);
+    _exit(0);
+}
+
+static int receive_fd(int from)
+{
+    union {
+        struct cmsghdr header;
+        uint8_t octets[CMSG_SPACE(sizeof(int))];
+    } control;
+    char byte;
+    struct iovec v = {&byte, 1};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    int fd = -1;
+    assert_int_equal(recvmsg(from, &m, 0), 1);
+    memcpy(&fd, CMSG_DATA(&control.header), sizeof fd);
+    return fd;
+}
+
+static void begin(const char *users, const char *aliases)
+{
+    int pair[2], maps[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, maps), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(pair[0]);
+        map_channel = maps[1];
+        directory_run(users, aliases, pair[1]);
+    }
+    close(pair[1]);
+    close(maps[1]);
+    channel = pair[0];
+    map_fd = receive_fd(maps[0]);
+    close(maps[0]);
+}
+
+static void end(void)
+{
+    int status;
+    close(channel);
+    close(map_fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFEXITED(status) || WEXITSTATUS(status)) fail_msg("status %x", status);
+}
+
+static void ask(uint64_t id, const char *path)
+{
+    uint8_t memory[1000];
+    struct buf b = buf_on(memory, sizeof memory), q = buf_on(memory + 500, 500);
+    expand_question_put(&q, &(struct expand_question){id, 4, span_str(path)});
+    wire_put_u16(&b, MSG_EXPAND_QUESTION);
+    wire_put_span(&b, buf_span(&q));
+    assert_int_equal(send(channel, b.p, b.n, MSG_NOSIGNAL), b.n);
+}
+
+/* The next part of an answer; false when the channel was closed. */
+static bool hear(struct expand_answer *a)
+{
+    static uint8_t packet[LIMIT_IPC_MESSAGE_OCTETS];
+    static struct wire rest;
+    if (rest.rest.n == 0) {
+        struct pollfd p = {channel, POLLIN, 0};
+        assert_int_equal(poll(&p, 1, 20000), 1);
+        ssize_t n = recv(channel, packet, sizeof packet, 0);
+        if (n <= 0) return false;
+        rest = wire_on(span_of(packet, (size_t)n));
+    }
+    assert_int_equal(wire_u16(&rest), MSG_EXPAND_ANSWER);
+    struct span payload = wire_span(&rest, UINT16_MAX);
+    assert_false(rest.bad);
+    assert_true(expand_answer_read(payload, a));
+    return true;
+}
+
+static const char *expand(const char *path)
+{
+    static char memory[500];
+    struct buf b = buf_on(memory, sizeof memory - 1);
+    struct expand_answer a;
+    struct expand_target t;
+    ask(77, path);
+    assert_true(hear(&a));
+    assert_true(a.id == 77 && a.recipient == 4 && a.last);
+    struct wire w = wire_on(a.targets);
+    while (expand_target_read(&w, &t)) {
+        buf_put(&b, t.path);
+        buf_byte(&b, ' ');
+    }
+    if (a.status) buf_u64(&b, a.status);
+    memory[b.n] = 0;
+    return memory;
+}
+
+static void map_is_sealed(void **state)
+{
+    (void)state;
+    begin("alice@example.org\t$y$secret\t\n", "root: alice\n");
+    int seals = fcntl(map_fd, F_GET_SEALS);
+    assert_int_equal(seals & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL),
+                     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+    assert_int_equal(pwrite(map_fd, "x", 1, 0), -1);
+    assert_int_equal(ftruncate(map_fd, 0), -1);
+    struct stat st;
+    assert_int_equal(fstat(map_fd, &st), 0);
+    const void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, map_fd, 0);
+    assert_ptr_not_equal(p, MAP_FAILED);
+    struct recipients r;
+    assert_true(recipients_open(&r, p, (size_t)st.st_size));
+    assert_int_equal(recipients_find(&r, SPAN("alice@example.org")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&r, SPAN("root@example.org")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&r, SPAN("bob@example.org")), RECIPIENTS_UNKNOWN);
+    assert_int_equal(recipients_find(&r, SPAN("bob@any.test")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&r, SPAN("bob@example.com")), RECIPIENTS_NOT_SERVED);
+    /* I10: what edges map holds no verifier */
+    assert_null(memmem(p, (size_t)st.st_size, "secret", 6));
+    end();
+}
+
+static void questions(void **state)
+{
+    (void)state;
+    begin("alice@example.org\t-\t\n", "root: alice, x@elsewhere.test\nbad: |evil\n");
+    assert_string_equal(expand("ROOT@example.org"), "alice@example.org x@elsewhere.test ");
+    assert_string_equal(expand("Alice+x@Example.Org"), "alice@example.org ");
+    assert_string_equal(expand("postmaster"), "alice@example.org ");
+    assert_string_equal(expand("zoe@any.test"), "zoe@any.test ");
+    assert_string_equal(expand("zoe@example.org"), "1");
+    assert_string_equal(expand("bad@example.org"), "4");
+    assert_string_equal(expand("no address"), "1");
+    end();
+    begin(NULL, NULL); /* no files at all */
+    assert_string_equal(expand("postmaster"), "postmaster@example.org ");
+    end();
+}
+
+/* Large answers come in parts, and many of them wait until they are read. */
+static void large_answers(void **state)
+{
+    (void)state;
+    size_t n = 0, max = 1 << 20;
+    char *text = malloc(max);
+    assert_non_null(text);
+    n += (size_t)snprintf(text, max, "big: ");
+    for (unsigned i = 0; i < 9000; i++)
+        n += (size_t)snprintf(text + n, max - n, "a-rather-long-name-%u@elsewhere.example,%s", i,
+                              i % 10 ? "" : "\n ");
+    begin("alice@example.org\t-\t\n", text);
+    for (unsigned i = 0; i < 20; i++)
+        ask(i, "big@example.org");
+    usleep(200000); /* it runs into the full channel */
+    for (unsigned i = 0; i < 20; i++) {
+        struct expand_answer a;
+        unsigned targets = 0, parts = 0;
+        do {
+            assert_true(hear(&a));
+            assert_int_equal(a.id, i);
+            assert_int_equal(a.status, EXPAND_OK);
+            targets += a.count;
+            parts++;
+        } while (!a.last);
+        assert_int_equal(targets, 9000);
+        assert_true(parts > 5);
+    }
+    assert_string_equal(expand("alice@example.org"), "alice@example.org ");
+    end();
+    free(text);
+}
+
+static void malformed(void **state)
+{
+    (void)state;
+    struct expand_answer a;
+    uint8_t packet[40] = {MSG_EXPAND_QUESTION, 0, 20, 0};
+    begin("", "");
+    assert_int_equal(send(channel, packet, 24, MSG_NOSIGNAL), 24);
+    assert_false(hear(&a));
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(map_is_sealed), cmocka_unit_test(questions),
+                                       cmocka_unit_test(large_answers), cmocka_unit_test(malformed)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
