@@ -35,23 +35,20 @@ static enum clash clash(const struct config_listener *a, const struct config_lis
 static void check_clash(struct reader *r, const struct config_listener *l, const struct config_server *other,
                         const struct config_listener *with)
 {
-    struct span place = config_problem_place(r, &with->place);
+    enum clash found = clash(l, with);
 
-    switch (clash(l, with)) {
-    case CLASH_SAME:
+    if (found == CLASH_NONE) return;
+    struct span place = config_problem_place(r, &with->place);
+    if (found == CLASH_SAME)
         error_at(r, &l->place,
                  PROBLEM_TEXT(r, SPAN("this listener collides with the one of server "), other->name,
                               SPAN(" at "), place),
                  SPAN("an address and port can be listened on once"));
-        break;
-    case CLASH_WILDCARD:
+    else
         warn_at(r, &l->place,
                 PROBLEM_TEXT(r, SPAN("this listener overlaps the one of server "), other->name, SPAN(" at "),
                              place),
                 SPAN("connections to the single address go to its listener, all others to the wildcard's"));
-        break;
-    case CLASH_NONE: break;
-    }
 }
 
 static void check_clashes_of(struct reader *r, uint32_t server, uint32_t listener)
@@ -214,6 +211,25 @@ static void check_places(struct reader *r)
                  SPAN(""));
 }
 
+static void check_listeners(struct reader *r)
+{
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < r->n_drafts; i++) {
+        const struct config_server *s = &r->drafts[i].server;
+        total += s->n_listeners;
+        if (total > LIMIT_LISTENERS) {
+            error_at(r, &s->place,
+                     PROBLEM_TEXT(r, SPAN("all servers together have more than "),
+                                  config_problem_number(r, LIMIT_LISTENERS), SPAN(" listeners")),
+                     SPAN(""));
+            return;
+        }
+        for (uint32_t k = 0; k < s->n_listeners; k++)
+            check_clashes_of(r, i, k);
+    }
+}
+
 void check_config(struct reader *r)
 {
     for (uint32_t i = 0; i < r->n_drafts; i++) {
@@ -222,9 +238,8 @@ void check_config(struct reader *r)
         check_role(r, d);
         check_certificates(r, d);
         check_networks(r, d);
-        for (uint32_t k = 0; k < d->server.n_listeners; k++)
-            check_clashes_of(r, i, k);
     }
+    check_listeners(r);
     if (!r->top.damaged) check_destinations(r);
     check_places(r);
 }

@@ -8,6 +8,7 @@ struct span config_problem_text(struct reader *r, const struct span *parts, size
     uint8_t memory[PROBLEM_TEXT_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
 
+    if (r->n_problems > PROBLEMS_MAX) return SPAN(""); /* nobody will see it */
     for (size_t i = 0; i < n; i++)
         buf_escaped(&b, parts[i], PROBLEM_PART_OCTETS);
     struct span text = arena_copy(r->arena, buf_span(&b));
