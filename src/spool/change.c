@@ -50,6 +50,14 @@ void store_place_message(struct store *s, struct message *m)
         store_place_recipient(s, m, i);
 }
 
+void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t retry_max_seconds,
+                     uint32_t queue_seconds)
+{
+    s->o.retry_first_seconds = retry_first_seconds;
+    s->o.retry_max_seconds = retry_max_seconds;
+    s->o.queue_seconds = queue_seconds;
+}
+
 void store_place_again(struct store *s, uint64_t now_ms)
 {
     uint64_t id = 0;
@@ -163,7 +171,8 @@ static bool measure(struct span targets, uint32_t *count, size_t *strings)
     return wire_done(&w) && *count > 0 && *count <= LIMIT_ALIAS_EXPANSION;
 }
 
-bool store_expand(struct store *s, uint64_t id, uint32_t i, struct span targets, uint64_t now_ms)
+bool store_expand(struct store *s, uint64_t id, uint32_t i, struct span owner, struct span targets,
+                  uint64_t now_ms)
 {
     uint8_t history[512];
     uint32_t count;
@@ -171,9 +180,11 @@ bool store_expand(struct store *s, uint64_t id, uint32_t i, struct span targets,
     s->now_ms = now_ms;
     struct message *m = find(s, id);
     if (!open_recipient(m, i)) return true;
-    if (!measure(targets, &count, &strings) || count > LIMIT_MESSAGE_RECIPIENTS - m->n_recipients)
+    if (owner.n > LIMIT_PATH_OCTETS || !measure(targets, &count, &strings) ||
+        count > LIMIT_MESSAGE_RECIPIENTS - m->n_recipients)
         return false;
-    if (journal_room(s, record_octets(targets.n + sizeof history + 64), true) != STORE_DURABLE) return false;
+    if (journal_room(s, record_octets(targets.n + owner.n + sizeof history + 64), true) != STORE_DURABLE)
+        return false;
     struct state_event event = {now_ms, RECIPIENT_EXPANDED, (struct span){0},
                                 SPAN("replaced by what its alias names")};
     struct buf b = buf_on(history, sizeof history);
@@ -185,8 +196,9 @@ bool store_expand(struct store *s, uint64_t id, uint32_t i, struct span targets,
                                   .history = buf_span(&b),
                                   .first = m->n_recipients,
                                   .count = count,
+                                  .owner = owner,
                                   .derived = targets};
-    struct message *grown = index_grow(&s->index, m, m->n_recipients + count, strings);
+    struct message *grown = index_grow(&s->index, m, m->n_recipients + count, strings + owner.n);
     if (!grown) return false;
     m = grown;
     schedule_moved(&s->schedule, m);
@@ -204,7 +216,12 @@ void store_derive(struct message *m, const struct state_payload *state)
 {
     struct wire w = wire_on(state->derived);
     struct derived d;
-    uint8_t notify = message_recipients(m)[state->recipient].notify;
+    struct recipient *parent = &message_recipients(m)[state->recipient];
+    uint8_t notify = parent->notify;
+    parent->owner_offset = m->strings_length;
+    parent->owner_length = (uint32_t)state->owner.n;
+    if (state->owner.n) memcpy(message_strings(m) + m->strings_length, state->owner.p, state->owner.n);
+    m->strings_length += (uint32_t)state->owner.n;
     for (uint32_t i = state->first; i < state->first + state->count && derived_read(&w, &d); i++) {
         struct recipient *r = &message_recipients(m)[i];
         memcpy(message_strings(m) + m->strings_length, d.path.p, d.path.n);

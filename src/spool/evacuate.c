@@ -175,7 +175,8 @@ static bool copy_message(struct store *s, struct copy *c, const struct message *
     commit_payload_put(&b, &commit, c->content.extents);
     journal_end_crc(s, &slot);
     if (!copy_states(s, c, m)) return false;
-    if (m->home == s->log->number) return true; /* only content moved: the newer COMMIT of this segment counts */
+    if (m->home == s->log->number)
+        return true; /* only content moved: the newer COMMIT of this segment counts */
     slot = journal_begin(s, RECORD_TOMBSTONE, 0, 0, TOMBSTONE_OCTETS);
     b = buf_on(slot.payload, slot.record.length);
     tombstone_put(&b, &(struct tombstone){m->id, m->home});

@@ -20,7 +20,12 @@ enum { /* flags of a recipient */
 };
 
 struct recipient {
-    uint64_t next_ms;       /* of the next attempt; 0: never tried, at once */
+    union {
+        uint64_t next_ms; /* of the next attempt; 0: never tried, at once */
+        struct {          /* once expanded: reverse-path for its derived recipients, in the strings */
+            uint32_t owner_offset, owner_length;
+        };
+    };
     uint32_t heap;          /* place in the schedule, or NOT_SCHEDULED */
     uint32_t state_segment; /* where its newest STATE record lies; 0: none */
     uint32_t state_offset;
@@ -81,6 +86,15 @@ static inline struct span message_reverse_path(const struct message *m)
 static inline struct span message_path(const struct message *m, const struct recipient *r)
 {
     return span_of(message_strings(m) + r->path_offset, r->path_length);
+}
+
+/* The reverse-path that goes with a recipient: its list's owner, if it came out of a list that has one. */
+static inline struct span message_reverse_path_for(const struct message *m, const struct recipient *r)
+{
+    if (!(r->flags & RECIPIENT_DERIVED) || m->reverse_length == 0) return message_reverse_path(m);
+    const struct recipient *parent = &message_recipients(m)[r->parent];
+    if (parent->state != RECIPIENT_EXPANDED || parent->owner_length == 0) return message_reverse_path(m);
+    return span_of(message_strings(m) + parent->owner_offset, parent->owner_length);
 }
 
 /* A message out of its envelope (valid) and extents; all recipients queued, not in the map, not counted. Null: no memory. */

@@ -18,7 +18,7 @@ static void batch_empty(struct batch *b)
     b->n = 0;
     b->last = NO_RECORD;
     b->n_commits = b->n_finished = 0;
-    b->moving = false;
+    b->moving = b->urgent = false;
 }
 
 struct slot journal_begin(struct store *s, enum record_type type, uint8_t flags, uint64_t id, uint32_t length)
@@ -44,6 +44,7 @@ void journal_end(struct store *s, struct slot *slot, uint32_t payload_crc)
     size_t octets = record_octets(slot->record.length), used = RECORD_HEAD_OCTETS + slot->record.length;
     memset(b->p + slot->head + used, 0, octets - used);
     b->last = slot->head;
+    if (slot->record.type != RECORD_BODY && slot->record.type != RECORD_SEGMENT) b->urgent = true;
     b->n = slot->head + octets;
 }
 

@@ -91,7 +91,7 @@ void state_history_put(struct buf *b, struct span history, const struct state_ev
 
 size_t state_payload_octets(const struct state_payload *s)
 {
-    return 21 + s->history.n + (s->state == RECIPIENT_EXPANDED ? 8 + s->derived.n : 0);
+    return 21 + s->history.n + (s->state == RECIPIENT_EXPANDED ? 10 + s->owner.n + s->derived.n : 0);
 }
 
 void state_payload_put(struct buf *b, const struct state_payload *s)
@@ -105,6 +105,7 @@ void state_payload_put(struct buf *b, const struct state_payload *s)
     if (s->state != RECIPIENT_EXPANDED) return;
     wire_put_u32(b, s->first);
     wire_put_u32(b, s->count);
+    wire_put_span(b, s->owner);
     buf_put(b, s->derived);
 }
 
@@ -123,6 +124,7 @@ bool state_payload_read(struct span payload, struct state_payload *ret)
     if (ret->state != RECIPIENT_EXPANDED) return wire_done(&w);
     ret->first = wire_u32(&w);
     ret->count = wire_u32(&w);
+    ret->owner = wire_span(&w, LIMIT_PATH_OCTETS);
     ret->derived = w.rest;
     if (w.bad || ret->count > LIMIT_ALIAS_EXPANSION || ret->first > LIMIT_MESSAGE_RECIPIENTS - ret->count)
         return false;

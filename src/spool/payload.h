@@ -47,7 +47,9 @@ struct state_payload {
     uint64_t next_ms;
     struct span history;   /* encoded events, oldest first */
     uint32_t first, count; /* EXPANDED: indexes of the derived recipients */
-    struct span derived;   /* encoded */
+    struct span
+        owner; /* reverse-path of what goes to them (a list has an owner); empty: that of the message */
+    struct span derived; /* encoded */
 };
 size_t state_payload_octets(const struct state_payload *s);
 void state_payload_put(struct buf *b, const struct state_payload *s);

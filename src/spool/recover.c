@@ -230,7 +230,7 @@ static void on_state(struct recovery *v, size_t offset, const struct record *r, 
                     message_recipients(m)[state.recipient].state != RECIPIENT_EXPANDED);
     if (derives && state.first + state.count > wanted) wanted = state.first + state.count;
     if (wanted > m->n_recipients || derives) {
-        m = index_grow(&s->index, m, wanted, derives ? state.derived.n : 0);
+        m = index_grow(&s->index, m, wanted, derives ? state.derived.n + state.owner.n : 0);
         if (!m) {
             v->error = ENOMEM;
             return;
@@ -240,7 +240,8 @@ static void on_state(struct recovery *v, size_t offset, const struct record *r, 
     if (derives) store_derive(m, &state);
     to->state = state.state;
     to->attempts = state.attempts;
-    to->next_ms = state.next_ms;
+    if (state.state != RECIPIENT_EXPANDED)
+        to->next_ms = state.next_ms; /* else store_derive has filled in the owner */
     to->state_segment = v->g->number;
     to->state_offset = (uint32_t)offset;
 }

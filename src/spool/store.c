@@ -146,22 +146,6 @@ static bool id_free(const struct store *s, uint64_t id)
     return id != 0 && id != UINT64_MAX && !id_map_find(&s->index.map, id);
 }
 
-enum store_status store_chunk(struct store *s, uint64_t id, uint32_t owner, const struct span *parts,
-                              uint32_t n)
-{
-    struct open_message *o = id_map_find(&s->open, id);
-    if (o && o->owner != owner) return STORE_REFUSED;
-    if (!o) {
-        if (!id_free(s, id)) return STORE_REFUSED;
-        o = open_new(s, id, owner);
-        if (!o) return STORE_FAILED;
-    }
-    if (o->content_octets + sum(parts, n) > LIMIT_MESSAGE_OCTETS_MAX) o->broken = true;
-    if (!o->broken && !large_add(s, o, parts, n)) o->broken = true;
-    if (!o->broken) return STORE_PENDING;
-    return s->full ? STORE_FULL : STORE_FAILED; /* and its commit will be answered so */
-}
-
 /* Copies the parts into the record; the CRC is that of the copy, which nobody else can change. */
 static void put_parts(struct store *s, struct slot *slot, const struct span *parts, uint32_t n,
                       struct extent *ret)
@@ -176,12 +160,53 @@ static void put_parts(struct store *s, struct slot *slot, const struct span *par
     *ret = (struct extent){s->log->number, slot->record.length, slot->offset, crc};
 }
 
+static bool log_add(struct store *s, struct open_message *o, const struct span *parts, uint32_t n,
+                    uint32_t octets)
+{
+    struct extent e;
+    if (journal_room(s, record_octets(octets), false) != STORE_DURABLE) return false;
+    struct slot body = journal_begin(s, RECORD_BODY, 0, o->id, octets);
+    put_parts(s, &body, parts, n, &e);
+    if (!large_extent_add(o, &e)) return false;
+    store_pin_extents(s, &e, 1, 1);
+    o->content_octets += octets;
+    return true;
+}
+
+/* The beginning of a streamed message goes to the log, where it shares syncs with others; what follows to a large segment. */
+static bool add_content(struct store *s, struct open_message *o, const struct span *parts, uint32_t n)
+{
+    uint64_t octets = sum(parts, n), most = s->batch_max / 4;
+    if (octets == 0) return true;
+    if (octets <= most && o->content_octets + octets <= LIMIT_STREAM_LOG_OCTETS &&
+        o->content_octets + octets <= 2 * most)
+        return log_add(s, o, parts, n, (uint32_t)octets);
+    return large_add(s, o, parts, n);
+}
+
+enum store_status store_chunk(struct store *s, uint64_t id, uint32_t owner, const struct span *parts,
+                              uint32_t n)
+{
+    struct open_message *o = id_map_find(&s->open, id);
+    if (o && o->owner != owner) return STORE_REFUSED;
+    if (!o) {
+        if (!id_free(s, id)) return STORE_REFUSED;
+        o = open_new(s, id, owner);
+        if (!o) return STORE_FAILED;
+    }
+    if (o->content_octets + sum(parts, n) > LIMIT_MESSAGE_OCTETS_MAX) o->broken = true;
+    if (!o->broken && !add_content(s, o, parts, n)) o->broken = true;
+    if (!o->broken) return STORE_PENDING;
+    return s->full ? STORE_FULL : STORE_FAILED; /* and its commit will be answered so */
+}
+
 struct submission {
     uint64_t id, token, content_octets, now_ms;
     const struct span *envelope, *content;
     uint32_t n_envelope, n_content;
     uint64_t envelope_octets, rest_octets; /* rest: content in this message */
     struct open_message *open;             /* null: all content is here and goes into the log */
+    bool large;                            /* some of it lies in a large segment */
 };
 
 static uint64_t arrival_of(struct span envelope, uint64_t now_ms)
@@ -234,7 +259,20 @@ static bool write_records(struct store *s, const struct submission *u, enum stor
     m->home = s->log->number;
     store_pin(s, m, 1);
     b->commits[b->n_commits++] =
-        (struct pending){.message = m, .token = u->token, .record = commit.head, .large = u->open != NULL};
+        (struct pending){.message = m, .token = u->token, .record = commit.head, .large = u->large};
+    return true;
+}
+
+/* No content lies behind the durable end of a log segment that failed. large: some lies in a large segment. */
+static bool in_reach(const struct store *s, const struct open_message *o, bool *large)
+{
+    for (uint32_t i = 0; i < o->n_extents; i++) {
+        const struct extent *e = &o->extents[i];
+        const struct segment *g = segments_find(&s->segments, e->segment);
+        if (!g) return false;
+        if (g->kind == SEGMENT_LARGE) *large = true;
+        if (g->kind == SEGMENT_LOG && g != s->log && e->offset + e->length > g->end) return false;
+    }
     return true;
 }
 
@@ -256,8 +294,9 @@ static enum store_status check(struct store *s, struct submission *u, uint32_t o
         u->open = open_new(s, u->id, owner);
         if (!u->open) return STORE_FAILED;
     }
-    if (u->open && u->rest_octets && !large_add(s, u->open, u->content, u->n_content))
+    if (u->open && !add_content(s, u->open, u->content, u->n_content))
         return s->full ? STORE_FULL : STORE_FAILED;
+    if (u->open && !in_reach(s, u->open, &u->large)) return STORE_FAILED;
     return STORE_PENDING;
 }
 
@@ -284,6 +323,7 @@ enum store_status store_commit(struct store *s, uint64_t id, uint32_t owner, uin
                               record_octets(u.open ? 0 : u.rest_octets) + record_octets(u.envelope_octets) +
                                   record_octets(COMMIT_PAYLOAD_OCTETS(extents)),
                               false);
+        if (status == STORE_DURABLE && u.open && !in_reach(s, u.open, &u.large)) status = STORE_FAILED;
         if (status == STORE_DURABLE) status = write_records(s, &u, &status) ? STORE_PENDING : status;
     }
     if (u.open) store_forget_open(s, u.open); /* the message has taken over its extents, or it is refused */
@@ -299,7 +339,7 @@ bool store_flush(struct store *s, uint64_t now_ms)
 
 bool store_dirty(const struct store *s)
 {
-    return s->batch->n > 0;
+    return s->batch->urgent || s->batch->n >= LIMIT_LARGE_BODY_OCTETS;
 }
 
 bool store_writable(const struct store *s)

@@ -71,7 +71,9 @@ void store_abort_owner(struct store *s, uint32_t owner);
 
 /* One write, one sync; answers. True: everything given so far is durable. False: nothing may be acted on yet. */
 bool store_flush(struct store *s, uint64_t now_ms);
-bool store_dirty(const struct store *s); /* something waits for store_flush */
+bool store_dirty(
+    const struct store
+        *s); /* somebody waits for store_flush; content of messages that still arrive may wait longer */
 /* Some bounded work: prepares and recycles segments, copies forward, tries again what is stuck. Call it often (each turn). */
 void store_maintain(struct store *s, uint64_t now_ms);
 /* There is room for states: deliveries may go on. */
@@ -97,16 +99,19 @@ struct attempt {
 };
 bool store_attempt(struct store *s, uint64_t id, uint32_t recipient, const struct attempt *a,
                    uint64_t now_ms);
-/* targets: encoded with derived_put. The recipient becomes EXPANDED, its derived recipients queued. */
-bool store_expand(struct store *s, uint64_t id, uint32_t recipient, struct span targets, uint64_t now_ms);
+/* targets: encoded with derived_put. The recipient becomes EXPANDED, its derived recipients queued. owner: the reverse-path of
+ * what goes to them; empty: that of the message. */
+bool store_expand(struct store *s, uint64_t id, uint32_t recipient, struct span owner, struct span targets,
+                  uint64_t now_ms);
 bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms);
-/* A message of our own (DSN): in the batch at once. 0 when it could not be taken, else STORE_PENDING as store_commit. */
-
 /* Schedule: the next recipient due at now; it is in flight until store_attempt, store_expand or store_put_back. */
 bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipient);
 uint64_t store_next_due_ms(const struct store *s); /* UINT64_MAX: nothing */
 void store_put_back(struct store *s, uint64_t id, uint32_t recipient,
-                    uint64_t due_ms);                     /* no attempt was made */
+                    uint64_t due_ms); /* no attempt was made */
+/* A reload: other times between attempts, and of life in the queue. */
+void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t retry_max_seconds,
+                     uint32_t queue_seconds);
 void store_place_again(struct store *s, uint64_t now_ms); /* the configuration changed */
 uint64_t store_expires_ms(const struct store *s, const struct message *m);
 

@@ -18,6 +18,7 @@ struct batch {
     uint8_t *p;
     size_t n, max;
     size_t last; /* head of the newest record; SIZE_MAX: none */
+    bool urgent; /* it holds more than content: somebody waits for it */
     bool moving; /* holds copies only (recycle.c): nothing of it is written again when it fails */
     struct pending *commits;
     uint32_t n_commits;

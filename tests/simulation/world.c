@@ -359,7 +359,8 @@ static void expand(struct world *w, struct model *e, uint32_t i)
         struct derived d = {(e->n + k) % 5 != 4, buf_span(&path)};
         derived_put(&b, &d);
     }
-    if (!store_expand(w->store, e->id, i, buf_span(&b), w->now_ms)) {
+    if (!store_expand(w->store, e->id, i, dice(w, 2) ? SPAN("owner@example.org") : (struct span){0},
+                      buf_span(&b), w->now_ms)) {
         store_put_back(w->store, e->id, i, w->now_ms + 1000);
         return;
     }
