@@ -82,7 +82,11 @@ enum server_event server_next(struct server *s, uint64_t now_ms, struct span *in
             return SERVER_ABORT;
         }
         if (s->phase == PHASE_CLOSED) return SERVER_CLOSE;
-        if (s->ask != ASK_NONE || s->phase == PHASE_HANDSHAKE) return SERVER_WAIT;
+        if (s->ask != ASK_NONE) return SERVER_WAIT;
+        if (s->phase == PHASE_HANDSHAKE) {
+            *in = span_skip(*in, in->n); /* came in clear behind STARTTLS: never looked at (I9) */
+            return SERVER_WAIT;
+        }
         if (buf_room(out) < SERVER_REPLY_ROOM) return SERVER_FLUSH;
         switch (s->phase) {
         case PHASE_COMMAND: e = server_step_command(s, &t); break;
@@ -113,6 +117,7 @@ void server_answer(struct server *s, uint64_t now_ms, const struct server_verdic
         }
         break;
     case ASK_BODY_END: server_body_end_answer(s, out, v); break;
+    case ASK_STARTTLS: server_starttls_answer(s, out, v); break;
     default: break;
     }
 }

@@ -43,7 +43,8 @@ enum server_event {
     SERVER_BODY_END, /* ASK: content complete and acceptable: make it durable, then answer (invariant I5). Whatever the
                           answer is, the transaction is over and no SERVER_ABORT follows */
     SERVER_ABORT, /* the transaction is gone (RSET, new EHLO, content refused, ...): drop what was stored */
-    SERVER_STARTTLS, /* 220 is in *out, *in was discarded (invariant I9): flush, shake hands, server_tls_started */
+    SERVER_STARTTLS, /* ASK: refuse with 454 4.7.0 when no handshake can begin now; accepted, the 220 is in *out: flush it,
+                          let server_next discard what is in *in (I9), shake hands, then server_tls_started */
     SERVER_CLOSE, /* flush *out and close; comes again and again, no other event follows */
     SERVER_WAIT,  /* an ASK is open: nothing happens until server_answer */
 };

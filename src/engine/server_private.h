@@ -19,6 +19,7 @@ enum { /* server.ask */
        ASK_RCPT,
        ASK_BODY_BEGIN,
        ASK_BODY_END,
+       ASK_STARTTLS,
 };
 
 /* What a step returns when there is nothing to tell the caller and more may be usable in the input. */
@@ -77,6 +78,7 @@ void server_rcpt_answer(struct server *s, struct buf *out, const struct server_v
 void server_data_answer(struct server *s, uint64_t now_ms, struct buf *out, const struct server_verdict *v);
 void server_bdat_answer(struct server *s, struct buf *out, const struct server_verdict *v);
 void server_body_end_answer(struct server *s, struct buf *out, const struct server_verdict *v);
+void server_starttls_answer(struct server *s, struct buf *out, const struct server_verdict *v);
 
 static inline bool server_accepts(const struct server_verdict *v)
 {

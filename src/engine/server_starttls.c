@@ -17,9 +17,17 @@ enum server_event server_starttls(struct server *s, struct step *t)
         server_fail(s, t, REPLY("502 5.5.1 STARTTLS is not offered"));
         return SERVER_AGAIN;
     }
-    /* act */
-    s->phase = PHASE_HANDSHAKE;
-    *t->in = span_skip(*t->in, t->in->n);
-    server_say(t, REPLY("220 2.0.0 Ready to start TLS"));
+    /* ask: RFC 3207 4: 454 when TLS is not available for a temporary reason */
+    s->ask = ASK_STARTTLS;
     return SERVER_STARTTLS;
+}
+
+void server_starttls_answer(struct server *s, struct buf *out, const struct server_verdict *v)
+{
+    if (!server_accepts(v)) {
+        server_fail_verdict(s, out, v);
+        return;
+    }
+    s->phase = PHASE_HANDSHAKE;
+    buf_put(out, REPLY("220 2.0.0 Ready to start TLS"));
 }

@@ -57,7 +57,14 @@ static bool act(struct session *s, enum server_event event, const struct server_
         s->in->counters.aborted += s->transaction != NULL;
         inbound_transaction_drop(s);
         return true;
-    case SERVER_STARTTLS: s->starttls = true; return false;
+    case SERVER_STARTTLS:
+        s->starttls = s->in->setup.tls[s->server] && tls_can_start();
+        if (!s->starttls)
+            v = (struct server_verdict){.code = 454,
+                                        .enhanced = "4.7.0",
+                                        .text = SPAN("Too many TLS handshakes now, try again later")};
+        answer(s, &v, out);
+        return true; /* the engine discards what came behind it, then waits */
     case SERVER_CLOSE: s->closing = true; return false;
     case SERVER_WAIT: return false;
     case SERVER_INPUT:

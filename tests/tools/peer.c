@@ -194,6 +194,7 @@ static bool act(struct peer *p, enum server_event e, const struct server_detail 
         return true;
     case SERVER_STARTTLS:
         note(p, 'S');
+        server_answer(&p->s, p->now_ms, &(struct server_verdict){0}, out);
         p->handshake = true;
         return true;
     case SERVER_CLOSE:

@@ -48,8 +48,8 @@ static void store(uint64_t id, const struct block_ref *refs, uint32_t n)
     if (id != t.id) t.n_content = 0;
     t.id = id;
     for (uint32_t i = 0; i < n; i++) {
-        size_t offset;
-        uint32_t octets;
+        size_t offset = 0;
+        uint32_t octets = 0;
         assert_true(pool_offset(t.pool.geometry, refs[i].block, &offset, &octets));
         assert_true(refs[i].length <= octets);
         assert_true(t.n_content + refs[i].length <= sizeof t.content);
@@ -80,8 +80,8 @@ static bool submit(void *context, enum inbound_submit kind, struct span payload)
     uint8_t envelope[65536];
     struct buf e = buf_on(envelope, sizeof envelope);
     for (uint32_t i = 0; i < commit.envelope_count; i++) {
-        size_t offset;
-        uint32_t octets;
+        size_t offset = 0;
+        uint32_t octets = 0;
         assert_true(pool_offset(t.pool.geometry, commit.blocks[i].block, &offset, &octets));
         buf_put(&e, span_of(t.pool.memory + offset, commit.blocks[i].length));
     }
