@@ -49,18 +49,22 @@ static struct returned what_returns(const struct dsn *d)
     return r;
 }
 
+static bool contains(struct span s, struct span part)
+{
+    return s.n && memmem(s.p, s.n, part.p, part.n);
+}
+
 /* "=_" cannot occur in quoted-printable or base64 (RFC 2045 6.7); the rest is random, and looked for all the same. */
 static void make_boundary(char *to, const struct dsn *d)
 {
     for (uint64_t seed = d->seed;; seed++) {
         struct buf b = buf_on(to, BOUNDARY_OCTETS - 1);
-        bool found = false;
         buf_str(&b, "=_sallyport_");
         buf_hex64(&b, seed);
         to[b.n] = '\0';
-        found = memmem(d->content.p, d->content.n, to, b.n) != NULL;
+        bool found = contains(d->content, buf_span(&b));
         for (size_t i = 0; i < d->n && !found; i++)
-            found = memmem(d->recipients[i].diagnostic.p, d->recipients[i].diagnostic.n, to, b.n) != NULL;
+            found = contains(d->recipients[i].diagnostic, buf_span(&b));
         if (!found) return;
     }
 }
