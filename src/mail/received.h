@@ -5,14 +5,14 @@
 #include "base/buf.h"
 
 struct received {
-    struct span helo;          /* as given, already checked; octets outside printable ASCII are escaped here */
-    struct span address;       /* address literal of the client: [192.0.2.1] or [IPv6:...] */
-    struct span client_name;   /* verified reverse name, or empty */
-    struct span by;            /* our host name */
+    struct span helo;        /* as given, already checked; octets outside printable ASCII are escaped here */
+    struct span address;     /* address literal of the client: [192.0.2.1] or [IPv6:...] */
+    struct span client_name; /* verified reverse name, or empty */
+    struct span by;          /* our host name */
     bool esmtp, tls, auth, utf8, lmtp;
     struct span tls_version, tls_cipher; /* printable, with tls */
-    struct span id;            /* queue id */
-    struct span recipient;     /* "for <...>", only when there is exactly one recipient; else empty */
+    struct span id;                      /* queue id */
+    struct span recipient; /* "for <...>", only when there is exactly one recipient; else empty */
     uint64_t unix_seconds;
 };
 

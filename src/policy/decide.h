@@ -8,7 +8,8 @@
 
 enum principal { PRINCIPAL_ANONYMOUS, PRINCIPAL_USER, PRINCIPAL_HOST };
 
-enum right { /* a set; what the principal may do, granted by the directory only */
+/* A set: what the principal may do, granted by the directory only. */
+enum right {
     RIGHT_SUBMIT = 1,
     RIGHT_RELAY = 2,
     RIGHT_ANY_SENDER = 4,
@@ -21,10 +22,11 @@ enum right { /* a set; what the principal may do, granted by the directory only 
 
 enum access { ACCESS_ANONYMOUS, ACCESS_AUTHENTICATED, ACCESS_BOTH }; /* of the virtual server */
 
-enum served { /* what the recipient map says of the recipient */
-    SERVED_NOT,       /* the domain is not ours */
-    SERVED_UNKNOWN,   /* our domain, nobody of that name */
-    SERVED_KNOWN,     /* our domain and a mailbox or alias of that name, or every local part exists */
+/* What the recipient map says of the recipient. */
+enum served {
+    SERVED_NOT,     /* the domain is not ours */
+    SERVED_UNKNOWN, /* our domain, nobody of that name */
+    SERVED_KNOWN,   /* our domain and a mailbox or alias of that name, or every local part exists */
 };
 
 struct relay_facts {
@@ -33,16 +35,16 @@ struct relay_facts {
     uint32_t rights;          /* RIGHT_* */
     bool relay_network;       /* the client's own address (never a proxy's) is in a listed relay network */
     enum served served;
-    bool postmaster;          /* <postmaster>, or postmaster at a served domain (RFC 5321 4.5.1) */
+    bool postmaster; /* <postmaster>, or postmaster at a served domain (RFC 5321 4.5.1) */
 };
 
 enum decision {
-    DECISION_LOCAL,        /* accept: for a mailbox of ours */
-    DECISION_RELAY,        /* accept: to be relayed */
-    DECISION_AUTH_FIRST,   /* 530 5.7.0 */
-    DECISION_NO_SUBMIT,    /* 550 5.7.1: proven, but without the right to submit here */
-    DECISION_NO_RELAY,     /* 550 5.7.1 */
-    DECISION_NO_MAILBOX,   /* 550 5.1.1 */
+    DECISION_LOCAL,      /* accept: for a mailbox of ours */
+    DECISION_RELAY,      /* accept: to be relayed */
+    DECISION_AUTH_FIRST, /* 530 5.7.0 */
+    DECISION_NO_SUBMIT,  /* 550 5.7.1: proven, but without the right to submit here */
+    DECISION_NO_RELAY,   /* 550 5.7.1 */
+    DECISION_NO_MAILBOX, /* 550 5.1.1 */
 };
 
 /* rule: set to a constant string, the id of the rule that decided, for the log and for `explain`. */

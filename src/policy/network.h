@@ -13,11 +13,12 @@ struct network {
 };
 
 bool address_is_v4(const struct address *a);
-bool address_parse(struct span s, struct address *ret);              /* 192.0.2.1, 2001:db8::1, no brackets */
-void address_put(struct buf *b, const struct address *a);            /* canonical text, RFC 5952 */
-void address_put_literal(struct buf *b, const struct address *a);    /* [192.0.2.1], [IPv6:2001:db8::1] */
-bool network_parse(struct span s, struct network *ret);              /* 192.0.2.0/24; a lone address is /32 or /128; host
-                                                                      * bits that are set are an error */
+bool address_parse(struct span s, struct address *ret);           /* 192.0.2.1, 2001:db8::1, no brackets */
+void address_put(struct buf *b, const struct address *a);         /* canonical text, RFC 5952 */
+void address_put_literal(struct buf *b, const struct address *a); /* [192.0.2.1], [IPv6:2001:db8::1] */
+/* 192.0.2.0/24; a lone address is /32 or /128; host bits that are set are an error. */
+bool network_parse(struct span s, struct network *ret);
+/* An IPv6 network of any width holds no IPv4 address, unless it is written within ::ffff:0:0/96. */
 bool network_holds(const struct network *n, const struct address *a);
 /* Union of the networks wider than /8 (IPv4) or /32 (IPv6): invariant I1 makes that a config error. */
 bool network_union_too_wide(const struct network *n, size_t count);
