@@ -15,7 +15,7 @@ const struct role_row role_table[PROC_ROLE_COUNT] = {
     [PROC_SPOOLER] = {PROC_SPOOLER, "spooler",
                       SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_FILES_AT | SANDBOX_MEMORY |
                           SANDBOX_THREADS,
-                      false, 16384, NULL},
+                      false, 16384, &spooler_hooks},
     [PROC_MAILBOX] = {PROC_MAILBOX, "mailbox", SANDBOX_RECEIVE_FDS | SANDBOX_FILES_AT | SANDBOX_MEMORY, false,
                       4096, &mailbox_hooks},
     [PROC_ADMIN] = {PROC_ADMIN, "admin", SANDBOX_RECEIVE_FDS | SANDBOX_ACCEPT | SANDBOX_MEMORY, false, 256,

@@ -1,0 +1,141 @@
+/* spooler_private: the insides of the spooler process, shared by spooler*.c. It alone touches the spool's files; it has no
+ * network. Edges give it messages, it makes them durable and answers; then it has local recipients expanded by the directory
+ * and delivered by the mailbox, tries again later or tells the sender. */
+#ifndef PROCESS_SPOOLER_PRIVATE_H
+#define PROCESS_SPOOLER_PRIVATE_H
+
+#include "process/messages.h"
+#include "process/skeleton.h"
+#include "spool/listing.h"
+#include "spool/store.h"
+#include "spool/submit.h"
+
+enum {
+    SPOOLER_EDGES = 64,          /* conversations, of all generations */
+    SPOOLER_DELIVERIES = 512,    /* recipients in hand */
+    SPOOLER_LEASES = 1024,       /* segments lent to the mailbox */
+    SPOOLER_RESULTS_QUEUED = 64, /* packets */
+    SPOOLER_JOBS_QUEUED = 256,
+    SPOOLER_LEASE_IDLE_MS = 5000,
+    SPOOLER_RETRY_MS = 1000, /* a peer is not there, or does not read */
+    SPOOLER_MAINTAIN_MS = 5,
+    SPOOLER_STARTED = 1024,   /* deliveries begun in one turn */
+    SPOOLER_DRAIN_MS = 5000,  /* results of the mailbox are waited for */
+    SPOOLER_EDGE_OF_IDS = 63, /* ids of our own notifications */
+};
+
+struct spooler;
+
+struct spooler_pool { /* granted, its conversation has not begun */
+    unsigned index, generation;
+    int fd; /* -1: free */
+};
+
+struct spooler_edge {
+    struct spooler *spooler;
+    struct ipc *ipc; /* null: free */
+    unsigned index, generation;
+    uint32_t serial; /* owner of its open messages; never used again */
+    int pool_fd;
+    const uint8_t *pool; /* mapped at its first message */
+    struct pool_geometry geometry;
+};
+
+enum delivery_stage {
+    DELIVERY_FREE,
+    DELIVERY_ASKED,     /* the directory */
+    DELIVERY_SENT,      /* the mailbox */
+    DELIVERY_RESULT,    /* known, not recorded yet */
+    DELIVERY_NOTIFYING, /* a notification is on its way to disk; then DELIVERY_RESULT */
+};
+
+struct delivery {
+    uint8_t stage, state; /* state: outcome, enum recipient_state */
+    bool notified;
+    uint16_t text_length, owner_length, serial;
+    uint32_t recipient, count;
+    uint64_t id, retry_ms;
+    char enhanced[12];
+    uint8_t text[LIMIT_RESULT_TEXT_OCTETS];
+    uint8_t owner[LIMIT_PATH_OCTETS];
+    uint8_t *targets; /* of an expansion, encoded with derived_put; malloc */
+    size_t targets_length, targets_max;
+};
+
+struct lease {
+    uint32_t segment;
+    bool recalled;
+    uint64_t used_ms;
+};
+
+struct spooler {
+    struct child *child;
+    struct store *store;
+    int folder; /* the spool */
+    bool started, draining, stopping;
+    uint64_t seed, salt, last_id, now_ms;
+    uint32_t next_serial;
+    struct spooler_pool pools[SPOOLER_EDGES];
+    struct spooler_edge edges[SPOOLER_EDGES];
+    struct ipc *directory, *mailbox, *admin;
+    int early[3]; /* peers that came before start: directory, mailbox, admin */
+    struct {
+        unsigned index, generation;
+        int fd;
+    } early_edges[SPOOLER_EDGES];
+    unsigned n_early_edges;
+    struct delivery *deliveries;
+    uint64_t keys
+        [SPOOLER_DELIVERIES]; /* ids of the deliveries, beside them: looked through for each answer; 0: free */
+    uint16_t free[SPOOLER_DELIVERIES];
+    unsigned n_deliveries, n_results; /* used; in stage RESULT */
+    struct lease leases[SPOOLER_LEASES];
+    unsigned n_leases;
+    struct timer timer;
+    uint64_t maintain_ms, lease_check_ms, drain_ms;
+    struct listing_verified verified;
+    uint64_t delivered, deferred, bounced, expired, notifications;
+};
+
+/* spooler_edge.c */
+void spooler_edge_open(struct spooler *s, unsigned index, unsigned generation, int fd);
+void spooler_edge_pool(struct spooler *s, unsigned index, unsigned generation, int fd);
+void spooler_edge_answer(struct spooler *s, uint64_t token, uint64_t id, enum store_status status);
+bool spooler_edges_open(const struct spooler *s);
+void spooler_edges_flush(struct spooler *s);
+
+/* spooler_delivery.c */
+void spooler_directory_open(struct spooler *s, int fd);
+void spooler_mailbox_open(struct spooler *s, int fd);
+void spooler_dispatch(struct spooler *s);   /* starts what is due, as far as there is room */
+bool spooler_busy(const struct spooler *s); /* a result is waited for, or not recorded */
+void spooler_results(struct spooler *s);    /* records what is known and could not be recorded before */
+void spooler_leases(struct spooler *s);     /* asks for segments back */
+void spooler_notified(struct spooler *s, uint64_t token, enum store_status status);
+void spooler_outcome(struct spooler *s, struct delivery *d, uint8_t state, struct span enhanced,
+                     struct span text);
+void spooler_put_back(struct spooler *s, struct delivery *d, uint64_t wait_ms);
+enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r);
+
+/* spooler_mailbox.c */
+void spooler_deliver(struct spooler *s, struct delivery *d,
+                     struct span mailbox); /* local@domain, canonical */
+struct delivery *spooler_delivery_find(struct spooler *s, uint64_t id, uint32_t recipient,
+                                       enum delivery_stage stage);
+
+/* spooler_dsn.c. The sender of a message is told what became of a recipient (RFC 3464). */
+#define SPOOLER_TOKEN_DSN (UINT64_C(1) << 63)
+bool spooler_wants_dsn(const struct message *m, const struct recipient *r, uint8_t outcome);
+enum store_status spooler_notify(struct spooler *s, struct delivery *d);
+
+/* spooler_queue.c */
+void spooler_admin_open(struct spooler *s, int fd);
+
+static inline struct span domain_of(struct span path)
+{
+    size_t at = span_rfind(path, '@');
+    return at == SPAN_NPOS ? (struct span){0} : span_skip(path, at + 1);
+}
+void spooler_log_id(uint64_t id);
+
+#endif
