@@ -3,13 +3,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -357,6 +360,65 @@ static void no_room(void **state)
     assert_string_equal(d.enhanced, "4.3.2");
 }
 
+static bool write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0) close(fd);
+    return ok;
+}
+
+/* A file system of 64 KiB of our own, in a mount namespace. False: none can be had. */
+static bool small_disk(const char *where)
+{
+    char uids[40], gids[40];
+    uid_t uid = getuid();
+    snprintf(uids, sizeof uids, "0 %u 1", uid);
+    snprintf(gids, sizeof gids, "0 %u 1", getgid());
+    if (unshare(uid ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) != 0) return false;
+    if (uid && (!write_text("/proc/self/setgroups", "deny") || !write_text("/proc/self/uid_map", uids) ||
+                !write_text("/proc/self/gid_map", gids)))
+        return false;
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", where, "tmpfs", 0, "size=64k") == 0;
+}
+
+/* In a process of its own. 77: no small disk can be made here. */
+static int on_a_small_disk(void)
+{
+    static char big[100000];
+    memset(big, 'x', sizeof big);
+    if (!small_disk(folder)) return 77;
+    root = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct maildir_target t = target(1);
+    struct maildir d = deliver(&t, span_of(big, sizeof big), sizeof big, 5);
+    if (d.status != JOB_DEFERRED || strcmp(d.enhanced, "4.3.1") != 0) return 1;
+    if (files(BOX "/new", NULL) || files(BOX "/tmp", NULL)) return 2; /* and the space is free again */
+    d = deliver(&t, span_of(big, 20000), 20000, 5);
+    if (d.status != JOB_DELIVERED || files(BOX "/new", NULL) != 1) return 3;
+    if (mount(NULL, folder, NULL, MS_REMOUNT | MS_RDONLY, NULL) != 0) return 4;
+    t.id++;
+    d = deliver(&t, SPAN("A: b"), 9, 5);
+    if (d.status != JOB_DEFERRED || strcmp(d.enhanced, "4.3.1") != 0) return 5;
+    return files(BOX "/new", NULL) == 1 ? 0 : 6;
+}
+
+static void full_and_read_only_disk(void **state)
+{
+    (void)state;
+    int status;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) _exit(on_a_small_disk());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("a mount namespace is needed for this test and not to be had here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(links, setup, teardown),
         cmocka_unit_test_setup_teardown(no_field_is_injected, setup, teardown),
         cmocka_unit_test_setup_teardown(no_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(full_and_read_only_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
