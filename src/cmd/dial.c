@@ -41,10 +41,11 @@ bool dial_split(const char *where, char host[256], char port[8])
     return true;
 }
 
-static struct dial *take(int fd, unsigned seconds)
+static struct dial *take(int fd, unsigned seconds, const char **why)
 {
     struct dial *d = calloc(1, sizeof *d);
     struct timeval limit = {.tv_sec = (time_t)seconds};
+    *why = d ? NULL : "no memory";
     if (!d) {
         close(fd);
         return NULL;
@@ -86,8 +87,7 @@ struct dial *dial_tcp(const char *host, const char *port, unsigned seconds, cons
         fd = try_address(a, seconds, why);
     freeaddrinfo(found);
     if (fd < 0) return NULL;
-    *why = "no memory";
-    return take(fd, seconds);
+    return take(fd, seconds, why);
 }
 
 struct dial *dial_unix(const char *path, unsigned seconds, const char **why)
@@ -105,8 +105,7 @@ struct dial *dial_unix(const char *path, unsigned seconds, const char **why)
         if (fd >= 0) close(fd);
         return NULL;
     }
-    *why = "no memory";
-    return take(fd, seconds);
+    return take(fd, seconds, why);
 }
 
 void dial_close(struct dial **d)
@@ -160,7 +159,7 @@ bool dial_start_tls(struct dial *d, const struct dial_tls *tls, const char **why
                            : SSL_CTX_set_default_verify_paths(d->context)) == 1;
     if (ok) ok = (d->tls = SSL_new(d->context)) != NULL;
     ok = ok && set_trust(d, tls) && SSL_set_fd(d->tls, d->fd) == 1 && SSL_connect(d->tls) == 1;
-    if (!ok) *why = tls_error(d);
+    *why = ok ? NULL : tls_error(d);
     return ok;
 }
 
