@@ -47,9 +47,8 @@ static const char *const openings[DSN_ACTION_COUNT] = {
 /* A paragraph of hostile text, indented and wrapped. */
 static void put_indented(struct buf *b, struct span text, bool utf8)
 {
-    struct field f = {b, 1, utf8};
+    struct field f = {b, 3, SPAN("\r\n    "), utf8};
     buf_str(b, "   ");
-    f.column = 3;
     field_text(&f, text, 1000);
     buf_str(b, "\r\n");
 }

@@ -6,7 +6,7 @@ enum { FOLD_COLUMN = 78, PIECE_OCTETS = 200 /* of a word without blanks */ };
 
 void field_begin(struct field *f, struct buf *b, const char *name, bool utf8)
 {
-    *f = (struct field){b, strlen(name) + 1, utf8};
+    *f = (struct field){b, strlen(name) + 1, SPAN("\r\n\t"), utf8};
     buf_str(b, name);
     buf_byte(b, ':');
 }
@@ -14,8 +14,8 @@ void field_begin(struct field *f, struct buf *b, const char *name, bool utf8)
 void field_word(struct field *f, struct span word)
 {
     if (f->column > 1 && f->column + 1 + word.n > FOLD_COLUMN) {
-        buf_put(f->b, SPAN("\r\n\t"));
-        f->column = 8;
+        buf_put(f->b, f->fold);
+        f->column = f->fold.n + 4; /* about: a tab is wider than its octet */
     } else {
         buf_byte(f->b, ' ');
         f->column++;

@@ -7,7 +7,8 @@
 struct field {
     struct buf *b;
     size_t column;
-    bool utf8; /* octets above 127 pass when they are well-formed UTF-8 (RFC 6532) */
+    struct span fold; /* CRLF and blanks before a word that does not fit */
+    bool utf8;        /* octets above 127 pass when they are well-formed UTF-8 (RFC 6532) */
 };
 
 void field_begin(struct field *f, struct buf *b, const char *name, bool utf8);
