@@ -1,0 +1,81 @@
+/* crash: the same run of a spool again and again, each time with the power cut one operation later: at every write, every sync,
+ * every creation, renaming and removal of a file, also while it recovers from an earlier cut. After each cut the model decides:
+ * every acknowledged message is there once with exactly its octets, none is there partly or without having been completely
+ * submitted, no finished one is back (STATES.md, "Crash points"). crash [--runs N] [--acts N] */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct cut {
+    uint64_t seed, step;
+    bool faults, recovering; /* recovering: the second cut comes while the first is recovered from */
+    uint64_t acts;
+};
+
+static void act(struct world *w, uint64_t acts)
+{
+    for (uint64_t i = 0; i < acts && !sim_disk_stopped(world_disk(w)) && !world_error(w); i++)
+        world_act(w);
+}
+
+static bool reopen(struct world *w)
+{
+    for (int i = 0; i < 100 && !world_error(w); i++) {
+        world_crash(w);
+        if (world_open(w)) return true;
+    }
+    return false;
+}
+
+/* One run with one cut. *more: the cut came before the run was over. */
+static bool run(const struct cut *c, bool *more)
+{
+    struct world_options o = {.seed = c->seed, .faults = c->faults};
+    struct world *w = world_create(&o);
+    struct sim_disk *d = world_disk(w);
+    *more = false;
+    if (!c->recovering) sim_disk_stop_at(d, c->step);
+    if (world_open(w)) act(w, c->acts);
+    *more = sim_disk_stopped(d);
+    sim_disk_capacity(d, UINT64_MAX);
+    sim_disk_read_only(d, false);
+    if (c->recovering) {
+        world_crash(w);
+        sim_disk_stop_at(d, c->step);
+        if (world_open(w) && !sim_disk_stopped(d) && world_check(w)) act(w, 1);
+        *more = sim_disk_stopped(d);
+    }
+    if (reopen(w) && world_check(w)) {
+        act(w, 40); /* and it goes on from there */
+        if (!world_error(w)) world_flush(w);
+        sim_disk_capacity(d, UINT64_MAX);
+        sim_disk_read_only(d, false);
+        if (!world_error(w) && reopen(w)) (void)world_check(w);
+    }
+    bool fine = !world_error(w);
+    if (!fine)
+        printf("seed %llu, cut at step %llu%s%s: %s\n", (unsigned long long)c->seed,
+               (unsigned long long)c->step, c->faults ? ", faults" : "", c->recovering ? ", recovering" : "",
+               world_error(w));
+    world_destroy(&w);
+    return fine;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t runs = 10, acts = 160, cuts = 0, failed = 0;
+    for (int i = 1; i + 1 < argc; i += 2)
+        if (!span_u64(span_str(argv[i + 1]), strcmp(argv[i], "--runs") == 0 ? &runs : &acts)) return 2;
+    for (uint64_t seed = 1; seed <= runs; seed++) {
+        for (int kind = 0; kind < 4; kind++) {
+            struct cut c = {
+                .seed = seed * 4 + (uint64_t)kind, .faults = kind & 1, .recovering = kind >> 1, .acts = acts};
+            bool more = true;
+            for (c.step = 1; more && failed < 5; c.step++, cuts++)
+                failed += run(&c, &more) ? 0 : 1;
+        }
+    }
+    printf("%llu cuts, %llu failed\n", (unsigned long long)cuts, (unsigned long long)failed);
+    return failed || cuts < runs * 100 ? 1 : 0;
+}
