@@ -197,9 +197,11 @@ bool supervisor_listen(struct supervisor *s, const struct generation *g, struct 
     bool ok = true;
     for (unsigned i = 0; i < s->n_listenings; i++)
         s->listenings[i].wanted = false;
-    for (uint32_t i = 0; i < c->n_servers; i++)
+    for (uint32_t i = 0; i < c->n_servers; i++) {
+        if (c->servers[i].role == ROLE_GATE) continue; /* not in this version, as the config's warning says */
         for (uint32_t k = 0; k < c->servers[i].n_listeners; k++)
             ok &= bind_listener(s, &c->servers[i].listeners[k], g->n_edges, text);
+    }
     return ok;
 }
 

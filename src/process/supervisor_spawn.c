@@ -131,7 +131,7 @@ static bool grant_listeners(struct process *p, const struct generation *g)
 {
     const struct config *c = g->load.config;
     for (uint32_t s = 0; s < c->n_servers; s++)
-        for (uint32_t i = 0; i < c->servers[s].n_listeners; i++) {
+        for (uint32_t i = 0; c->servers[s].role != ROLE_GATE && i < c->servers[s].n_listeners; i++) {
             const struct listening *l = supervisor_listening(p->supervisor, &c->servers[s].listeners[i]);
             if (!l) return false;
             for (unsigned k = l->shared ? 0 : p->index; k < l->n; k += l->shared ? 1 : g->n_edges)
