@@ -16,7 +16,8 @@ if arguments[:1] == ["--build"]:
 sys.path.insert(0, str(HERE.parent / "scenario"))
 from sallyport import Sallyport  # noqa: E402
 
-s = Sallyport(implicit=True, config="recipients dest.example any\ndeliver dest.example to maildir mail\n")
+s = Sallyport(implicit=True, config="recipients dest.example\ndeliver dest.example to maildir mail\n")
+s.serve_domain("dest.example", ["user", "late"])
 try:
     s.start()
     code = subprocess.run([sys.executable, HERE / "run.py", "--port", str(s.smtp), "--tls-port", str(s.implicit), "--pid", str(s.process.pid),
