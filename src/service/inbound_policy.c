@@ -8,11 +8,9 @@ static void refuse(struct server_verdict *v, unsigned code, const char *enhanced
 
 static void refuse_decision(struct server_verdict *v, enum decision d)
 {
-    switch (d) {
-    case DECISION_AUTH_FIRST: refuse(v, 530, "5.7.0", decision_text(d)); break;
-    case DECISION_NO_MAILBOX: refuse(v, 550, "5.1.1", decision_text(d)); break;
-    default: refuse(v, 550, "5.7.1", decision_text(d)); break;
-    }
+    const char *enhanced;
+    unsigned code = decision_code(d, &enhanced);
+    refuse(v, code, enhanced, decision_text(d));
 }
 
 void inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v)
