@@ -55,23 +55,35 @@ static int ask_socket(const char *socket, struct asking *a)
     return EXIT_YES;
 }
 
+/* Where the daemon of a configuration listens when nothing else is said, for a file that is being edited and wrong just now. */
+static void usual_socket(const char *config, char *path, size_t room)
+{
+    const char *slash = strrchr(config, '/');
+    if (strncmp(config, "/etc/sallyport/", 15) == 0)
+        snprintf(path, room, "/run/sallyport/control.sock");
+    else
+        snprintf(path, room, "%.*s/control.sock", slash ? (int)(slash - config) : 1, slash ? config : ".");
+}
+
 /* Asks the daemon that serves the configuration of this call. */
 static int ask(struct verb_call *v, struct asking *a)
 {
     struct config_load load;
+    char socket[256] = "";
     a->json = v->json;
     if (!config_load(&load, v->config)) {
         perror("sallyport: reading the configuration");
         return EXIT_NO;
     }
-    int code = EXIT_CONFIG;
-    char socket[256] = "";
     if (load.config && load.config->control_socket.n < sizeof socket) {
         memcpy(socket, load.config->control_socket.p, load.config->control_socket.n);
-        code = ask_socket(socket, a);
-    } else
-        fprintf(stderr, "sallyport: %s is wrong: see sallyport check\n", v->config);
+    } else {
+        usual_socket(v->config, socket, sizeof socket);
+        fprintf(stderr, "sallyport: %s has errors (sallyport check names them); asking at %s\n", v->config,
+                socket);
+    }
     config_load_free(&load);
+    int code = ask_socket(socket, a);
     return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 

@@ -50,6 +50,13 @@ def run(*arguments, stdin=None, timeout=60, check=True, **more):
     return done
 
 
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Sallyport:
     def __init__(self, folder=None, config="", implicit=False, user=USER, as_user=False):
         self.uid = 65534 if as_user else None  # nobody: everything is done as an ordinary user
@@ -111,6 +118,18 @@ class Sallyport:
         code = self.process.returncode if self.process else 0
         self.process = None
         return code
+
+    def kill(self):
+        """The supervisor dies at once; its children end because it is gone."""
+        children = list(self.processes().values())
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+        def gone():
+            return not any(alive(pid) for pid in children)
+        gone.__doc__ = "the end of every child"
+        wait_for(gone, 5)
 
     def close(self):
         try:

@@ -1,10 +1,11 @@
 """Who exists: mailboxes, aliases, subaddresses, domains; and I1: nothing is relayed."""
 import email
+import json
 import re
 
 import pytest
 
-from sallyport import DOMAIN, USER
+from sallyport import DOMAIN, USER, wait_for
 
 
 def rcpt(s, address, sender="me@example.net"):
@@ -42,7 +43,7 @@ def test_relay_refusal_says_why(shared):
 def test_subaddress_and_postmaster_arrive(shared):
     shared.send(to=[f"{USER}+shop@{DOMAIN}"], data=b"Subject: sub\r\n\r\nx\r\n")
     mail, = shared.wait_mails(1)
-    assert re.search(rb"(?m)^Delivered-To: <?" + f"{USER}+shop@{DOMAIN}".encode(), mail), mail
+    assert re.search(rb"(?m)^Delivered-To: " + re.escape(f"{USER}+shop@{DOMAIN}").encode() + rb"$", mail), mail
 
 
 def test_postmaster_arrives(shared):
@@ -62,13 +63,20 @@ def test_aliases(make):
     assert rcpt(s, f"nobody@{DOMAIN}")[0] == 550
 
 
-@pytest.mark.parametrize("target", ["|/bin/sh", '"|/bin/sh -c id"', "/etc/passwd"])
+@pytest.mark.parametrize("target", ["|/usr/bin/touch TARGET", '"|/usr/bin/touch TARGET"', "TARGET"])
 def test_aliases_never_execute_or_write_files(make, target):
+    """check names such a target, and mail for its alias waits; nothing is run or written."""
     s = make(start=False)
-    (s.folder / "aliases").write_text(f"evil: {target}\n")
+    victim = s.top / "victim"
+    (s.folder / "aliases").write_text(f"evil: {target.replace('TARGET', str(victim))}\n")
     done = s.cli("check", check=False)
-    assert done.returncode != 0, done.stdout
-    assert b"aliases" in done.stdout + done.stderr
+    assert b"/aliases:1:" in done.stdout, done.stdout
+    s.start()
+    assert rcpt(s, f"evil@{DOMAIN}")[0] == 250
+    s.send(to=[f"evil@{DOMAIN}"])
+    waiting, = wait_for(lambda: [r for r in s.queue() if r["state"] == "deferred"], 5)
+    assert "cannot tell now" in json.dumps(waiting)
+    assert not victim.exists() and s.mails() == []
 
 
 def test_changed_aliases_are_known_after_reload(make):
@@ -76,7 +84,8 @@ def test_changed_aliases_are_known_after_reload(make):
     assert rcpt(s, f"fresh@{DOMAIN}")[0] == 550
     (s.folder / "aliases").write_text(f"fresh: {USER}\n")
     s.cli("reload")
-    assert rcpt(s, f"fresh@{DOMAIN}")[0] == 250
+    # an edge of the former generation may have taken a connection a moment before it was told to stop
+    wait_for(lambda: all(rcpt(s, f"fresh@{DOMAIN}")[0] == 250 for _ in range(8)), 3)
     s.send(to=[f"fresh@{DOMAIN}"])
     s.wait_mails(1)
 

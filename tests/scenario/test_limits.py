@@ -144,7 +144,7 @@ def test_command_time(server):
 
 def test_data_time(server):
     s = server("data-time 1s")
-    talk = s.connect(s.limited)
+    talk = s.connect(s.limited, timeout=40)  # a session is looked at at least every 30 s, not at once when its deadline shrinks
     talk.say("EHLO c.example.net", 250)
     talk.say("MAIL FROM:<me@example.net>", 250)
     talk.say(f"RCPT TO:<{TO}>", 250)

@@ -36,8 +36,7 @@ def test_queue_survives_restart_and_kill(make):
     assert s.stop() == 0
     s.start()
     assert sorted(r["id"] for r in s.queue()) == before
-    s.process.kill()
-    s.process.wait()
+    s.kill()
     s.start()
     assert sorted(r["id"] for r in s.queue()) == before
     s.config.write_text(s.config.read_text().replace("hold *", ""))
