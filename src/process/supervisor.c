@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "process/supervisor_private.h"
-#include "system/log.h"
 #include "system/notify.h"
 
 enum { EVENTS_PER_TURN = 64, STAGES = 3 };
@@ -200,15 +199,19 @@ static bool prepare(struct supervisor *s)
     return true;
 }
 
-/* Problems of the configuration are for people: plain lines, file:line:column first. */
+/* What hinders the start is for people: plain lines, file:line:column first. */
 static int begin(struct supervisor *s)
 {
     static uint8_t memory[65536];
     struct buf text = buf_on(memory, sizeof memory);
     bool ok = supervisor_generation_begin(s, &text);
+    if (ok) { /* warnings at most */
+        supervisor_log_problems(LOG_LEVEL_WARNING, "config-warning", buf_span(&text));
+        return 0;
+    }
     say_plainly(buf_span(&text));
     if (text.over) say_plainly(SPAN("... and more problems\n"));
-    return ok ? 0 : s->status;
+    return s->status;
 }
 
 int supervisor_main(const struct supervisor_options *options)

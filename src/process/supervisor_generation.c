@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include "process/supervisor_private.h"
-#include "system/log.h"
 #include "system/notify.h"
 
 enum { PROBLEMS_OCTETS = SUPERVISE_TEXT_OCTETS, DRAIN_GRACE_MS = 10000 };
@@ -275,8 +274,7 @@ void supervisor_generation_tidy(struct generation *g)
 
 /* ---- reload */
 
-/* Problems, a line each. */
-static void log_problems(enum log_level level, const char *event, struct span text)
+void supervisor_log_problems(enum log_level level, const char *event, struct span text)
 {
     for (size_t end; (end = span_find(text, '\n')) != SPAN_NPOS; text = span_skip(text, end + 1)) {
         log_begin(level, event);
@@ -309,8 +307,8 @@ void supervisor_reload(struct supervisor *s, struct process *asker)
     }
     s->asker = asker;
     bool begun = supervisor_generation_begin(s, &text);
-    log_problems(begun ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, begun ? "config-warning" : "reload-refused",
-                 buf_span(&text));
+    supervisor_log_problems(begun ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+                            begun ? "config-warning" : "reload-refused", buf_span(&text));
     if (begun) return;
     s->asker = NULL;
     notify_send(SPAN("READY=1\nSTATUS=serving; the last reload was refused"));

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "process/supervisor_private.h"
-#include "system/log.h"
 #include "system/notify.h"
 
 union socket_address {

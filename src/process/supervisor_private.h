@@ -11,6 +11,7 @@
 #include "process/supervise.h"
 #include "process/supervisor.h"
 #include "service/config_load.h"
+#include "system/log.h"
 #include "system/tls_ticket.h"
 
 enum {
@@ -26,7 +27,8 @@ enum {
     STATUS_WAIT_MS = 1000,
     STEADY_MS = 10000, /* a process that lived as long may be started again at once */
     RESTART_MS_FIRST = 100,
-    RESTART_MS_MAX = 10000,
+    RESTART_MS_MAX = 800,         /* of a process that served: back within a second, always */
+    RESTART_MS_MAX_START = 10000, /* of one that did not even start */
 };
 
 struct supervisor;
@@ -189,6 +191,8 @@ void supervisor_generation_step(struct generation *g);
 void supervisor_generation_fail(struct generation *g, const char *why);
 /* A process was reaped: the generation may be over. */
 void supervisor_generation_tidy(struct generation *g);
+/* Problems of a configuration, a line each. */
+void supervisor_log_problems(enum log_level level, const char *event, struct span text);
 struct generation *supervisor_starting(struct supervisor *s);
 void supervisor_reload(struct supervisor *s, struct process *asker);
 

@@ -6,7 +6,6 @@
 #include "base/wire.h"
 #include "process/peers.h"
 #include "process/supervisor_private.h"
-#include "system/log.h"
 #include "system/sandbox.h"
 
 enum { RELINK_MS = 250 };
@@ -144,16 +143,16 @@ static void on_restart(struct timer *t)
 }
 
 /* The first restart is at once, then each waits twice as long, until it lived for a while. */
-static void schedule_restart(struct process *p)
+static void schedule_restart(struct process *p, bool had_started)
 {
     struct supervisor *s = p->supervisor;
-    uint64_t now = loop_now_ms(s->loop), wait = 0;
+    uint64_t now = loop_now_ms(s->loop), wait = 0, most = had_started ? RESTART_MS_MAX : RESTART_MS_MAX_START;
     if (now - p->started_ms >= STEADY_MS || p->replace) p->quick_deaths = 0;
     if (p->quick_deaths > 0) {
         wait = RESTART_MS_FIRST;
-        for (unsigned i = 1; i < p->quick_deaths && wait < RESTART_MS_MAX; i++)
+        for (unsigned i = 1; i < p->quick_deaths && wait < most; i++)
             wait *= 2;
-        if (wait > RESTART_MS_MAX) wait = RESTART_MS_MAX;
+        if (wait > most) wait = most;
     }
     p->quick_deaths++;
     p->replace = false;
@@ -188,7 +187,7 @@ static void on_death(struct process *p, int status)
     if (over)
         p->state = PROCESS_FREE;
     else
-        schedule_restart(p);
+        schedule_restart(p, was != PROCESS_STARTING);
     if (s->stopping)
         supervisor_stop_next(s);
     else if (give_up || (p->generation && p->generation->state == GENERATION_STARTING))

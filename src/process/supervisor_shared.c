@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "process/supervisor_private.h"
-#include "system/log.h"
 
 enum { SLOTS_MIN = 1 << 14, SLOTS_MAX = 1 << 22 };
 

@@ -9,7 +9,6 @@
 
 #include "process/peers.h"
 #include "process/supervisor_private.h"
-#include "system/log.h"
 #include "system/sandbox.h"
 
 enum { CHANNEL_OCTETS = 1 << 20, CHANNEL_QUEUE = SUPERVISE_GRANTS_MAX };

@@ -2,7 +2,6 @@
 #include <time.h>
 
 #include "process/supervisor_private.h"
-#include "system/log.h"
 #include "system/notify.h"
 #include "system/sandbox.h"
 
