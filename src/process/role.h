@@ -8,32 +8,42 @@
 #include "system/loop.h"
 #include "system/pool.h"
 
-enum role { PROC_SUPERVISOR, PROC_EDGE, PROC_DIRECTORY, PROC_KEYRING, PROC_SPOOLER, PROC_MAILBOX, PROC_ADMIN, PROC_ROLE_COUNT };
+enum role {
+    PROC_SUPERVISOR,
+    PROC_EDGE,
+    PROC_DIRECTORY,
+    PROC_KEYRING,
+    PROC_SPOOLER,
+    PROC_MAILBOX,
+    PROC_ADMIN,
+    PROC_ROLE_COUNT
+};
 
 /* What a child finds when its run function is called: the skeleton (process/skeleton.c) has read the config bundle, opened its
  * log and its channels. */
 struct child {
     enum role role;
-    unsigned index;              /* edge 0..n-1; else 0 */
-    unsigned generation;         /* counted by the supervisor; grows with each reload */
-    const char *name;            /* "edge-0" */
+    unsigned index;      /* edge 0..n-1; else 0 */
+    unsigned generation; /* counted by the supervisor; grows with each reload */
+    const char *name;    /* "edge-0" */
     const struct config *config;
     struct loop *loop;
     bool insecure_no_sandbox;
-    unsigned n_edges;            /* of this generation */
+    unsigned n_edges; /* of this generation */
     struct pool_geometry pool;
-    unsigned column;             /* edge: its column in the table of sources; no other living edge has it */
-    bool listeners_shared;       /* edge: other edges watch the same sockets (systemd made them): LOOP_EXCLUSIVE */
-    void *state;                 /* the role's own */
+    unsigned column;       /* edge: its column in the table of sources; no other living edge has it */
+    bool listeners_shared; /* edge: other edges watch the same sockets (systemd made them): LOOP_EXCLUSIVE */
+    void *state;           /* the role's own */
 };
 
 struct child_hooks;
 
 struct role_row {
     enum role role;
-    const char *name;            /* "edge" */
-    unsigned abilities;          /* SANDBOX_* of system/sandbox.h */
-    bool per_generation;         /* a reload starts a new one (edge, keyring, directory); the others stay and are told */
+    const char *name;   /* "edge" */
+    unsigned abilities; /* SANDBOX_* of system/sandbox.h */
+    bool
+        per_generation; /* a reload starts a new one (edge, keyring, directory); the others stay and are told */
     uint64_t max_fds;
     const struct child_hooks *hooks; /* process/skeleton.h; null for the supervisor */
 };

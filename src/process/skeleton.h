@@ -11,22 +11,22 @@
 #include "process/role.h"
 
 enum grant { /* descriptors that the supervisor opened; a and b say which one */
-    GRANT_LISTENER,    /* edge: a = index of the server, b = index of its listener; more than one socket of a pair may come */
-    GRANT_POOL,        /* edge: its own pool, writable. spooler: a = index of an edge, b = its generation, read-only use; a
+             GRANT_LISTENER, /* edge: a = index of the server, b = index of its listener; more than one socket of a pair may come */
+             GRANT_POOL, /* edge: its own pool, writable. spooler: a = index of an edge, b = its generation, read-only use; a
                         * new one comes before each new conversation with that edge and belongs to it alone */
-    GRANT_SOURCES,     /* edge: the shared table of policy/sources.h */
-    GRANT_CHAIN,       /* edge: a = server, b = certificate: PEM chain (public) */
-    GRANT_KEY,         /* keyring: a = server, b = certificate: PEM private key */
-    GRANT_TICKET_KEYS, /* edge: sealed memfd with the ticket keys of this hour */
-    GRANT_SPOOL,       /* spooler: the spool folder (O_PATH is not enough: O_DIRECTORY) */
-    GRANT_MAIL,        /* mailbox: a = index in config->deliver: the Maildir root folder. After a reload the folders of the
+             GRANT_SOURCES,     /* edge: the shared table of policy/sources.h */
+             GRANT_CHAIN,       /* edge: a = server, b = certificate: PEM chain (public) */
+             GRANT_KEY,         /* keyring: a = server, b = certificate: PEM private key */
+             GRANT_TICKET_KEYS, /* edge: sealed memfd with the ticket keys of this hour */
+             GRANT_SPOOL,       /* spooler: the spool folder (O_PATH is not enough: O_DIRECTORY) */
+             GRANT_MAIL, /* mailbox: a = index in config->deliver: the Maildir root folder. After a reload the folders of the
                         * fresh config come right before it, all of them; folders that are new end the mailbox (Landlock
                         * cannot be widened): it is drained and started again */
-    GRANT_USERS,       /* directory: users file */
-    GRANT_ALIASES,     /* directory: aliases file */
-    GRANT_CONTROL,     /* admin: the listening control socket */
-    GRANT_MAP,         /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */
-    GRANT_COUNT
+             GRANT_USERS,   /* directory: users file */
+             GRANT_ALIASES, /* directory: aliases file */
+             GRANT_CONTROL, /* admin: the listening control socket */
+             GRANT_MAP, /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */
+             GRANT_COUNT
 };
 
 /* Files come with a description of their own (offset 0), opened for reading. A listener that is not accepted from any more must
@@ -37,14 +37,15 @@ struct child_hooks {
     void (*peer)(struct child *c, enum role role, unsigned index, unsigned generation, int fd);
     /* A descriptor; ours now. May come after START (new pools, new config) for roles that live through a reload. */
     void (*grant)(struct child *c, enum grant kind, unsigned a, unsigned b, int fd);
-    bool (*prepare)(struct child *c, const char **error);  /* before the cage */
-    bool (*start)(struct child *c, const char **error);    /* in the cage */
+    bool (*prepare)(struct child *c, const char **error); /* before the cage */
+    bool (*start)(struct child *c, const char **error);   /* in the cage */
     /* Take no new work; call child_exit when the rest is done. stopping: the service ends (idle sessions get 421 now, the rest is
      * bounded by drain_seconds); otherwise a newer generation took over and sessions go on until their own end or deadline. */
     void (*drain)(struct child *c, bool stopping);
-    void (*config)(struct child *c, const struct config *fresh); /* after a reload, for roles that live through it */
-    void (*status)(struct child *c, struct buf *json);     /* members of an object: "sessions":12,"queued":3 */
-    void (*after_turn)(struct child *c);                   /* flush batches */
+    void (*config)(struct child *c,
+                   const struct config *fresh);        /* after a reload, for roles that live through it */
+    void (*status)(struct child *c, struct buf *json); /* members of an object: "sessions":12,"queued":3 */
+    void (*after_turn)(struct child *c);               /* flush batches */
 };
 
 /* Directory only: hands the finished recipient map to the supervisor, which grants it to the edges of this generation. */
@@ -61,6 +62,7 @@ enum child_question { CHILD_ASK_STATUS, CHILD_ASK_RELOAD, CHILD_ASK_STOP, CHILD_
 bool child_ask(struct child *c, uint32_t question, struct span argument,
                void (*answer)(struct child *c, uint32_t question, struct span text));
 
-extern const struct child_hooks edge_hooks, directory_hooks, keyring_hooks, spooler_hooks, mailbox_hooks, admin_hooks;
+extern const struct child_hooks edge_hooks, directory_hooks, keyring_hooks, spooler_hooks, mailbox_hooks,
+    admin_hooks;
 
 #endif

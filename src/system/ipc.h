@@ -12,19 +12,20 @@
 struct ipc;
 
 /* payload is valid during the call only. fds: n_fds descriptors, the receiver's to close (close-on-exec is set). */
-typedef void ipc_message_fn(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds);
+typedef void ipc_message_fn(void *context, uint16_t type, struct span payload, const int *fds,
+                            unsigned n_fds);
 /* reason: constant text: "end of file", "malformed packet", "truncated descriptors", ... */
 typedef void ipc_closed_fn(void *context, const char *reason);
 
 struct ipc_allowed { /* what may arrive here: anything else is "malformed" and closes the channel */
     uint16_t type;
-    uint16_t min, max;    /* octets of payload */
-    uint8_t fds;          /* exactly this many descriptors */
+    uint16_t min, max; /* octets of payload */
+    uint8_t fds;       /* exactly this many descriptors */
 };
 
 /* Takes fd. allowed: n rows, kept by reference. max_queued: packets (of LIMIT_IPC_MESSAGE_OCTETS) that may wait. */
-struct ipc *ipc_open(struct loop *l, int fd, const struct ipc_allowed *allowed, unsigned n, unsigned max_queued,
-                     ipc_message_fn *message, ipc_closed_fn *closed, void *context);
+struct ipc *ipc_open(struct loop *l, int fd, const struct ipc_allowed *allowed, unsigned n,
+                     unsigned max_queued, ipc_message_fn *message, ipc_closed_fn *closed, void *context);
 void ipc_close(struct ipc **c);
 MUST_USE bool ipc_send(struct ipc *c, uint16_t type, struct span payload);
 /* Sends alone in a packet; the descriptor stays the caller's. */

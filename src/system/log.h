@@ -16,11 +16,11 @@ void log_clock(uint64_t unix_ms); /* set once a loop turn; 0: ask the clock */
 
 /* log_begin ... fields ... log_end. event: constant, lower case with '-'. */
 void log_begin(enum log_level level, const char *event);
-void log_span(const char *key, struct span value);   /* string, escaped, at most 256 octets of it */
+void log_span(const char *key, struct span value); /* string, escaped, at most 256 octets of it */
 void log_str(const char *key, const char *value);
 void log_u64(const char *key, uint64_t value);
-void log_hex(const char *key, uint64_t value);       /* 16 digits, as string */
-void log_id(uint64_t session);                       /* "session":"…" */
+void log_hex(const char *key, uint64_t value); /* 16 digits, as string */
+void log_id(uint64_t session);                 /* "session":"…" */
 void log_end(void);
 void log_flush(void);
 

@@ -19,10 +19,10 @@ struct pool { /* the edge's view */
     uint8_t *taken; /* one octet a block: giving back what is free ends the process */
 };
 
-int pool_create(struct pool_geometry g);                            /* supervisor: a sealed memfd, or -1 */
-bool pool_map(struct pool *p, int fd, struct pool_geometry g);      /* edge; checks size and seals */
-void pool_unmap(struct pool *p);                                    /* accepts a zeroed one */
-const uint8_t *pool_map_read_only(int fd, struct pool_geometry g);  /* spooler; null on error */
+int pool_create(struct pool_geometry g);                           /* supervisor: a sealed memfd, or -1 */
+bool pool_map(struct pool *p, int fd, struct pool_geometry g);     /* edge; checks size and seals */
+void pool_unmap(struct pool *p);                                   /* accepts a zeroed one */
+const uint8_t *pool_map_read_only(int fd, struct pool_geometry g); /* spooler; null on error */
 size_t pool_octets(struct pool_geometry g);
 
 /* POOL_NONE when there is none. */
@@ -41,7 +41,8 @@ static inline bool pool_offset(struct pool_geometry g, uint32_t block, size_t *o
         return true;
     }
     if (block - g.small >= g.large) return false;
-    *offset = (size_t)g.small * LIMIT_BLOCK_SMALL_OCTETS + (size_t)(block - g.small) * LIMIT_BLOCK_LARGE_OCTETS;
+    *offset =
+        (size_t)g.small * LIMIT_BLOCK_SMALL_OCTETS + (size_t)(block - g.small) * LIMIT_BLOCK_LARGE_OCTETS;
     *octets = LIMIT_BLOCK_LARGE_OCTETS;
     return true;
 }
