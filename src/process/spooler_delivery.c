@@ -151,12 +151,15 @@ static void directory_lost(struct spooler *s, const char *reason)
 
 static bool keep_targets(struct delivery *d, const struct expand_answer *a)
 {
+    static const uint8_t kind[EXPAND_KIND_COUNT] = {[EXPAND_MAILBOX] = DERIVED_MAILBOX,
+                                                    [EXPAND_REMOTE] = DERIVED_REMOTE,
+                                                    [EXPAND_NOBODY] = DERIVED_NOBODY};
     struct wire w = wire_on(a->targets);
     struct expand_target t;
     while (expand_target_read(&w, &t)) {
         uint8_t one[LIMIT_PATH_OCTETS + 8];
         struct buf b = buf_on(one, sizeof one);
-        derived_put(&b, &(struct derived){t.kind == EXPAND_MAILBOX, t.path});
+        derived_put(&b, &(struct derived){kind[t.kind], t.path});
         if (b.over || ++d->count > LIMIT_ALIAS_EXPANSION) return false;
         if (d->targets_length + b.n > d->targets_max) {
             size_t max = d->targets_max ? d->targets_max * 2 : 512;
@@ -180,7 +183,7 @@ static void expanded(struct spooler *s, struct delivery *d)
     struct span targets = span_of(d->targets, d->targets_length);
     struct wire w = wire_on(targets);
     struct derived only;
-    if (d->count == 1 && d->owner_length == 0 && derived_read(&w, &only) && only.local) {
+    if (d->count == 1 && d->owner_length == 0 && derived_read(&w, &only) && only.kind == DERIVED_MAILBOX) {
         spooler_deliver(s, d, only.path); /* one mailbox: nothing to remember */
         return;
     }
@@ -271,6 +274,9 @@ static void start(struct spooler *s, struct delivery *d)
                                                    : SPAN("no route to its domain was found in time"));
     else if (!(r->flags & RECIPIENT_LOCAL))
         spooler_put_back(s, d, expires - s->now_ms);
+    else if (r->flags & RECIPIENT_NOBODY)
+        spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.1.1"),
+                        SPAN("an alias names it, but there is no such mailbox"));
     else if (r->flags & RECIPIENT_DERIVED)
         spooler_deliver(s, d, message_path(m, r)); /* canonical already */
     else

@@ -230,7 +230,9 @@ void store_derive(struct message *m, const struct state_payload *state)
         m->strings_length += (uint32_t)d.path.n;
         r->parent = state->recipient;
         r->notify = notify;
-        r->flags |= (uint8_t)(RECIPIENT_DERIVED | (d.local ? RECIPIENT_LOCAL : 0));
+        r->flags |= RECIPIENT_DERIVED;
+        if (d.kind != DERIVED_REMOTE) r->flags |= RECIPIENT_LOCAL;
+        if (d.kind == DERIVED_NOBODY) r->flags |= RECIPIENT_NOBODY;
         if (r->state == RECIPIENT_VOID) r->state = RECIPIENT_QUEUED; /* else its own STATE was read before */
     }
 }

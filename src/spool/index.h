@@ -16,7 +16,8 @@ enum { /* flags of a recipient */
        RECIPIENT_DERIVED = 2,
        RECIPIENT_IN_FLIGHT = 4 /* taken by store_due, no result yet */,
        RECIPIENT_HELD = 8 /* by configuration */,
-       RECIPIENT_NO_ROUTE = 16 /* waits for a route, only its expiry is scheduled */
+       RECIPIENT_NO_ROUTE = 16 /* waits for a route, only its expiry is scheduled */,
+       RECIPIENT_NOBODY = 32 /* derived, with RECIPIENT_LOCAL: there is no such mailbox */
 };
 
 struct recipient {

@@ -137,16 +137,16 @@ bool state_payload_read(struct span payload, struct state_payload *ret)
 
 void derived_put(struct buf *b, const struct derived *d)
 {
-    wire_put_u8(b, d->local);
+    wire_put_u8(b, d->kind);
     wire_put_span(b, d->path);
 }
 
 bool derived_read(struct wire *w, struct derived *ret)
 {
     if (w->bad || w->rest.n == 0) return false;
-    ret->local = wire_u8(w);
+    ret->kind = wire_u8(w);
     ret->path = wire_span(w, LIMIT_PATH_OCTETS);
-    if (ret->local > 1 || ret->path.n == 0) w->bad = true;
+    if (ret->kind >= DERIVED_KIND_COUNT || ret->path.n == 0) w->bad = true;
     return !w->bad;
 }
 

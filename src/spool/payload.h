@@ -57,8 +57,14 @@ bool state_payload_read(struct span payload, struct state_payload *ret);
 /* The history with one more event behind; when it would pass LIMIT_STATE_HISTORY_OCTETS, old events leave, the first one last. */
 void state_history_put(struct buf *b, struct span history, const struct state_event *event);
 
+enum derived_kind { /* on disk */
+                    DERIVED_REMOTE = 0,
+                    DERIVED_MAILBOX = 1,
+                    DERIVED_NOBODY = 2, /* an alias names it, but there is no such mailbox here: it bounces */
+                    DERIVED_KIND_COUNT
+};
 struct derived {
-    uint8_t local;
+    uint8_t kind; /* enum derived_kind */
     struct span path;
 };
 void derived_put(struct buf *b, const struct derived *d);
