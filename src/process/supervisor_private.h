@@ -23,7 +23,8 @@ enum {
     STOP_GRACE_SECONDS = 5, /* beyond a process' own deadline, then it is killed */
     STOP_SPOOLER_SECONDS = 30,
     PING_MS = 2000,
-    UNRESPONSIVE_MS = 15000, /* said in the log; only the watchdog acts on it */
+    UNRESPONSIVE_MS = 15000, /* said in the log, and the watchdog hears no more of us */
+    HUNG_MS = 60000,         /* killed, unless it may be waiting for a disk */
     STATUS_WAIT_MS = 1000,
     STEADY_MS = 10000, /* a process that lived as long may be started again at once */
     RESTART_MS_FIRST = 100,

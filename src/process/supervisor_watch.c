@@ -20,6 +20,11 @@ static void on_ping(struct timer *t)
         bool slow = now - p->answered_ms > UNRESPONSIVE_MS;
         if (slow && !p->slow) log_note(LOG_LEVEL_WARNING, "process-unresponsive", p->name, 0);
         p->slow = slow;
+        if (now - p->answered_ms > HUNG_MS && !(role_table[p->role].abilities & SANDBOX_FILES_AT)) {
+            log_note(LOG_LEVEL_ERROR, "process-hung", p->name, 0);
+            supervisor_process_kill(p);
+            continue;
+        }
         if (!ipc_send(p->channel, SUPERVISE_PING, span_of(&now, sizeof now)) && !slow)
             log_note(LOG_LEVEL_WARNING, "ping-not-sent", p->name, 0);
     }

@@ -186,12 +186,26 @@ static void field_end(size_t before)
     out.cut = true;
 }
 
+/* Nothing to escape, as nearly always: printable ASCII without quote and backslash. */
+static bool plain(struct span s)
+{
+    unsigned odd = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned c = s.p[i];
+        odd |= (unsigned)(c - ' ' > '~' - ' ') | (unsigned)(c == '"') | (unsigned)(c == '\\');
+    }
+    return !odd;
+}
+
 void log_span(const char *key, struct span value)
 {
     if (!out.active) return;
     size_t before = field(key);
     buf_byte(&out.line, '"');
-    buf_json(&out.line, value, VALUE_OCTETS);
+    if (value.n <= VALUE_OCTETS && plain(value))
+        buf_put(&out.line, value);
+    else
+        buf_json(&out.line, value, VALUE_OCTETS);
     buf_byte(&out.line, '"');
     field_end(before);
 }

@@ -93,8 +93,7 @@ static bool limits(const struct sandbox *s, const char **error)
     *error = "resource limits cannot be set";
     if (!limit(RLIMIT_NOFILE, s->max_fds) || !limit(RLIMIT_CORE, 0) || !limit(RLIMIT_MSGQUEUE, 0))
         return false;
-    if (!(s->abilities & (SANDBOX_THREADS | SANDBOX_PROCESSES)) && !limit(RLIMIT_NPROC, 0)) return false;
-    if (s->max_data_octets) return limit(RLIMIT_DATA, s->max_data_octets);
+    if (!(s->abilities & SANDBOX_THREADS) && !limit(RLIMIT_NPROC, 0)) return false;
     /* All memory was promised at start: below what is in use, so that the heap cannot grow (invariant I4). brk() then says
      * so itself; seccomp must not answer for it, because libc takes an error number for an address. */
     if (!(s->abilities & SANDBOX_MEMORY)) return limit(RLIMIT_DATA, 4096);

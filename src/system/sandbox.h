@@ -4,30 +4,26 @@
 
 #include "base/span.h"
 
-enum { /* what a process still may do beyond reading, writing, epoll, clocks and its own descriptors; a set */
-       SANDBOX_ACCEPT = 1,      /* accept4 on sockets it was given */
-       SANDBOX_RECEIVE_FDS = 2, /* recvmsg with descriptors, mmap of them read-only */
-       SANDBOX_SEND_FDS = 4,
-       SANDBOX_FILES_AT =
-           8, /* openat, renameat2, unlinkat, mkdirat, fsync below directory descriptors it holds */
-       SANDBOX_FILES_READ = 16, /* openat read-only below directory descriptors it holds */
-       SANDBOX_CONNECT = 32,    /* socket + connect (connector, later) */
-       SANDBOX_THREADS = 64,    /* clone3 for threads, futex (spooler's helper thread) */
-       SANDBOX_MEMORY =
-           128, /* mmap/munmap/brk of anonymous memory, never executable; without it maps are made at start */
-       SANDBOX_PROCESSES = 256, /* clone, execve, wait, kill: the supervisor */
-       SANDBOX_MEMFD = 512,     /* memfd_create, fcntl seals: directory */
+/* What a process still may do beyond reading, writing, epoll, clocks and its own descriptors; a set. */
+enum sandbox_ability {
+    SANDBOX_ACCEPT = 1,      /* accept4 on sockets it was given */
+    SANDBOX_RECEIVE_FDS = 2, /* recvmsg with descriptors, mmap of them read-only */
+    SANDBOX_SEND_FDS = 4,
+    SANDBOX_FILES_AT = 8,    /* openat, renameat2, unlinkat, fsync ... below folders it holds */
+    SANDBOX_FILES_READ = 16, /* openat read-only below folders it holds */
+    SANDBOX_CONNECT = 32,    /* socket + connect (connector, later) */
+    SANDBOX_THREADS = 64,    /* clone for threads only (spooler's helper thread) */
+    SANDBOX_MEMORY = 128,    /* mmap and brk, never executable; without it maps are made at start */
+    SANDBOX_MEMFD = 256,     /* memfd_create, fcntl seals: directory */
 };
 
 struct sandbox {
     const char *process;    /* for messages */
     unsigned abilities;     /* SANDBOX_* */
-    const int *directories; /* Landlock: descriptors below which files may be touched */
+    const int *directories; /* Landlock: folders below which files may be touched */
     unsigned n_directories;
     uint64_t max_fds; /* RLIMIT_NOFILE */
-    uint64_t
-        max_data_octets; /* RLIMIT_DATA; 0: leave. Without SANDBOX_MEMORY it is set so that nothing more is given */
-    bool debug;          /* a forbidden system call prints its name before it ends the process */
+    bool debug;       /* a forbidden system call prints its name before it ends the process */
 };
 
 enum sandbox_result {
