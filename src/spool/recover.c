@@ -174,8 +174,11 @@ static void on_commit(struct recovery *v, size_t offset, const struct record *r,
 {
     struct store *s = v->s;
     struct commit_payload c;
+    uint32_t count;
     if (!commit_payload_read(payload, &c) ||
-        !stands(v, c.envelope_offset, c.envelope_length, RECORD_ENVELOPE, r->id, v->envelope)) {
+        !stands(v, c.envelope_offset, c.envelope_length, RECORD_ENVELOPE, r->id, v->envelope) ||
+        !envelope_valid(span_of(v->p + c.envelope_offset, c.envelope_length), LIMIT_MESSAGE_RECIPIENTS,
+                        &count)) {
         damaged(v, offset, r->id, "the envelope of a message is damaged: it cannot be delivered");
         return;
     }
