@@ -63,12 +63,13 @@ size_t inbound_content_room(struct session *s)
     if (!t) return SIZE_MAX; /* content of a refused transaction: consumed, not stored */
     if (t->failed) return SIZE_MAX;
     struct buf b = tail(s->in, t);
-    if (buf_room(&b) == 0) {
+    if (buf_room(&b) <= INBOUND_SLACK_OCTETS) {
         if (!grow(s)) return 0;
         b = tail(s->in, t);
     }
-    /* normalising inserts an octet for each bare LF */
-    size_t room = buf_room(&b);
+    /* The engine may hand over more than it was given: normalising inserts an octet for each bare LF, and the last chunk gets
+     * the line end that it lacks. A block that is wanted then, in the middle of it, could not be waited for. */
+    size_t room = buf_room(&b) - INBOUND_SLACK_OCTETS;
     return s->engine.conf->normalize_bare_lf && room > 1 ? room / 2 : room;
 }
 

@@ -19,6 +19,7 @@
 #define INBOUND_ACCEPT_PAUSE_MS  200   /* after an accept that failed for want of descriptors */
 #define INBOUND_LINGER_MS        2000
 #define INBOUND_RETRY_MS         20 /* sessions that wait for a block look again */
+#define INBOUND_SLACK_OCTETS     2  /* of a content block: what the engine adds, see inbound_content_room */
 #define INBOUND_RESERVED_BLOCKS  64 /* of each size, kept for unread input and unsent replies */
 
 /* A transaction that is being received. Its content lies in pool blocks. */
@@ -137,7 +138,7 @@ void inbound_tls_begin(struct session *s);
 void inbound_kept_release(struct session *s);
 watch_fn inbound_on_socket;
 void inbound_on_timer(struct timer *t);
-/* Sends what is in out; keeps the rest in a block. False when the session was closed. */
+/* Sends what is in out, behind what the peer has not taken yet; keeps the rest in a block. False when the session was closed. */
 MUST_USE bool inbound_send(struct session *s, struct span out);
 
 /* inbound_proxy.c: reads the header of the proxy in front; goes on with inbound_begin_stream when it is there. */
