@@ -1,4 +1,7 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "service/inbound_private.h"
@@ -74,6 +77,10 @@ bool inbound_listen(struct inbound *in, unsigned server, unsigned listener, int 
         .listener = (uint16_t)listener,
         .open = true,
     };
+    /* Inherited by what is accepted: replies leave in one piece a turn already, so none needs to wait for the ACK of the one
+     * before. What cannot be set (no TCP) does without. */
+    static const int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (!loop_watch(in->setup.loop, &l->watch, fd, l->interest, inbound_on_listener)) return false;
     in->n_listening++;
     return true;
@@ -130,7 +137,10 @@ void inbound_committed(struct session *s, uint8_t status)
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
     server_answer(&s->engine, loop_now_ms(in->setup.loop), &v, &out);
     s->wait &= (uint8_t)~WAIT_RESULT;
-    inbound_go_on(s, &out, true);
+    if (s->wait & WAIT_WRITE)
+        (void)!inbound_send(s, buf_span(&out)); /* inbound_on_socket goes on when the peer has taken it all */
+    else
+        inbound_go_on(s, &out, true);
 }
 
 static void chunk_written(struct inbound *in, struct transaction *t, const struct submit_result *r)
@@ -226,6 +236,10 @@ void inbound_drain(struct inbound *in, bool stopping)
     for (uint32_t i = 0; i < in->max_sessions; i++) {
         struct session *s = &in->sessions[i];
         if (!s->open || s->lingering || (s->wait & (WAIT_WRITE | WAIT_HANDSHAKE))) continue;
+        if (s->wait & WAIT_PROXY) {
+            inbound_session_close(s, "service is shutting down");
+            continue;
+        }
         struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
         if (server_drain(&s->engine, &out) != SERVER_CLOSE) continue;
         s->closing = true;

@@ -33,6 +33,26 @@ static struct span kept_span(const struct session *s, const struct kept *k)
     return span_of(s->in->setup.pool->memory + offset + k->begin, k->end - k->begin);
 }
 
+/* More behind what is kept, in a larger block if need be. */
+static bool keep_more(struct session *s, struct kept *k, struct span octets)
+{
+    struct pool *p = s->in->setup.pool;
+    size_t offset = 0;
+    uint32_t max = 0;
+    if (!pool_offset(p->geometry, k->block, &offset, &max)) return keep(s, k, octets);
+    if (octets.n > max - k->end) {
+        struct span had = kept_span(s, k);
+        uint32_t block = had.n + octets.n <= LIMIT_BLOCK_LARGE_OCTETS ? pool_take(p, true) : POOL_NONE;
+        if (!pool_offset(p->geometry, block, &offset, &max)) return false;
+        memcpy(p->memory + offset, had.p, had.n);
+        pool_give(p, k->block);
+        *k = (struct kept){block, 0, (uint32_t)had.n};
+    }
+    memcpy(p->memory + offset + k->end, octets.p, octets.n);
+    k->end += (uint32_t)octets.n;
+    return true;
+}
+
 static void release(struct session *s, struct kept *k)
 {
     if (k->block != POOL_NONE) pool_give(s->in->setup.pool, k->block);
@@ -87,20 +107,18 @@ static enum moved write_some(struct session *s, struct span octets, size_t *n)
 
 bool inbound_send(struct session *s, struct span out)
 {
-    while (out.n) {
+    while (out.n && !(s->wait & WAIT_WRITE)) {
         size_t n = 0;
         switch (write_some(s, out, &n)) {
         case MOVED_SOME: out = span_skip(out, n); break;
         case MOVED_BLOCKED:
-        case MOVED_LATER:
-            s->wait |= WAIT_WRITE;
-            if (keep(s, &s->output, out)) return true;
-            inbound_session_close(s, "no buffer for replies");
-            return false;
+        case MOVED_LATER: s->wait |= WAIT_WRITE; break;
         default: inbound_session_close(s, "write failed"); return false;
         }
     }
-    return true;
+    if (out.n == 0 || keep_more(s, &s->output, out)) return true;
+    inbound_session_close(s, "no buffer for replies");
+    return false;
 }
 
 /* What was kept of the replies. False: closed. WAIT_WRITE stays set while the peer does not take them. */
@@ -201,15 +219,15 @@ static void wait_for_resources(struct session *s)
 /* Runs the engine over input, sends the replies, keeps the rest. True: go on reading. */
 static bool digest(struct session *s, struct span input, struct buf *out)
 {
+    size_t given = input.n;
     if (!inbound_run(s, &input, out)) return false;
+    if (input.n < given) s->paused_ms = 0;
     if (s->starttls || s->closing) input.n = 0;
     if (!keep(s, &s->input, input)) {
         inbound_session_close(s, "no buffer for input");
         return false;
     }
-    if (out->n && !(s->wait & WAIT_WRITE)) {
-        if (!inbound_send(s, buf_span(out))) return false;
-    }
+    if (!inbound_send(s, buf_span(out))) return false;
     out->n = 0;
     if (s->closing) {
         end_session(s);
@@ -223,13 +241,15 @@ static bool digest(struct session *s, struct span input, struct buf *out)
         wait_for_resources(s);
         return false;
     }
-    s->paused_ms = 0;
     return s->wait == 0;
 }
 
 static bool may_read(struct session *s)
 {
-    if (s->in->setup.pool->free_large_n >= 2) return true;
+    if (s->in->setup.pool->free_large_n >= 2) {
+        s->paused_ms = 0;
+        return true;
+    }
     s->wait |= WAIT_BLOCK;
     wait_for_resources(s);
     return false;

@@ -35,7 +35,10 @@ static void deadline_passed(struct session *s, uint64_t now)
     }
     s->wait = 0;
     s->closing = true;
-    if (inbound_send(s, buf_span(&out))) inbound_ready(s);
+    if (!inbound_send(s, buf_span(&out))) return;
+    /* for the 421 that does not fit into the socket: it comes back here, and ends in the branch above */
+    loop_timer_set(s->in->setup.loop, &s->timer, now + INBOUND_LINGER_MS, inbound_on_timer);
+    inbound_ready(s);
 }
 
 void inbound_on_timer(struct timer *t)

@@ -8,9 +8,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "service/inbound.h"
@@ -22,6 +25,16 @@ const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0";
+}
+
+/* The clock of this process, which the tests move on: deadlines are minutes away. */
+static time_t later_seconds;
+
+int clock_gettime(clockid_t id, struct timespec *ret)
+{
+    long r = syscall(SYS_clock_gettime, id, ret);
+    ret->tv_sec += later_seconds;
+    return (int)r;
 }
 
 enum { PLAIN_PORT, PROXY_PORT, PORTS };
@@ -201,6 +214,34 @@ static int client(unsigned which)
     return fd;
 }
 
+/* A client whose connection holds few octets on their way: its receive buffer and the server's send buffer are small. */
+static int narrow_client(int *server_side)
+{
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(t.port[PLAIN_PORT]), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in own = {0}, peer;
+    socklen_t n = sizeof own;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &n), 0);
+    turns(3);
+    *server_side = -1;
+    for (int other = 0; other < 1024 && *server_side < 0; other++) {
+        n = sizeof peer;
+        if (getpeername(other, (struct sockaddr *)&peer, &n) == 0 && n == sizeof peer &&
+            peer.sin_port == own.sin_port)
+            *server_side = other;
+    }
+    assert_true(*server_side >= 0);
+    int no_delay = 0;
+    n = sizeof no_delay;
+    assert_int_equal(getsockopt(*server_side, IPPROTO_TCP, TCP_NODELAY, &no_delay, &n), 0);
+    assert_true(no_delay);
+    assert_int_equal(setsockopt(*server_side, SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    return fd;
+}
+
 /* Sends, lets the server work, returns what it said so far ("" when the connection is closed or silent). */
 static const char *say(int fd, const char *octets, size_t n)
 {
@@ -228,6 +269,14 @@ static bool closed(int fd)
     char c;
     turns(3);
     return recv(fd, &c, 1, MSG_DONTWAIT) == 0;
+}
+
+/* RST: both directions are dead at once. */
+static void reset(int fd)
+{
+    struct linger now = {1, 0};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+    close(fd);
 }
 
 static void greeted(int fd)
@@ -290,8 +339,9 @@ static void test_client_gone_before_the_result(void **state)
     line(fd, ENVELOPE "DATA\r\n");
     t.hold = true;
     line(fd, "x\r\n.\r\n");
-    close(fd);
+    reset(fd);
     turns(8);
+    assert_int_equal(inbound_sessions(t.in), 0);
     assert_true(t.pool.free_small_n < t.small);
     t.hold = false;
     answer_all();
@@ -502,13 +552,126 @@ static void test_pool_runs_dry(void **state)
     turns(
         100); /* all wait for a block that none of them gives back: LIMIT_POOL_WAIT_SECONDS would end that */
     assert_true(inbound_sessions(t.in) == 64);
-    for (unsigned i = 0; i < 64; i++) {
-        struct linger now = {1, 0};
-        assert_int_equal(setsockopt(fd[i], SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
-        close(fd[i]); /* RST: whatever a session waits for, it ends */
-    }
+    for (unsigned i = 0; i < 64; i++)
+        reset(fd[i]); /* whatever a session waits for, it ends */
     turns(20);
     t.n_queue = 0;
+    assert_at_rest();
+}
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+    for (; (text = strstr(text, what)); text += strlen(what))
+        n++;
+    return n;
+}
+
+/* The spooler answers while earlier replies wait for a client that does not read: the 250 stands behind them, none is lost. */
+static void test_result_while_replies_wait(void **state)
+{
+    (void)state;
+    static char text[65536];
+    int server, fd = narrow_client(&server);
+    greeted(fd);
+    size_t n = (size_t)snprintf(text, sizeof text, ENVELOPE);
+    for (unsigned i = 0; i < 450; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "RCPT TO:<u%u@dest.example>\r\n", i);
+    n += (size_t)snprintf(text + n, sizeof text - n, "BDAT 3 LAST\r\nx\r\nNOOP\r\n");
+    t.hold = true;
+    for (size_t sent = 0; sent < n || t.commits == 0;) {
+        ssize_t w = send(fd, text + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (w > 0) sent += (size_t)w;
+        turns(1);
+    }
+    turns(5);
+    t.hold = false;
+    answer_all();
+    const char *r = line(fd, "");
+    assert_int_equal(count(r, "250 2.1.5 "), 451);
+    assert_int_equal(count(r, "queued as"), 1);
+    assert_int_equal(count(r, "250 2.0.0 Ok"), 1);
+    assert_true(strstr(r, "queued as") > strstr(r, "250 2.1.5 "));
+    line(fd, "QUIT\r\n");
+    close(fd);
+    assert_at_rest();
+}
+
+/* Its last words do not fit into the socket of a client that does not read: the session ends all the same. */
+static void test_deadline_without_room(void **state)
+{
+    (void)state;
+    static const char junk[1024];
+    int server, fd = narrow_client(&server);
+    greeted(fd);
+    while (send(server, junk, sizeof junk, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        continue;
+    later_seconds += LIMIT_COMMAND_SECONDS_DEFAULT + 1;
+    turns(5);
+    later_seconds += 60;
+    turns(5);
+    assert_int_equal(inbound_sessions(t.in), 0);
+    close(fd);
+    assert_at_rest();
+}
+
+/* No block to read into: the session waits, but not longer than it may. */
+static void test_wait_for_a_buffer_ends(void **state)
+{
+    (void)state;
+    int fd = client(PLAIN_PORT);
+    greeted(fd);
+    uint32_t taken[256], n = 0;
+    while (t.pool.free_large_n > 1)
+        taken[n++] = pool_take(&t.pool, true);
+    assert_string_equal(line(fd, "NOOP\r\n"), "");
+    for (unsigned i = 0; i < LIMIT_POOL_WAIT_SECONDS - 2; i++) {
+        later_seconds++;
+        turns(30);
+    }
+    assert_int_equal(inbound_sessions(t.in), 1);
+    later_seconds += 5;
+    turns(30);
+    assert_int_equal(inbound_sessions(t.in), 0);
+    while (n)
+        pool_give(&t.pool, taken[--n]);
+    close(fd);
+    assert_at_rest();
+}
+
+/* The line end that is added to the last chunk finds the last block full and the window too: it waits like any content. */
+static void test_completion_in_a_full_window(void **state)
+{
+    (void)state;
+    static char body[14 * LIMIT_BLOCK_LARGE_OCTETS];
+    memset(body, 'x', sizeof body);
+    int fd = client(PLAIN_PORT);
+    greeted(fd);
+    line(fd, ENVELOPE "BDAT 3 LAST\r\nx\r\n");
+    size_t added = t.n_content - 3; /* our Received field */
+    size_t n = 4 * LIMIT_BLOCK_SMALL_OCTETS + 13 * LIMIT_BLOCK_LARGE_OCTETS - added;
+    char command[160];
+    snprintf(command, sizeof command, ENVELOPE "BDAT %zu LAST\r\n", n);
+    line(fd, command);
+    t.hold = true;
+    assert_string_equal(say(fd, body, n), "");
+    t.hold = false;
+    answer_all();
+    assert_non_null(strstr(line(fd, ""), "queued as"));
+    assert_int_equal(t.n_content, n + added + 2);
+    close(fd);
+    assert_at_rest();
+}
+
+/* The service ends while a proxy has not said yet who its client is: nothing is said to that client. */
+static void test_stop_before_the_proxy_header(void **state)
+{
+    (void)state;
+    int fd = client(PROXY_PORT);
+    inbound_drain(t.in, true);
+    assert_string_equal(line(fd, "PROXY TCP4 192.0.2.9 192.0.2.1 999 25\r\n"), "");
+    assert_true(inbound_sessions(t.in) == 0);
+    close(fd);
     assert_at_rest();
 }
 
@@ -527,6 +690,11 @@ int main(void)
         cmocka_unit_test_setup(test_proxy, set_up),
         cmocka_unit_test_setup(test_half_closed, set_up),
         cmocka_unit_test_setup(test_pool_runs_dry, set_up),
+        cmocka_unit_test_setup(test_result_while_replies_wait, set_up),
+        cmocka_unit_test_setup(test_deadline_without_room, set_up),
+        cmocka_unit_test_setup(test_wait_for_a_buffer_ends, set_up),
+        cmocka_unit_test_setup(test_completion_in_a_full_window, set_up),
+        cmocka_unit_test_setup(test_stop_before_the_proxy_header, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
