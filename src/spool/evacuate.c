@@ -22,10 +22,6 @@ struct copy {
     struct message *block;       /* what takes the message's place, when its number of extents changes */
 };
 
-struct place { /* in the batch, before the first copy */
-    size_t mark, last;
-};
-
 static void choose(struct store *s)
 {
     uint64_t used = 0, live = 0;
@@ -224,7 +220,7 @@ static void settle_copy(struct store *s, struct copy *c)
 
 /* Copies one message into the batch. False: it does not fit any more, or cannot be copied. */
 static bool add(struct store *s, struct copy *c, const struct message *m, struct segment *victim,
-                struct place *before)
+                struct journal_mark *before)
 {
     size_t octets = measure(s, m, victim);
     if (octets == 0 || octets > s->batch_max) {
@@ -233,11 +229,11 @@ static bool add(struct store *s, struct copy *c, const struct message *m, struct
     }
     bool first = !s->batch->moving;
     if (first ? journal_room(s, octets, false) != STORE_DURABLE : !journal_fits(s, octets)) return false;
-    size_t mark = journal_mark(s), last = s->batch->last;
-    if (first) *before = (struct place){mark, last};
+    struct journal_mark mark = journal_mark(s);
+    if (first) *before = mark;
     s->batch->moving = true;
     if (copy_message(s, c, m, victim)) return true;
-    journal_cut(s, mark, last);
+    journal_cut(s, mark);
     drop_copy(s, c);
     victim->kept |= victim->damaged;
     return victim->damaged;
@@ -251,12 +247,13 @@ static bool all_durable(const struct store *s, const struct copy *copies, unsign
     return true;
 }
 
-static void write_copies(struct store *s, struct copy *copies, unsigned n, struct place before, bool large)
+static void write_copies(struct store *s, struct copy *copies, unsigned n, struct journal_mark before,
+                         bool large)
 {
     if (large) (void)large_sync(s);
     bool fine = all_durable(s, copies, n);
     if (!fine) {
-        journal_cut(s, before.mark, before.last);
+        journal_cut(s, before);
         s->batch->moving = false;
     }
     fine = fine && journal_flush(s);
@@ -270,7 +267,7 @@ static void write_copies(struct store *s, struct copy *copies, unsigned n, struc
 static void step(struct store *s, struct segment *victim)
 {
     struct copy copies[STEP_MESSAGES] = {0};
-    struct place before = {0};
+    struct journal_mark before = {0};
     unsigned n = 0;
     const struct message *m = NULL;
     uint64_t octets = 0;

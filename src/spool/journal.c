@@ -53,15 +53,16 @@ void journal_end_crc(struct store *s, struct slot *slot)
     journal_end(s, slot, crc32c(0, slot->payload, slot->record.length));
 }
 
-size_t journal_mark(const struct store *s)
+struct journal_mark journal_mark(const struct store *s)
 {
-    return s->batch->n;
+    return (struct journal_mark){s->batch->n, s->batch->last, s->batch->urgent};
 }
 
-void journal_cut(struct store *s, size_t mark, size_t last)
+void journal_cut(struct store *s, struct journal_mark mark)
 {
-    s->batch->n = mark;
-    s->batch->last = last;
+    s->batch->n = mark.n;
+    s->batch->last = mark.last;
+    s->batch->urgent = mark.urgent;
 }
 
 void journal_finish(struct store *s, struct message *m)

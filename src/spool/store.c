@@ -222,7 +222,7 @@ static uint64_t arrival_of(struct span envelope, uint64_t now_ms)
 static bool write_records(struct store *s, const struct submission *u, enum store_status *why)
 {
     struct batch *b = s->batch;
-    size_t mark = journal_mark(s), last = b->last;
+    struct journal_mark mark = journal_mark(s);
     struct extent whole = {0}, place;
     const struct extent *extents = u->open ? u->open->extents : &whole;
     struct commit_payload c = {.content_octets = u->content_octets,
@@ -238,7 +238,7 @@ static bool write_records(struct store *s, const struct submission *u, enum stor
     uint32_t count;
     *why = STORE_REFUSED;
     if (!envelope_valid(encoded, LIMIT_RECIPIENTS_MAX, &count)) {
-        journal_cut(s, mark, last);
+        journal_cut(s, mark);
         return false;
     }
     c.envelope_offset = (uint32_t)place.offset;
@@ -252,7 +252,7 @@ static bool write_records(struct store *s, const struct submission *u, enum stor
     struct message *m = index_build(&s->index, u->id, &c, encoded, extents);
     if (!m || !id_map_insert(&s->index.map, u->id, m)) {
         if (m) index_free(&s->index, m);
-        journal_cut(s, mark, last);
+        journal_cut(s, mark);
         return false;
     }
     m->flags |= MESSAGE_PENDING;
@@ -346,7 +346,7 @@ bool store_writable(const struct store *s)
 {
     if (s->stuck) return false;
     if (!s->full || s->n_ready[SEGMENT_LOG] > 0 || !s->log) return true;
-    return s->log->end + record_align(s->batch->n, RECORD_BATCH_ALIGN) + LIMIT_STATE_HISTORY_OCTETS * 4 <
+    return s->log->end + record_align(s->batch->n, RECORD_BATCH_ALIGN) + LIMIT_STATE_HISTORY_OCTETS * 2 <
            s->o.segment_octets;
 }
 

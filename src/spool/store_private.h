@@ -85,8 +85,12 @@ struct slot journal_begin(struct store *s, enum record_type type, uint8_t flags,
                           uint32_t length);
 void journal_end(struct store *s, struct slot *slot, uint32_t payload_crc);
 void journal_end_crc(struct store *s, struct slot *slot); /* payload_crc is computed here */
-size_t journal_mark(const struct store *s);
-void journal_cut(struct store *s, size_t mark, size_t last); /* takes back what was begun since */
+struct journal_mark {                                     /* where the batch stands */
+    size_t n, last;
+    bool urgent;
+};
+struct journal_mark journal_mark(const struct store *s);
+void journal_cut(struct store *s, struct journal_mark mark); /* takes back what was begun since */
 /* Would journal_room say yes without a flush and without a fresh segment? */
 bool journal_fits(const struct store *s, size_t octets);
 bool journal_flush(struct store *s);
