@@ -121,6 +121,7 @@ static void full(void **state)
     struct fixture *f = *state;
     uint64_t id = 1;
     commit_and_flush(f, id);
+    fixture_maintain(f, 2); /* one segment lies ready, as ever */
     sim_disk_capacity(f->disk, sim_disk_used(f->disk));
     enum store_status status;
     while ((status = fixture_commit(f, id + 1, 3000, 1)) == STORE_PENDING) {
