@@ -162,7 +162,7 @@ static void chunk_written(struct inbound *in, struct transaction *t, const struc
 void inbound_result(struct inbound *in, const struct submit_result *r)
 {
     struct transaction *t = inbound_transaction_find(in, r->id);
-    if (!t) return;
+    if (!t || t->aborting) return;
     if (!t->committed) {
         chunk_written(in, t, r);
         return;
@@ -177,6 +177,7 @@ void inbound_result(struct inbound *in, const struct submit_result *r)
 
 void inbound_spooler_lost(struct inbound *in)
 {
+    inbound_transaction_aborts(in, true);
     for (uint32_t i = 0; i < in->max_transactions; i++) {
         struct transaction *t = &in->transactions[i];
         struct session *s = t->session;
@@ -254,6 +255,7 @@ static void again(struct timer *t)
 
 void inbound_after_turn(struct inbound *in)
 {
+    inbound_transaction_aborts(in, false);
     struct session *s = in->ready;
     in->ready = NULL;
     in->ready_tail = &in->ready;

@@ -35,6 +35,7 @@ struct transaction {
     bool opened;    /* the spooler holds chunks of it */
     bool committed; /* the commit was sent: waiting for the result */
     bool failed;    /* the spooler refused a chunk */
+    bool aborting;  /* it is over, but the spooler could not be told yet */
     struct block_ref envelope[INBOUND_ENVELOPE_BLOCKS];
     struct block_ref content[INBOUND_CONTENT_BLOCKS];
     uint32_t sent[INBOUND_SENT_BLOCKS]; /* oldest first */
@@ -106,6 +107,7 @@ struct inbound {
     struct session *ready, **ready_tail; /* sessions that go on in the next turn */
     struct timer again;                  /* wakes the loop while ready is not empty */
     bool draining, stopping;
+    uint32_t n_aborting; /* transactions */
     uint64_t last_message_id, last_session_id;
     struct inbound_counters counters;
     uint8_t *input;  /* scratch: kept octets in front, one read behind them */
@@ -159,6 +161,8 @@ bool inbound_transaction_first_recipient(const struct transaction *t, const stru
 void inbound_transaction_drop(struct session *s); /* a committed one lives on until its result */
 void inbound_transaction_free(struct inbound *in, struct transaction *t);
 bool inbound_transaction_commit(struct session *s);
+/* Tells the spooler of dropped transactions what it could not be told before; lost: there is nobody to be told any more. */
+void inbound_transaction_aborts(struct inbound *in, bool lost);
 struct transaction *inbound_transaction_find(struct inbound *in, uint64_t id);
 
 /* inbound_content.c */

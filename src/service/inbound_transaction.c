@@ -66,7 +66,8 @@ bool inbound_transaction_begin(struct session *s, const struct server_detail *d)
     if (!t) return false;
     in->free_transactions = t->next;
     uint64_t unix_ms = loop_unix_ms(in->setup.loop);
-    memset(t, 0, offsetof(struct transaction, envelope)); /* the block lists behind it are valid by their counts */
+    /* the block lists behind it are valid by their counts */
+    memset(t, 0, offsetof(struct transaction, envelope));
     t->session = s;
     t->began_ms = unix_ms;
     in->last_message_id = message_id_next(in->last_message_id, in->setup.edge, unix_ms);
@@ -95,6 +96,7 @@ bool inbound_transaction_begin(struct session *s, const struct server_detail *d)
     struct buf b = envelope_tail(in, t);
     envelope_put_head(&b, &h);
     t->envelope[0].length = (uint32_t)b.n;
+    if (b.over) inbound_transaction_drop(s);
     return !b.over;
 }
 
@@ -153,6 +155,26 @@ void inbound_transaction_free(struct inbound *in, struct transaction *t)
     in->free_transactions = t;
 }
 
+static bool send_abort(struct inbound *in, const struct transaction *t)
+{
+    uint8_t payload[16];
+    struct buf b = buf_on(payload, sizeof payload);
+    submit_abort_put(&b, &(struct submit_abort){t->id});
+    return in->setup.submit(in->setup.submit_context, INBOUND_ABORT, buf_span(&b));
+}
+
+void inbound_transaction_aborts(struct inbound *in, bool lost)
+{
+    for (uint32_t i = 0; in->n_aborting && i < in->max_transactions; i++) {
+        struct transaction *t = &in->transactions[i];
+        if (!t->aborting) continue;
+        if (!lost && !send_abort(in, t)) return;
+        t->aborting = false;
+        in->n_aborting--;
+        inbound_transaction_free(in, t);
+    }
+}
+
 void inbound_transaction_drop(struct session *s)
 {
     struct transaction *t = s->transaction;
@@ -165,12 +187,14 @@ void inbound_transaction_drop(struct session *s)
         s->transaction = NULL;
         return;
     }
-    if (t->opened) {
-        uint8_t payload[16];
-        struct buf b = buf_on(payload, sizeof payload);
-        submit_abort_put(&b, &(struct submit_abort){t->id});
-        /* when it cannot be sent: the message never gets a commit, so the spooler never delivers it */
-        (void)!in->setup.submit(in->setup.submit_context, INBOUND_ABORT, buf_span(&b));
+    if (t->opened && !send_abort(in, t)) {
+        /* It has content in the spool, which would be kept as long as this edge lives: the spooler is told later. */
+        give_blocks(in, t);
+        t->aborting = true;
+        in->n_aborting++;
+        t->session = NULL;
+        s->transaction = NULL;
+        return;
     }
     inbound_transaction_free(in, t);
 }

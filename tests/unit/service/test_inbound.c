@@ -559,6 +559,29 @@ static void test_pool_runs_dry(void **state)
     assert_at_rest();
 }
 
+/* Its client leaves while the spooler takes nothing: what the spooler holds of the message must not stay there. */
+static void test_abort_is_said_later(void **state)
+{
+    (void)state;
+    static char body[300000];
+    memset(body, 'x', sizeof body);
+    int fd = client(PLAIN_PORT);
+    greeted(fd);
+    line(fd, ENVELOPE "BDAT 900000\r\n");
+    say(fd, body, sizeof body);
+    assert_true(t.n_content > 0);
+    t.deaf = true;
+    close(fd);
+    turns(8);
+    assert_int_equal(t.aborts, 0);
+    assert_int_equal(t.pool.free_large_n, t.large);
+    t.deaf = false;
+    turns(2);
+    assert_int_equal(t.aborts, 1);
+    assert_at_rest();
+    assert_int_equal(t.aborts, 1);
+}
+
 static unsigned count(const char *text, const char *what)
 {
     unsigned n = 0;
@@ -690,6 +713,7 @@ int main(void)
         cmocka_unit_test_setup(test_proxy, set_up),
         cmocka_unit_test_setup(test_half_closed, set_up),
         cmocka_unit_test_setup(test_pool_runs_dry, set_up),
+        cmocka_unit_test_setup(test_abort_is_said_later, set_up),
         cmocka_unit_test_setup(test_result_while_replies_wait, set_up),
         cmocka_unit_test_setup(test_deadline_without_room, set_up),
         cmocka_unit_test_setup(test_wait_for_a_buffer_ends, set_up),
