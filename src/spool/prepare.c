@@ -28,7 +28,7 @@ struct preparer {
 
 static int write_zeros(const struct preparer *p, int file)
 {
-    static const uint8_t zeros[ZERO_OCTETS];
+    static _Alignas(DISK_ALIGN) const uint8_t zeros[ZERO_OCTETS];
     const struct disk *d = p->disk;
     uint64_t at = 0;
     while (at < p->segment_octets) {

@@ -20,14 +20,14 @@ static bool allocate(struct store *s)
         s->o.segment_octets / 2 < LIMIT_BATCH_OCTETS ? s->o.segment_octets / 2 : LIMIT_BATCH_OCTETS;
     for (int i = 0; i < 2; i++) {
         struct batch *b = &s->batches[i];
-        b->max = s->batch_max + MANIFEST_OCTETS;
-        b->p = malloc(b->max);
+        b->max = record_align(s->batch_max + MANIFEST_OCTETS, DISK_ALIGN);
+        b->p = aligned_alloc(DISK_ALIGN, b->max);
         b->commits = malloc(LIMIT_BATCH_MESSAGES * sizeof *b->commits);
         b->last = SIZE_MAX;
         if (!b->p || !b->commits) return false;
     }
     s->batch = &s->batches[0];
-    s->large_buffer = malloc(LIMIT_LARGE_BUFFER_OCTETS + RECORD_BATCH_ALIGN);
+    s->large_buffer = aligned_alloc(DISK_ALIGN, LIMIT_LARGE_BUFFER_OCTETS + RECORD_BATCH_ALIGN);
     s->scratch = malloc(LIMIT_ENVELOPE_OCTETS);
     s->preparer = preparer_create(&s->o.disk, s->o.segment_octets, s->o.thread);
     return s->large_buffer && s->scratch && s->preparer;
@@ -101,6 +101,7 @@ void store_pin(struct store *s, const struct message *m, int sign)
 
 static struct open_message *open_new(struct store *s, uint64_t id, uint32_t owner)
 {
+    if (s->open.count >= LIMIT_OPEN_MESSAGES) return NULL; /* an edge that was taken over opens without end */
     struct open_message *o = calloc(1, sizeof *o);
     if (!o) return NULL;
     o->id = id;

@@ -1,5 +1,19 @@
 #include "spool/submit.h"
 
+void submit_pool_put(struct buf *b, const struct submit_pool *m)
+{
+    wire_put_u32(b, m->small);
+    wire_put_u32(b, m->large);
+}
+
+bool submit_pool_read(struct span payload, struct submit_pool *ret)
+{
+    struct wire w = wire_on(payload);
+    ret->small = wire_u32(&w);
+    ret->large = wire_u32(&w);
+    return wire_done(&w);
+}
+
 static void put_blocks(struct buf *b, uint32_t count, const struct block_ref *blocks)
 {
     if (count > LIMIT_SUBMIT_BLOCKS) {

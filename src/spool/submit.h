@@ -14,6 +14,10 @@ struct block_ref {
 };
 
 /* edge -> spooler */
+struct
+    submit_pool { /* how its pool is cut; the spooler checks that against the size of the memory it was given */
+    uint32_t small, large;
+};
 struct submit_chunk { /* content of a message that is still arriving: write it, then give the blocks back */
     uint64_t id;      /* message id, chosen by the edge; first chunk opens the message */
     uint32_t count;
@@ -46,6 +50,9 @@ struct submit_result {
     uint32_t blocks; /* how many of the message's blocks, in the order they were sent, are free again */
 };
 
+#define SUBMIT_POOL_OCTETS 8
+void submit_pool_put(struct buf *b, const struct submit_pool *m);
+bool submit_pool_read(struct span payload, struct submit_pool *ret);
 void submit_chunk_put(struct buf *b, const struct submit_chunk *m);
 bool submit_chunk_read(struct span payload, struct submit_chunk *ret);
 void submit_commit_put(struct buf *b, const struct submit_commit *m);

@@ -38,10 +38,23 @@ static int real_list(void *disk, disk_name_fn *fn, void *context)
     return result;
 }
 
+/* Past the page cache where the file system can: what is written here is whole pages out of aligned memory, is read back once, by
+ * another process and in order, and a copy of each octet less is what makes large messages cheap. */
 static int real_open(void *disk, const char *name, enum disk_open how)
 {
     int flags = how == DISK_READ ? O_RDONLY : how == DISK_WRITE ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
-    int fd = openat(directory_of(disk), name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    flags |= O_CLOEXEC | O_NOFOLLOW;
+    int fd = -1;
+    if (how == DISK_WRITE) fd = openat(directory_of(disk), name, flags | O_DIRECT);
+    if (how == DISK_CREATE) { /* a refused O_DIRECT leaves the file behind: made first, opened again */
+        fd = openat(directory_of(disk), name, flags, 0600);
+        int direct =
+            fd < 0 ? -1 : openat(directory_of(disk), name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_DIRECT);
+        if (direct < 0) return fd < 0 ? -errno : fd;
+        close(fd);
+        return direct;
+    }
+    if (fd < 0 && (how == DISK_READ || errno == EINVAL)) fd = openat(directory_of(disk), name, flags);
     return fd < 0 ? -errno : fd;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #define DISK_NAME_OCTETS 32
+#define DISK_ALIGN       4096 /* of memory, offset and length of every write */
 
 enum disk_open { DISK_READ, DISK_WRITE, DISK_CREATE /* must not exist; readable and writable */ };
 
@@ -20,7 +21,7 @@ struct disk_ops {
     void (*close)(void *disk, int file);
     int64_t (*size)(void *disk, int file);
     int (*write)(void *disk, int file, const struct iovec *iov, int n,
-                 uint64_t offset); /* all of it, or an error */
+                 uint64_t offset); /* all of it, or an error; aligned to DISK_ALIGN */
     int64_t (*read)(void *disk, int file, void *to, size_t n,
                     uint64_t offset);                       /* fewer at the end of the file */
     int (*allocate)(void *disk, int file, uint64_t octets); /* space for that many, read as zeros */
