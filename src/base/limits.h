@@ -85,6 +85,7 @@
 #define LIMIT_SEGMENTS_SPARE         8       /* dead segments kept to be written again; more are removed */
 #define LIMIT_SPOOL_RESERVE_OCTETS   4194304 /* of the last free segment, for states when the disk is full */
 #define LIMIT_LARGE_BUFFER_OCTETS    2097152 /* content waiting to be written to a large segment */
+#define LIMIT_OPEN_MESSAGES          131072  /* of which content came, and no commit yet */
 #define LIMIT_MESSAGE_EXTENTS        131072
 #define LIMIT_MESSAGE_RECIPIENTS     1048576 /* with those derived from aliases */
 #define LIMIT_STATE_HISTORY_OCTETS   4096    /* attempts that are remembered of one recipient */
