@@ -159,6 +159,7 @@ static bool keep_targets(struct delivery *d, const struct expand_answer *a)
     while (expand_target_read(&w, &t)) {
         uint8_t one[LIMIT_PATH_OCTETS + 8];
         struct buf b = buf_on(one, sizeof one);
+        if (t.path.n > LIMIT_PATH_OCTETS) return false; /* no recipient of a message can be so long */
         derived_put(&b, &(struct derived){kind[t.kind], t.path});
         if (b.over || ++d->count > LIMIT_ALIAS_EXPANSION) return false;
         if (d->targets_length + b.n > d->targets_max) {
@@ -185,6 +186,12 @@ static void expanded(struct spooler *s, struct delivery *d)
     struct derived only;
     if (d->count == 1 && d->owner_length == 0 && derived_read(&w, &only) && only.kind == DERIVED_MAILBOX) {
         spooler_deliver(s, d, only.path); /* one mailbox: nothing to remember */
+        return;
+    }
+    const struct message *m = store_find(s->store, d->id);
+    if (m && d->count > LIMIT_MESSAGE_RECIPIENTS - m->n_recipients) { /* nor will it have room later */
+        spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.1.4"),
+                        SPAN("its alias has too many recipients, with the others of this message"));
         return;
     }
     if (!store_writable(s->store) || !store_expand(s->store, d->id, d->recipient,
