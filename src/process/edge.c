@@ -9,6 +9,7 @@
 #include "process/messages.h"
 #include "process/skeleton.h"
 #include "service/inbound.h"
+#include "spool/message_id.h"
 #include "system/log.h"
 #include "system/tls.h"
 #include "system/tls_ticket.h"
@@ -124,6 +125,15 @@ static bool ask_keyring(void *context, struct span question)
     return e->keyring && ipc_send(e->keyring, MSG_SIGN_QUESTION, question);
 }
 
+static void greet_spooler(struct edge *e)
+{
+    uint8_t memory[SUBMIT_POOL_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    submit_pool_put(&b, &(struct submit_pool){e->pool.geometry.small, e->pool.geometry.large});
+    if (!e->spooler || !ipc_send(e->spooler, MSG_SUBMIT_POOL, buf_span(&b)))
+        log_note(LOG_LEVEL_ERROR, "channel-failed", "spooler", errno);
+}
+
 static void open_peers(struct child *c)
 {
     struct edge *e = edge_of(c);
@@ -132,6 +142,7 @@ static void open_peers(struct child *c)
         e->spooler =
             ipc_open(c->loop, e->spooler_fd, from_spooler, 1, 64, spooler_message, spooler_closed, c);
         e->spooler_fd = -1;
+        greet_spooler(e);
     }
     if (e->keyring_fd >= 0) {
         if (e->keyring) keyring_closed(c, "replaced");
@@ -284,8 +295,8 @@ static bool edge_start(struct child *c, const char **error)
         .pool = &e->pool,
         .sources = &e->sources,
         .recipients = e->recipients,
-        .edge = (c->generation % (64 / LIMIT_EDGES_MAX)) * LIMIT_EDGES_MAX + c->index,
-        .column = (c->generation % 2) * LIMIT_EDGES_MAX + c->index,
+        .edge = message_id_edge(c->generation, c->index),
+        .column = c->column,
         .tls = e->tls,
         .submit = submit,
         .submit_context = c,

@@ -12,6 +12,7 @@ enum message_type {
     MSG_SUBMIT_CHUNK = 1,
     MSG_SUBMIT_COMMIT = 2,
     MSG_SUBMIT_ABORT = 3,
+    MSG_SUBMIT_POOL = 5, /* first of all */
     /* spooler -> edge */
     MSG_SUBMIT_RESULT = 4,
 

@@ -76,7 +76,9 @@ static enum store_status commit(struct spooler *s, struct delivery *d, const str
     if (!b.over && !e.over) {
         struct span parts[2] = {buf_span(&e), buf_span(&b)};
         uint64_t token = SPOOLER_TOKEN_DSN | (uint64_t)d->serial << 16 | (uint64_t)(d - s->deliveries);
-        s->last_id = message_id_next(s->last_id, SPOOLER_EDGE_OF_IDS, s->now_ms);
+        do /* the clock may have gone back since the last start */
+            s->last_id = message_id_next(s->last_id, MESSAGE_ID_SPOOLER, s->now_ms);
+        while (store_find(s->store, s->last_id));
         status = store_commit(s->store, s->last_id, 0, token, parts, 1, 2, b.n, s->now_ms);
         if (status == STORE_PENDING) s->notifications++;
     }

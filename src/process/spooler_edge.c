@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include "process/spooler_private.h"
+#include "spool/message_id.h"
 #include "system/log.h"
 
 static const struct ipc_allowed allowed[] = {
+    {MSG_SUBMIT_POOL, SUBMIT_POOL_OCTETS, SUBMIT_POOL_OCTETS, 0},
     {MSG_SUBMIT_CHUNK, 12, 12 + 8 * LIMIT_SUBMIT_BLOCKS, 0},
     {MSG_SUBMIT_COMMIT, 24, 24 + 8 * LIMIT_SUBMIT_BLOCKS, 0},
     {MSG_SUBMIT_ABORT, 8, 8, 0},
@@ -29,26 +31,28 @@ static void edge_close(struct spooler_edge *e, const char *reason)
     if (!s->stopping) child_peer_lost(s->child, PROC_EDGE, e->index, reason);
 }
 
-static bool map_with(struct spooler_edge *e, struct pool_geometry g)
+/* Each generation may cut its pools in another way, and two ways may need the same memory: only the edge knows for certain. If it
+ * lies, it is its own messages that come out wrong. */
+static void on_pool(struct spooler_edge *e, struct span payload)
 {
-    e->pool = pool_map_read_only(e->pool_fd, g);
-    e->geometry = g;
-    return e->pool != NULL;
-}
-
-/* A reload may have changed the geometry: the pool is as the spooler's first config says, or as the present one does. */
-static bool map_pool(struct spooler_edge *e)
-{
-    if (e->pool) return true;
-    const struct config *c = e->spooler->child->config;
-    if (e->pool_fd < 0) return false;
-    return map_with(e, e->spooler->child->pool) ||
-           map_with(e, (struct pool_geometry){c->pool_small_blocks, c->pool_large_blocks});
+    struct submit_pool m;
+    if (e->pool || e->pool_fd < 0 || !submit_pool_read(payload, &m)) {
+        edge_close(e, e->pool_fd < 0 ? "no pool was granted" : "malformed pool");
+        return;
+    }
+    e->geometry = (struct pool_geometry){m.small, m.large};
+    e->pool = pool_map_read_only(e->pool_fd, e->geometry);
+    if (!e->pool) {
+        edge_close(e, "its pool is not as it says");
+        return;
+    }
+    close(e->pool_fd);
+    e->pool_fd = -1;
 }
 
 static bool blocks_of(struct spooler_edge *e, const struct block_ref *blocks, uint32_t n, struct span *parts)
 {
-    if (!map_pool(e)) return false;
+    if (!e->pool) return false;
     for (uint32_t i = 0; i < n; i++) {
         size_t offset;
         uint32_t octets;
@@ -59,12 +63,13 @@ static bool blocks_of(struct spooler_edge *e, const struct block_ref *blocks, ui
     return true;
 }
 
+/* An edge that cannot be answered is not closed here: the store may be in the middle of a message of it. */
 static void answer(struct spooler_edge *e, uint64_t id, enum submit_status status, uint32_t blocks)
 {
     uint8_t memory[32];
     struct buf b = buf_on(memory, sizeof memory);
     submit_result_put(&b, &(struct submit_result){.id = id, .status = (uint8_t)status, .blocks = blocks});
-    if (!ipc_send(e->ipc, MSG_SUBMIT_RESULT, buf_span(&b))) edge_close(e, "answers are not read");
+    if (!ipc_send(e->ipc, MSG_SUBMIT_RESULT, buf_span(&b))) e->deaf = true;
 }
 
 _Static_assert((int)STORE_FULL == SUBMIT_FULL && (int)STORE_FAILED == SUBMIT_FAILED &&
@@ -75,6 +80,12 @@ _Static_assert((int)STORE_FULL == SUBMIT_FULL && (int)STORE_FAILED == SUBMIT_FAI
 static uint64_t token_of(const struct spooler_edge *e, uint32_t blocks)
 {
     return (uint64_t)(e - e->spooler->edges) << 48 | (uint64_t)e->serial << 8 | blocks;
+}
+
+/* An edge chooses ids among its own: it cannot take those that another one is about to use. */
+static bool its_own(const struct spooler_edge *e, uint64_t id)
+{
+    return message_id_edge_of(id) == message_id_edge(e->generation, e->index);
 }
 
 void spooler_edge_answer(struct spooler *s, uint64_t token, uint64_t id, enum store_status status)
@@ -94,7 +105,7 @@ static void on_chunk(struct spooler_edge *e, struct span payload)
         return;
     }
     enum store_status status = STORE_REFUSED;
-    if (blocks_of(e, m.blocks, m.count, parts))
+    if (its_own(e, m.id) && blocks_of(e, m.blocks, m.count, parts))
         status = store_chunk(e->spooler->store, m.id, e->serial, parts, m.count);
     answer(e, m.id, status == STORE_PENDING ? SUBMIT_WRITTEN : (enum submit_status)status, m.count);
 }
@@ -109,7 +120,7 @@ static void on_commit(struct spooler_edge *e, struct span payload)
         return;
     }
     enum store_status status = STORE_REFUSED;
-    if (blocks_of(e, m.blocks, m.count, parts))
+    if (its_own(e, m.id) && blocks_of(e, m.blocks, m.count, parts))
         status = store_commit(s->store, m.id, e->serial, token_of(e, m.count), parts, m.envelope_count,
                               m.count, m.content_octets, loop_unix_ms(s->child->loop));
     else
@@ -122,8 +133,9 @@ static void on_message(void *context, uint16_t type, struct span payload, const 
     struct spooler_edge *e = context;
     struct submit_abort abort;
     (void)fds, (void)n_fds;
-    if (!e->ipc) return; /* closed while its packet is worked off */
+    if (!e->ipc || e->deaf) return; /* closed while its packet is worked off */
     switch (type) {
+    case MSG_SUBMIT_POOL: on_pool(e, payload); break;
     case MSG_SUBMIT_CHUNK: on_chunk(e, payload); break;
     case MSG_SUBMIT_COMMIT: on_commit(e, payload); break;
     default:
@@ -139,19 +151,17 @@ static void on_closed(void *context, const char *reason)
 
 void spooler_edge_pool(struct spooler *s, unsigned index, unsigned generation, int fd)
 {
-    struct spooler_pool *to = NULL;
+    struct spooler_pool *to = &s->pools[0];
     for (unsigned i = 0; i < SPOOLER_EDGES; i++) {
         struct spooler_pool *p = &s->pools[i];
         if (p->fd >= 0 && p->index == index && p->generation == generation) { /* its edge never spoke */
             close(p->fd);
             p->fd = -1;
         }
-        if (p->fd < 0) to = p;
+        if (p->fd < 0 || (to->fd >= 0 && p->generation < to->generation)) to = p;
     }
-    if (to)
-        *to = (struct spooler_pool){index, generation, fd};
-    else
-        close(fd);
+    if (to->fd >= 0) close(to->fd); /* of the oldest edge that never spoke */
+    *to = (struct spooler_pool){index, generation, fd};
 }
 
 static int take_pool(struct spooler *s, unsigned index, unsigned generation)
@@ -186,7 +196,9 @@ void spooler_edge_open(struct spooler *s, unsigned index, unsigned generation, i
                                .pool_fd = take_pool(s, index, generation)};
     e->ipc = ipc_open(s->child->loop, fd, allowed, sizeof allowed / sizeof allowed[0], SPOOLER_RESULTS_QUEUED,
                       on_message, on_closed, e);
-    if (!e->ipc) log_note(LOG_LEVEL_ERROR, "channel-failed", "edge", errno);
+    if (e->ipc) return;
+    log_note(LOG_LEVEL_ERROR, "channel-failed", "edge", errno);
+    if (e->pool_fd >= 0) close(e->pool_fd);
 }
 
 bool spooler_edges_open(const struct spooler *s)
@@ -198,6 +210,9 @@ bool spooler_edges_open(const struct spooler *s)
 
 void spooler_edges_flush(struct spooler *s)
 {
-    for (unsigned i = 0; i < SPOOLER_EDGES; i++)
-        if (s->edges[i].ipc) ipc_flush(s->edges[i].ipc);
+    for (unsigned i = 0; i < SPOOLER_EDGES; i++) {
+        struct spooler_edge *e = &s->edges[i];
+        if (e->ipc && e->deaf) edge_close(e, "answers are not read");
+        if (e->ipc) ipc_flush(e->ipc);
+    }
 }

@@ -19,9 +19,8 @@ enum {
     SPOOLER_LEASE_IDLE_MS = 5000,
     SPOOLER_RETRY_MS = 1000, /* a peer is not there, or does not read */
     SPOOLER_MAINTAIN_MS = 5,
-    SPOOLER_STARTED = 1024,   /* deliveries begun in one turn */
-    SPOOLER_DRAIN_MS = 5000,  /* results of the mailbox are waited for */
-    SPOOLER_EDGE_OF_IDS = 63, /* ids of our own notifications */
+    SPOOLER_STARTED = 1024,  /* deliveries begun in one turn */
+    SPOOLER_DRAIN_MS = 5000, /* results of the mailbox are waited for */
 };
 
 struct spooler;
@@ -35,9 +34,10 @@ struct spooler_edge {
     struct spooler *spooler;
     struct ipc *ipc; /* null: free */
     unsigned index, generation;
-    uint32_t serial; /* owner of its open messages; never used again */
-    int pool_fd;
-    const uint8_t *pool; /* mapped at its first message */
+    uint32_t serial;     /* owner of its open messages; never used again */
+    int pool_fd;         /* -1: mapped, or never granted */
+    const uint8_t *pool; /* mapped when the edge has said how it is cut */
+    bool deaf;           /* it does not read its answers: closed after this turn */
     struct pool_geometry geometry;
 };
 

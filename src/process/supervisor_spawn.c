@@ -145,24 +145,18 @@ static bool grant_to_edge(struct process *p, const struct generation *g)
     const struct config *c = g->load.config;
     p->pool = pool_create((struct pool_geometry){c->pool_small_blocks, c->pool_large_blocks});
     if (p->pool < 0 || g->map < 0) return false;
-    struct process *spooler = supervisor_process(s, PROC_SPOOLER, 0, NULL);
-    if (spooler && !supervisor_grant(spooler, GRANT_POOL, p->index, g->number, p->pool)) return false;
     return grant_listeners(p, g) && supervisor_grant(p, GRANT_POOL, p->index, g->number, p->pool) &&
            supervisor_grant(p, GRANT_SOURCES, 0, 0, s->sources) &&
            supervisor_grant(p, GRANT_TICKET_KEYS, 0, 0, s->tickets_fd) &&
            supervisor_grant(p, GRANT_MAP, 0, 0, g->map);
 }
 
-/* A spooler that begins anew needs the pools of the edges that are there. */
-static bool grant_to_spooler(struct process *p)
+/* A conversation of spooler and edge begins with the edge's pool. */
+static bool grant_pool(struct process *to, const struct process *edge)
 {
-    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
-        const struct process *e = &p->supervisor->processes[i];
-        if (e->role == PROC_EDGE && supervisor_process_alive(e) && e->pool >= 0 &&
-            !supervisor_grant(p, GRANT_POOL, e->index, e->generation->number, e->pool))
-            return false;
-    }
-    return true;
+    if (to->role != PROC_SPOOLER || edge->role != PROC_EDGE) return true;
+    return edge->pool >= 0 &&
+           supervisor_grant(to, GRANT_POOL, edge->index, edge->generation->number, edge->pool);
 }
 
 static bool tell_peer(struct process *to, const struct process *about, uint32_t serial, int fd)
@@ -186,7 +180,8 @@ void supervisor_introduce(struct process *a, struct process *b)
     a->serials[at_b] = b->serials[at_a] = serial;
     a->lost &= ~(UINT64_C(1) << at_b);
     b->lost &= ~(UINT64_C(1) << at_a);
-    if (!tell_peer(a, b, serial, pair[0]) || !tell_peer(b, a, serial, pair[1]))
+    if (!grant_pool(a, b) || !grant_pool(b, a) || !tell_peer(a, b, serial, pair[0]) ||
+        !tell_peer(b, a, serial, pair[1]))
         log_note(LOG_LEVEL_ERROR, "peer", b->name, 0);
     close(pair[0]);
     close(pair[1]);
@@ -210,7 +205,6 @@ bool supervisor_spawn(struct process *p)
     p->state = PROCESS_STARTING;
     bool ok = say_hello(p, g) && grant_opened(p, g);
     if (p->role == PROC_EDGE) ok = ok && grant_to_edge(p, g);
-    if (p->role == PROC_SPOOLER) ok = ok && grant_to_spooler(p);
     if (p->role == PROC_ADMIN) ok = ok && supervisor_grant(p, GRANT_CONTROL, 0, 0, s->control);
     if (ok) introduce_to_all(p);
     ok = ok && ipc_send(p->channel, SUPERVISE_START, (struct span){NULL, 0});
