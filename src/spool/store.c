@@ -102,7 +102,6 @@ void store_pin(struct store *s, const struct message *m, int sign)
 static struct open_message *open_new(struct store *s, uint64_t id, uint32_t owner)
 {
     if (s->open.count >= LIMIT_OPEN_MESSAGES) return NULL; /* an edge that was taken over opens without end */
-    if (s->open.count >= LIMIT_OPEN_MESSAGES) return NULL; /* an edge that was taken over opens without end */
     struct open_message *o = calloc(1, sizeof *o);
     if (!o) return NULL;
     o->id = id;
