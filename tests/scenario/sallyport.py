@@ -90,13 +90,13 @@ class Sallyport:
                 f.write("\t".join([f"{user}@{domain}", *fields[1:]]) + "\n")
         self.append(f"deliver {domain} to maildir mail")
 
-    def start(self, *more, wait=True):
+    def start(self, *more, wait=True, through=()):
         self.logs += 1
         self.log_file = self.top / f"log-{self.logs}"
-        arguments = [str(BUILD / "sallyportd"), "--config", str(self.config), "--foreground", *more]
+        arguments = [*through, str(BUILD / "sallyportd"), "--config", str(self.config), "--foreground", *more]
         if UNCAGED:
             arguments.append("--insecure-no-sandbox")
-        self.process = subprocess.Popen(arguments, **self.identity(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file.open("wb"))
+        self.process = subprocess.Popen(arguments, **({} if through else self.identity()), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file.open("wb"))
         if wait:
             wait_for(self.is_ready, 20)
         return self

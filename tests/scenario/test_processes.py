@@ -253,3 +253,28 @@ def test_log_lines(make):
     assert "\x1b" not in s.log_text() and "\x01" not in s.log_text()
     queued = s.log("accepted")
     assert queued and all(line.get("session") for line in queued)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives capabilities to an ordinary account: needs root")
+def test_supervisor_is_no_root_under_systemd(make):
+    """As packaging/systemd starts it (decision 0001): an ordinary account with four capabilities; each child has its own account and none."""
+    s = make(start=False, as_user=True)
+    for name, uid in (("spool", 60604), ("mail", 60605)):
+        for path in [s.folder / name, *(s.folder / name).rglob("*")]:
+            os.chown(path, uid, s.uid)
+            os.chmod(path, 0o750)
+    capabilities = "+net_bind_service,+setuid,+setgid,+kill"
+    s.start(through=["setpriv", f"--reuid={s.uid}", f"--regid={s.uid}", "--clear-groups", f"--inh-caps={capabilities}",
+                     f"--ambient-caps={capabilities}", "--no-new-privs"])
+    uids = set()
+    for name, pid in s.processes().items():
+        with open(f"/proc/{pid}/status") as f:
+            status = f.read()
+        assert re.search(r"^CapPrm:\s+0+$", status, re.M), name
+        uids.add(re.search(r"^Uid:\s+(\d+)", status, re.M).group(1))
+    assert len(uids) == 6 and str(s.uid) not in uids
+    s.send()
+    s.cli("reload")
+    os.kill(pid_of(s, "spooler"), signal.SIGKILL)
+    wait_for(lambda: serves(s), 3)
+    assert s.stop() == 0
