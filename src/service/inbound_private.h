@@ -15,12 +15,13 @@
 #define INBOUND_CONTENT_BLOCKS   8  /* not yet sent to the spooler */
 #define INBOUND_SENT_BLOCKS      16 /* sent as chunks, not yet given back: the window of a large message */
 #define INBOUND_SMALL_FIRST      4 /* content blocks of LIMIT_BLOCK_SMALL_OCTETS before the first large one */
-#define INBOUND_TIMER_MS         30000 /* a session is looked at at least this often */
+#define INBOUND_TIMER_MS       5000  /* a session is looked at at least this often: deadlines may have come nearer */
 #define INBOUND_ACCEPT_PAUSE_MS  200   /* after an accept that failed for want of descriptors */
 #define INBOUND_LINGER_MS        2000
 #define INBOUND_RETRY_MS         20 /* sessions that wait for a block look again */
 #define INBOUND_SLACK_OCTETS     2  /* of a content block: what the engine adds, see inbound_content_room */
-#define INBOUND_RESERVED_BLOCKS  64 /* of each size, kept for unread input and unsent replies */
+#define INBOUND_RESERVED_BLOCKS                                                                              \
+    64 /* of each size, an eighth at most: kept for unread input and unsent replies */
 
 /* A transaction that is being received. Its content lies in pool blocks. */
 struct transaction {
@@ -164,6 +165,11 @@ bool inbound_transaction_commit(struct session *s);
 /* Tells the spooler of dropped transactions what it could not be told before; lost: there is nobody to be told any more. */
 void inbound_transaction_aborts(struct inbound *in, bool lost);
 struct transaction *inbound_transaction_find(struct inbound *in, uint64_t id);
+
+/* A block for envelope or content; POOL_NONE: there is none, but for the reserve. */
+uint32_t inbound_block_take(struct pool *p, bool large);
+/* A block behind what it holds already. */
+struct buf inbound_block(const struct inbound *in, const struct block_ref *r);
 
 /* inbound_content.c */
 bool inbound_content_begin(struct session *s);  /* writes our Received field */
