@@ -6,13 +6,7 @@
 static struct buf tail(const struct inbound *in, const struct transaction *t)
 {
     if (t->n_content == 0) return buf_on(NULL, 0);
-    const struct block_ref *r = &t->content[t->n_content - 1];
-    size_t offset = 0;
-    uint32_t octets = 0;
-    (void)pool_offset(in->setup.pool->geometry, r->block, &offset, &octets);
-    struct buf b = buf_on(in->setup.pool->memory + offset, octets);
-    b.n = r->length;
-    return b;
+    return inbound_block(in, &t->content[t->n_content - 1]);
 }
 
 /* Sends full blocks on as a chunk: content streams to the spooler while it arrives, memory per message stays a few blocks. */
@@ -47,11 +41,11 @@ static bool grow(struct session *s)
             return false;
         }
     }
-    if ((large ? p->free_large_n : p->free_small_n) <= INBOUND_RESERVED_BLOCKS) {
+    uint32_t block = inbound_block_take(p, large);
+    if (block == POOL_NONE) {
         s->wait |= WAIT_BLOCK;
         return false;
     }
-    uint32_t block = pool_take(p, large);
     t->content[t->n_content++] = (struct block_ref){block, 0};
     t->content_blocks++;
     return true;

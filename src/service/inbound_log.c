@@ -22,12 +22,11 @@ void inbound_log_message(const struct inbound *in, const struct transaction *t, 
     uint8_t text[MESSAGE_ID_TEXT];
     struct buf id = buf_on(text, sizeof text);
     message_id_put(&id, t->id);
-    size_t offset = 0;
-    uint32_t octets = 0;
     struct envelope_head h = {0};
     struct envelope_recipient r = {0};
-    if (t->n_envelope && pool_offset(in->setup.pool->geometry, t->envelope[0].block, &offset, &octets)) {
-        struct wire w = wire_on(span_of(in->setup.pool->memory + offset, t->envelope[0].length));
+    if (t->n_envelope) {
+        struct buf b = inbound_block(in, &t->envelope[0]);
+        struct wire w = wire_on(buf_span(&b));
         if (envelope_read_head(&w, &h)) (void)envelope_read_recipient(&w, &r);
     }
     unsigned st = status < SUBMIT_STATUS_COUNT ? status : SUBMIT_REFUSED;

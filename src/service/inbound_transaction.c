@@ -23,28 +23,38 @@ static void table_remove(struct inbound *in, struct transaction *t)
         }
 }
 
+uint32_t inbound_block_take(struct pool *p, bool large)
+{
+    uint32_t all = large ? p->geometry.large : p->geometry.small;
+    uint32_t reserve = all / 8 < INBOUND_RESERVED_BLOCKS ? all / 8 : INBOUND_RESERVED_BLOCKS;
+    return (large ? p->free_large_n : p->free_small_n) > reserve ? pool_take(p, large) : POOL_NONE;
+}
+
 /* A block for the envelope: the first is small, what follows is large (a thousand recipients need few of them). */
 static bool envelope_grow(struct inbound *in, struct transaction *t)
 {
     if (t->n_envelope == INBOUND_ENVELOPE_BLOCKS) return false;
     struct pool *p = in->setup.pool;
     bool large = t->n_envelope > 0;
-    if ((large ? p->free_large_n : p->free_small_n) <= INBOUND_RESERVED_BLOCKS) return false;
-    uint32_t block = pool_take(p, large);
+    uint32_t block = inbound_block_take(p, large);
     if (block == POOL_NONE) return false;
     t->envelope[t->n_envelope++] = (struct block_ref){block, 0};
     return true;
 }
 
-static struct buf envelope_tail(const struct inbound *in, const struct transaction *t)
+struct buf inbound_block(const struct inbound *in, const struct block_ref *r)
 {
-    const struct block_ref *r = &t->envelope[t->n_envelope - 1];
     size_t offset = 0;
     uint32_t octets = 0;
     (void)pool_offset(in->setup.pool->geometry, r->block, &offset, &octets);
     struct buf b = buf_on(in->setup.pool->memory + offset, octets);
     b.n = r->length;
     return b;
+}
+
+static struct buf envelope_tail(const struct inbound *in, const struct transaction *t)
+{
+    return inbound_block(in, &t->envelope[t->n_envelope - 1]);
 }
 
 static uint32_t envelope_flags(const struct session *s, const struct mail_params *m)
@@ -119,12 +129,8 @@ bool inbound_transaction_recipient(struct session *s, const struct envelope_reci
 bool inbound_transaction_first_recipient(const struct transaction *t, const struct inbound *in,
                                          struct span *path)
 {
-    struct buf b = {0};
-    size_t offset;
-    uint32_t octets;
-    if (!pool_offset(in->setup.pool->geometry, t->envelope[0].block, &offset, &octets)) return false;
-    b = buf_on(in->setup.pool->memory + offset, octets);
-    struct wire w = wire_on(span_of(b.p, t->envelope[0].length));
+    struct buf b = inbound_block(in, &t->envelope[0]);
+    struct wire w = wire_on(buf_span(&b));
     struct envelope_head h;
     struct envelope_recipient r;
     if (!envelope_read_head(&w, &h) || !envelope_read_recipient(&w, &r)) return false;
