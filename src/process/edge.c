@@ -157,10 +157,10 @@ static void edge_peer(struct child *c, enum role role, unsigned index, unsigned 
     struct edge *e = edge_of(c);
     (void)index;
     (void)generation;
-    if (role == PROC_SPOOLER)
-        e->spooler_fd = fd;
-    else if (role == PROC_KEYRING)
-        e->keyring_fd = fd;
+    int *slot = role == PROC_SPOOLER ? &e->spooler_fd : role == PROC_KEYRING ? &e->keyring_fd : NULL;
+    if (slot && *slot >= 0) close(*slot); /* its peer died before we began */
+    if (slot)
+        *slot = fd;
     else
         close(fd);
     if (e->inbound) open_peers(c);
