@@ -1,5 +1,23 @@
 #include "spool/job.h"
 
+void extent_put(struct buf *b, const struct extent *e)
+{
+    wire_put_u32(b, e->segment);
+    wire_put_u32(b, e->length);
+    wire_put_u64(b, e->offset);
+    wire_put_u32(b, e->crc);
+}
+
+struct extent extent_read(struct wire *w)
+{
+    struct extent e = {0};
+    e.segment = wire_u32(w);
+    e.length = wire_u32(w);
+    e.offset = wire_u64(w);
+    e.crc = wire_u32(w);
+    return e;
+}
+
 void job_segment_put(struct buf *b, const struct job_segment *m)
 {
     wire_put_u32(b, m->segment);
@@ -26,12 +44,8 @@ void job_deliver_put(struct buf *b, const struct job_deliver *m)
     wire_put_span(b, m->delivered_to);
     wire_put_span(b, m->reverse_path);
     wire_put_u32(b, m->count);
-    for (uint32_t i = 0; i < m->count; i++) {
-        wire_put_u32(b, m->extents[i].segment);
-        wire_put_u32(b, m->extents[i].length);
-        wire_put_u64(b, m->extents[i].offset);
-        wire_put_u32(b, m->extents[i].crc);
-    }
+    for (uint32_t i = 0; i < m->count; i++)
+        extent_put(b, &m->extents[i]);
 }
 
 bool job_deliver_read(struct span payload, struct job_deliver *ret)
@@ -46,13 +60,8 @@ bool job_deliver_read(struct span payload, struct job_deliver *ret)
     ret->reverse_path = wire_span(&w, LIMIT_PATH_OCTETS);
     ret->count = wire_u32(&w);
     if (ret->last > 1 || ret->count > JOB_EXTENTS) return false;
-    for (uint32_t i = 0; i < ret->count; i++) {
-        struct extent *e = &ret->extents[i];
-        e->segment = wire_u32(&w);
-        e->length = wire_u32(&w);
-        e->offset = wire_u64(&w);
-        e->crc = wire_u32(&w);
-    }
+    for (uint32_t i = 0; i < ret->count; i++)
+        ret->extents[i] = extent_read(&w);
     return wire_done(&w);
 }
 

@@ -15,6 +15,10 @@ struct extent {
     uint32_t crc;     /* CRC-32C of the content */
 };
 
+#define EXTENT_OCTETS 20 /* encoded */
+void extent_put(struct buf *b, const struct extent *e);
+struct extent extent_read(struct wire *w);
+
 struct
     job_segment { /* spooler -> holder, with one descriptor (read-only); or, holder -> spooler, a returned lease */
     uint32_t segment;

@@ -14,22 +14,8 @@ void commit_payload_put(struct buf *b, const struct commit_payload *c, const str
     wire_put_u32(b, c->envelope_offset);
     wire_put_u32(b, c->envelope_length);
     wire_put_u32(b, c->count);
-    for (uint32_t i = 0; i < c->count; i++) {
-        wire_put_u32(b, extents[i].segment);
-        wire_put_u32(b, extents[i].length);
-        wire_put_u64(b, extents[i].offset);
-        wire_put_u32(b, extents[i].crc);
-    }
-}
-
-struct extent extent_read(struct wire *w)
-{
-    struct extent e = {0};
-    e.segment = wire_u32(w);
-    e.length = wire_u32(w);
-    e.offset = wire_u64(w);
-    e.crc = wire_u32(w);
-    return e;
+    for (uint32_t i = 0; i < c->count; i++)
+        extent_put(b, &extents[i]);
 }
 
 bool commit_payload_read(struct span payload, struct commit_payload *ret)
@@ -40,7 +26,8 @@ bool commit_payload_read(struct span payload, struct commit_payload *ret)
     ret->envelope_offset = wire_u32(&w);
     ret->envelope_length = wire_u32(&w);
     ret->count = wire_u32(&w);
-    if (w.bad || ret->count > LIMIT_MESSAGE_EXTENTS || w.rest.n != (size_t)ret->count * 20) return false;
+    if (w.bad || ret->count > LIMIT_MESSAGE_EXTENTS || w.rest.n != (size_t)ret->count * EXTENT_OCTETS)
+        return false;
     ret->extents = w.rest;
     uint64_t octets = 0;
     for (uint32_t i = 0; i < ret->count; i++)
@@ -72,7 +59,7 @@ static size_t event_octets(const struct state_event *e)
     return 13 + span_head(e->enhanced, 11).n + span_head(e->text, LIMIT_RESULT_TEXT_OCTETS).n;
 }
 
-void state_history_put(struct buf *b, struct span history, const struct state_event *event)
+void state_payload_history(struct buf *b, struct span history, const struct state_event *event)
 {
     struct wire w = wire_on(history);
     struct state_event e;

@@ -27,10 +27,9 @@ struct commit_payload {
     uint32_t count;
     struct span extents; /* encoded, read with extent_read */
 };
-#define COMMIT_PAYLOAD_OCTETS(extents) (28U + 20U * (extents))
+#define COMMIT_PAYLOAD_OCTETS(extents) (28U + EXTENT_OCTETS * (extents))
 void commit_payload_put(struct buf *b, const struct commit_payload *c, const struct extent *extents);
 bool commit_payload_read(struct span payload, struct commit_payload *ret);
-struct extent extent_read(struct wire *w);
 
 struct state_event { /* one attempt, or what else changed a recipient */
     uint64_t time_ms;
@@ -55,7 +54,7 @@ size_t state_payload_octets(const struct state_payload *s);
 void state_payload_put(struct buf *b, const struct state_payload *s);
 bool state_payload_read(struct span payload, struct state_payload *ret);
 /* The history with one more event behind; when it would pass LIMIT_STATE_HISTORY_OCTETS, old events leave, the first one last. */
-void state_history_put(struct buf *b, struct span history, const struct state_event *event);
+void state_payload_history(struct buf *b, struct span history, const struct state_event *event);
 
 enum derived_kind { /* on disk */
                     DERIVED_REMOTE = 0,
