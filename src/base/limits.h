@@ -79,7 +79,7 @@
 #define LIMIT_BATCH_OCTETS           8388608
 #define LIMIT_BATCH_MESSAGES         1024
 #define LIMIT_LARGE_BODY_OCTETS      1048576
-#define LIMIT_STREAM_LOG_OCTETS             524288 /* of a streamed message; what follows goes to a large segment */
+#define LIMIT_STREAM_LOG_OCTETS      524288  /* of a streamed message; what follows goes to a large segment */
 #define LIMIT_SEGMENTS               65536   /* segment files: 4 TiB */
 #define LIMIT_SEGMENT_FILES_OPEN     256     /* sealed segments kept open for reading */
 #define LIMIT_SEGMENTS_SPARE         8       /* dead segments kept to be written again; more are removed */

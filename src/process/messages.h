@@ -22,7 +22,8 @@ enum message_type {
         9, /* mailbox -> spooler: struct job_segment, the lease ends (its descriptor was closed) */
     MSG_JOB_DELIVER = 10,
     MSG_JOB_RESULT = 11,
-    MSG_JOB_RECALL = 12, /* spooler -> mailbox: struct job_segment; no job needs it any more: close it, say RETURN */
+    MSG_JOB_RECALL =
+        12, /* spooler -> mailbox: struct job_segment; no job needs it any more: close it, say RETURN */
 
     /* spooler <-> directory (directory/expand.h) */
     MSG_EXPAND_QUESTION = 16,

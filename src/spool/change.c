@@ -139,7 +139,7 @@ bool store_attempt(struct store *s, uint64_t id, uint32_t i, const struct attemp
     struct recipient *r = &message_recipients(m)[i];
     struct state_event event = {now_ms, a->state, a->enhanced, a->text};
     struct buf b = buf_on(history, sizeof history);
-    state_history_put(&b, store_read_history(s, m, i, old, sizeof old), &event);
+    state_payload_history(&b, store_read_history(s, m, i, old, sizeof old), &event);
     struct state_payload state = {
         .home = m->home, .recipient = i, .state = a->state, .attempts = r->attempts, .history = buf_span(&b)};
     if (a->state != RECIPIENT_EXPIRED && state.attempts < UINT16_MAX) state.attempts++;
@@ -188,7 +188,7 @@ bool store_expand(struct store *s, uint64_t id, uint32_t i, struct span owner, s
     struct state_event event = {now_ms, RECIPIENT_EXPANDED, (struct span){0},
                                 SPAN("replaced by what its alias names")};
     struct buf b = buf_on(history, sizeof history);
-    state_history_put(&b, (struct span){0}, &event);
+    state_payload_history(&b, (struct span){0}, &event);
     struct state_payload state = {.home = m->home,
                                   .recipient = i,
                                   .state = RECIPIENT_EXPANDED,

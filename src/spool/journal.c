@@ -82,7 +82,7 @@ void journal_finish(struct store *s, struct message *m)
 static enum store_status next_segment(struct store *s)
 {
     int error = 0;
-    struct segment *fresh = ready_take(s, SEGMENT_LOG, &error);
+    struct segment *fresh = segment_take(s, SEGMENT_LOG, &error);
     if (!fresh) return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
     if (s->log) segment_seal(s->log, &s->o.disk);
     uint32_t rows = 0;
@@ -139,7 +139,7 @@ enum store_status journal_room(struct store *s, size_t octets, bool urgent)
         }
     }
     int error = 0;
-    if (!urgent && reserve_touched(s, octets) && !ready_ensure(s, SEGMENT_LOG, &error))
+    if (!urgent && reserve_touched(s, octets) && !segment_ready(s, SEGMENT_LOG, &error))
         return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
     return STORE_DURABLE;
 }

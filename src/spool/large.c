@@ -69,7 +69,7 @@ void large_prepare(struct store *s)
     }
 }
 
-bool ready_ensure(struct store *s, enum segment_kind kind, int *error)
+bool segment_ready(struct store *s, enum segment_kind kind, int *error)
 {
     take_results(s, false);
     if (s->n_ready[kind] == 0 && s->prepare_error[kind] && s->now_ms < s->prepare_after_ms[kind]) {
@@ -87,9 +87,9 @@ bool ready_ensure(struct store *s, enum segment_kind kind, int *error)
     return false;
 }
 
-struct segment *ready_take(struct store *s, enum segment_kind kind, int *error)
+struct segment *segment_take(struct store *s, enum segment_kind kind, int *error)
 {
-    if (!ready_ensure(s, kind, error)) return NULL;
+    if (!segment_ready(s, kind, error)) return NULL;
     struct segment *fresh = s->ready[kind][0];
     s->n_ready[kind]--;
     memmove(s->ready[kind], s->ready[kind] + 1, s->n_ready[kind] * sizeof(struct segment *));
@@ -176,7 +176,7 @@ static struct segment *room(struct store *s, size_t *octets)
             s->recheck = true;
         }
         int error = 0;
-        s->large = ready_take(s, SEGMENT_LARGE, &error);
+        s->large = segment_take(s, SEGMENT_LARGE, &error);
         if (!s->large) return NULL;
         s->large->state = SEGMENT_ACTIVE;
         s->large->end = s->large->written = 0;

@@ -222,17 +222,13 @@ static void show_recipient(struct store *s, const struct message *m, uint32_t i,
     struct wire w = wire_on(store_read_history(s, m, i, memory, sizeof memory));
     struct state_event e;
     while (state_event_read(&w, &e)) {
-        event_begin(b, m, e.time_ms, SPAN("attempt"));
+        event_begin(b, m, e.time_ms, e.state == RECIPIENT_EXPANDED ? SPAN("expanded") : SPAN("attempt"));
         put_text(b, "to", message_path(m, r));
         put_text(b, "state", span_str(recipient_state_name(e.state)));
         put_text(b, "status", e.enhanced);
         put_text(b, "text", e.text);
         buf_str(b, "}\n");
     }
-    if (r->state != RECIPIENT_EXPANDED) return;
-    event_begin(b, m, m->arrival_ms, SPAN("expanded"));
-    put_text(b, "to", message_path(m, r));
-    buf_str(b, "}\n");
 }
 
 /* The cursor counts: 0 the head, then recipients from 1 on. */

@@ -73,11 +73,14 @@ struct span store_read_history(struct store *s, const struct message *m, uint32_
     const struct recipient *r = &message_recipients(m)[recipient];
     struct span payload;
     struct state_payload state;
-    if (r->state_segment == 0 || r->state == RECIPIENT_EXPANDED) return (struct span){0};
-    if (!store_read_record(s, r->state_segment, r->state_offset, RECORD_STATE, m->id, to, n, &payload) ||
-        !state_payload_read(payload, &state))
+    if (r->state_segment == 0) return (struct span){0};
+    bool long_one = r->state == RECIPIENT_EXPANDED; /* with all its derived recipients */
+    if (!store_read_record(s, r->state_segment, r->state_offset, RECORD_STATE, m->id,
+                           long_one ? s->scratch : to, long_one ? LIMIT_ENVELOPE_OCTETS : n, &payload) ||
+        !state_payload_read(payload, &state) || state.history.n > n)
         return (struct span){0};
-    return state.history;
+    if (long_one && state.history.n) memcpy(to, state.history.p, state.history.n);
+    return long_one ? span_of(to, state.history.n) : state.history;
 }
 
 int store_lease(struct store *s, uint32_t segment)

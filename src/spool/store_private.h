@@ -104,9 +104,9 @@ bool large_sync(
     struct store *s); /* writes what waits and syncs what is unsynced; failures are kept in the segments */
 bool large_durable(const struct store *s, const struct extent *e); /* of a large segment, after large_sync */
 void large_prepare(struct store *s);                               /* keeps one segment ahead */
-bool ready_ensure(struct store *s, enum segment_kind kind,
-                  int *error); /* waits for the helper; error: errno */
-struct segment *ready_take(struct store *s, enum segment_kind kind, int *error);
+bool segment_ready(struct store *s, enum segment_kind kind,
+                   int *error); /* waits for the helper; error: errno */
+struct segment *segment_take(struct store *s, enum segment_kind kind, int *error);
 uint32_t segment_octets(const struct store *s);
 
 /* store.c */

@@ -21,8 +21,8 @@ static void payloads(struct span s)
     if (state_payload_read(s, &state)) {
         uint8_t memory[LIMIT_STATE_HISTORY_OCTETS + 512];
         struct buf b = buf_on(memory, sizeof memory);
-        state_history_put(&b, state.history,
-                          &(struct state_event){1, RECIPIENT_DEFERRED, SPAN("4.0.0"), SPAN("later")});
+        state_payload_history(&b, state.history,
+                              &(struct state_event){1, RECIPIENT_DEFERRED, SPAN("4.0.0"), SPAN("later")});
         if (b.over || (b.n > LIMIT_STATE_HISTORY_OCTETS && state.history.n <= LIMIT_STATE_HISTORY_OCTETS / 2))
             abort();
         struct wire d = wire_on(state.derived);

@@ -481,13 +481,12 @@ void world_act(struct world *w)
         fault(w);
 }
 
-static bool known_path(struct world *w, const struct model *e, const struct message *m, uint32_t i)
+static bool known_path(const struct model *e, const struct message *m, uint32_t i)
 {
     uint8_t memory[128];
     struct buf b = buf_on(memory, sizeof memory);
     const struct recipient *r = &message_recipients(m)[i];
     if (r->state == RECIPIENT_VOID) return true;
-    (void)w;
     put_path(&b, e->id, i);
     return span_eq(message_path(m, r), buf_span(&b)) && ((r->flags & RECIPIENT_LOCAL) != 0) == (i % 5 != 4);
 }
@@ -511,7 +510,7 @@ static void check_recipients(struct world *w, struct model *e, const struct mess
             wrong(w, "%llx/%u is %s after %u attempts, not %s/%u or %s/%u", (unsigned long long)e->id, i,
                   recipient_state_name(r->state), r->attempts, recipient_state_name(x->durable),
                   x->durable_attempts, recipient_state_name(x->now), x->attempts);
-        if (!known_path(w, e, m, i)) wrong(w, "%llx/%u has another's path", (unsigned long long)e->id, i);
+        if (!known_path(e, m, i)) wrong(w, "%llx/%u has another's path", (unsigned long long)e->id, i);
         if (!recipient_final(r->state)) open++;
         *x = (struct expected){r->state, r->state, r->attempts, r->attempts};
     }

@@ -86,8 +86,8 @@ static void state_payloads(void **state)
     uint8_t history[256], derived[256];
     struct buf h = buf_on(history, sizeof history), d = buf_on(derived, sizeof derived),
                b = buf_on(memory, sizeof memory);
-    state_history_put(&h, (struct span){0},
-                      &(struct state_event){5, RECIPIENT_DEFERRED, SPAN("4.2.2"), SPAN("full")});
+    state_payload_history(&h, (struct span){0},
+                          &(struct state_event){5, RECIPIENT_DEFERRED, SPAN("4.2.2"), SPAN("full")});
     derived_put(&d, &(struct derived){1, SPAN("a@b")});
     derived_put(&d, &(struct derived){0, SPAN("c@d")});
     struct state_payload s = {.home = 3,
@@ -125,9 +125,9 @@ static void history_keeps_the_first_and_the_newest(void **state)
     struct span history = {0};
     for (uint64_t i = 0; i < 500; i++) {
         struct buf b = buf_on(i % 2 ? a : c, sizeof a);
-        state_history_put(&b, history,
-                          &(struct state_event){i, RECIPIENT_DEFERRED, SPAN("4.0.0"),
-                                                SPAN("connection refused by the other side")});
+        state_payload_history(&b, history,
+                              &(struct state_event){i, RECIPIENT_DEFERRED, SPAN("4.0.0"),
+                                                    SPAN("connection refused by the other side")});
         assert_false(b.over);
         history = buf_span(&b);
         assert_true(history.n <= LIMIT_STATE_HISTORY_OCTETS);
