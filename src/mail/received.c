@@ -1,8 +1,7 @@
 #include "mail/received.h"
 
+#include "base/calendar.h"
 #include "mail/field.h"
-
-#define LAST_SECOND 253402300799u /* 9999-12-31T23:59:59Z: beyond it dates are not expressible */
 
 /* What may stand in a domain, an address literal or a cipher name. Anything else a client chose must not reach the field
  * as syntax: parentheses, semicolons, quotes, controls. */
@@ -123,44 +122,9 @@ void received_put(struct buf *b, const struct received *r)
     field_end(&f);
 }
 
-struct civil {
-    uint32_t year, month, day, hour, minute, second, weekday; /* month 1..12, weekday 0 = Sunday */
-};
-
-/* Days since 1970-01-01 to the Gregorian calendar, in eras of 400 years that begin in March, so the leap day is last. */
-static struct civil civil_of(uint64_t unix_seconds)
-{
-    uint64_t t = unix_seconds > LAST_SECOND ? LAST_SECOND : unix_seconds;
-    uint32_t days = (uint32_t)(t / 86400), rest = (uint32_t)(t % 86400);
-    uint32_t z = days + 719468;
-    uint32_t era = z / 146097, doe = z % 146097;
-    uint32_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    uint32_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    uint32_t mp = (5 * doy + 2) / 153;
-    uint32_t month = mp < 10 ? mp + 3 : mp - 9;
-    return (struct civil){
-        .year = yoe + era * 400 + (month <= 2),
-        .month = month,
-        .day = doy - (153 * mp + 2) / 5 + 1,
-        .hour = rest / 3600,
-        .minute = rest / 60 % 60,
-        .second = rest % 60,
-        .weekday = (days + 4) % 7,
-    };
-}
-
-static void put_time(struct buf *b, const struct civil *c)
-{
-    buf_u64_pad(b, c->hour, 2);
-    buf_byte(b, ':');
-    buf_u64_pad(b, c->minute, 2);
-    buf_byte(b, ':');
-    buf_u64_pad(b, c->second, 2);
-}
-
 void date_put(struct buf *b, uint64_t unix_seconds)
 {
-    struct civil c = civil_of(unix_seconds);
+    struct calendar c = calendar_of(unix_seconds);
     buf_put(b, span_of(&"SunMonTueWedThuFriSat"[3 * c.weekday], 3));
     buf_put(b, SPAN(", "));
     buf_u64(b, c.day);
@@ -169,20 +133,14 @@ void date_put(struct buf *b, uint64_t unix_seconds)
     buf_byte(b, ' ');
     buf_u64_pad(b, c.year, 4);
     buf_byte(b, ' ');
-    put_time(b, &c);
+    calendar_put_time(b, &c);
     buf_put(b, SPAN(" +0000"));
 }
 
 void date_put_rfc3339(struct buf *b, uint64_t unix_milliseconds)
 {
-    struct civil c = civil_of(unix_milliseconds / 1000);
-    buf_u64_pad(b, c.year, 4);
-    buf_byte(b, '-');
-    buf_u64_pad(b, c.month, 2);
-    buf_byte(b, '-');
-    buf_u64_pad(b, c.day, 2);
-    buf_byte(b, 'T');
-    put_time(b, &c);
+    struct calendar c = calendar_of(unix_milliseconds / 1000);
+    calendar_put(b, &c);
     buf_byte(b, '.');
     buf_u64_pad(b, unix_milliseconds % 1000, 3);
     buf_byte(b, 'Z');

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/calendar.h"
+
 enum {
     BUFFER_OCTETS = 65536,
     VALUE_OCTETS = 256, /* shown of a string from outside */
@@ -68,35 +70,11 @@ void log_clock(uint64_t unix_ms)
     out.unix_ms = unix_ms;
 }
 
-/* Year, month, day of a day since 1970-01-01, Gregorian, counted in eras of 400 years that begin in March. libc's gmtime_r
- * would open /etc/localtime, which a caged process may not. */
-static void civil(uint64_t days, uint64_t *year, uint64_t *month, uint64_t *day)
-{
-    uint64_t z = days + 719468, era = z / 146097, of_era = z % 146097;
-    uint64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    uint64_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    uint64_t from_march = (5 * of_year + 2) / 153;
-    *day = of_year - (153 * from_march + 2) / 5 + 1;
-    *month = from_march < 10 ? from_march + 3 : from_march - 9;
-    *year = year_of_era + era * 400 + (*month <= 2);
-}
-
 static void put_second(uint64_t second)
 {
     struct buf s = buf_on(out.stamp, STAMP_OCTETS);
-    uint64_t year, month, day;
-    civil(second / 86400, &year, &month, &day);
-    buf_u64_pad(&s, year, 4);
-    buf_byte(&s, '-');
-    buf_u64_pad(&s, month, 2);
-    buf_byte(&s, '-');
-    buf_u64_pad(&s, day, 2);
-    buf_byte(&s, 'T');
-    buf_u64_pad(&s, second / 3600 % 24, 2);
-    buf_byte(&s, ':');
-    buf_u64_pad(&s, second / 60 % 60, 2);
-    buf_byte(&s, ':');
-    buf_u64_pad(&s, second % 60, 2);
+    struct calendar c = calendar_of(second);
+    calendar_put(&s, &c);
     buf_str(&s, ".000Z");
 }
 
