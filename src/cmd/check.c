@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cmd/check_files.h"
-#include "cmd/verbs.h"
+#include "cmd/command.h"
 
 static void print_summary(const struct problems_list *l, const char *file)
 {
@@ -13,14 +13,14 @@ static void print_summary(const struct problems_list *l, const char *file)
                l->warnings == 1 ? "" : "s");
 }
 
-int verb_check(struct verb_call *v)
+int command_check(struct command_call *v)
 {
     struct config_load load;
     struct problems_list list;
     int words;
 
-    if (!verb_options(v, NULL, 0, &words)) return EXIT_USAGE;
-    if (words > 1 || (words == 1 && v->config_given)) return verb_usage(v, "one FILE", NULL);
+    if (!command_options(v, NULL, 0, &words)) return EXIT_USAGE;
+    if (words > 1 || (words == 1 && v->config_given)) return command_usage(v, "one FILE", NULL);
     const char *file = words ? v->argv[1] : v->config;
     if (!config_load(&load, file)) {
         perror("sallyport check");

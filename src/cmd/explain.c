@@ -1,10 +1,10 @@
 /* explain: replays "client, HELO, from, to" against a configuration, with the same functions that the server asks. */
 #include <stdio.h>
 
+#include "cmd/command.h"
 #include "cmd/explain_steps.h"
 #include "cmd/people.h"
 #include "cmd/problems.h"
-#include "cmd/verbs.h"
 #include "smtp/path.h"
 
 enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8, ADDRESS_OCTETS = 1024 };
@@ -29,30 +29,30 @@ static bool read_path(const char *text, unsigned flags, char memory[ADDRESS_OCTE
     return !b.over && path_parse(buf_span(&b), flags | PATH_ALLOW_UTF8, ret, &rest) == PATH_OK && !rest.n;
 }
 
-static bool read_question(struct verb_call *v, struct question *q)
+static bool read_question(struct command_call *v, struct question *q)
 {
-    const struct verb_option options[] = {
+    const struct command_option options[] = {
         {"--client", &q->client, false, true},  {"--helo", &q->helo, false, false},
         {"--server", &q->server, false, false}, {"--tls", &q->tls, true, false},
         {"--from", &q->from, false, true},      {"--to", &q->to, false, true},
     };
     int words;
 
-    if (!verb_options(v, options, sizeof options / sizeof options[0], &words)) return false;
+    if (!command_options(v, options, sizeof options / sizeof options[0], &words)) return false;
     if (words) {
-        verb_usage(v, "unknown argument", v->argv[1]);
+        command_usage(v, "unknown argument", v->argv[1]);
         return false;
     }
     if (!address_parse(span_str(q->client), &q->address)) {
-        verb_usage(v, "--client wants an IP address", q->client);
+        command_usage(v, "--client wants an IP address", q->client);
         return false;
     }
     if (!read_path(q->from, PATH_ALLOW_NULL, q->from_text, &q->sender)) {
-        verb_usage(v, "--from is no address", q->from);
+        command_usage(v, "--from is no address", q->from);
         return false;
     }
     if (!read_path(q->to, PATH_ALLOW_POSTMASTER, q->to_text, &q->recipient)) {
-        verb_usage(v, "--to is no address", q->to);
+        command_usage(v, "--to is no address", q->to);
         return false;
     }
     return true;
@@ -236,7 +236,7 @@ static bool explain_all(struct explain *e, const struct config *c, const struct 
     return d == DECISION_LOCAL || d == DECISION_RELAY;
 }
 
-int verb_explain(struct verb_call *v)
+int command_explain(struct command_call *v)
 {
     static struct explain e;
     struct question q = {.client = NULL};
@@ -259,7 +259,7 @@ int verb_explain(struct verb_call *v)
     const struct config_server *s = find_server(load.config, q.server);
     if (!s || !people_load(&people, load.config)) {
         if (!s)
-            verb_usage(v, "no such server in the configuration", q.server);
+            command_usage(v, "no such server in the configuration", q.server);
         else
             fprintf(stderr, "sallyport explain: no memory for users and aliases\n");
         config_load_free(&load);

@@ -2,33 +2,33 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cmd/verbs.h"
+#include "cmd/command.h"
 #include "config/schema.h"
 
-void verb_help_all(FILE *to)
+void command_help_all(FILE *to)
 {
     fprintf(to, "usage: sallyport [--config FILE] [--json] VERB ...\n\n");
-    for (const struct verb_row *row = verb_table; row->name; row++)
+    for (const struct command *row = command_table; row->name; row++)
         fprintf(to, "  %-10s %s\n", row->name, row->summary);
     fprintf(
         to,
         "\n'sallyport VERB --help' tells more. The configuration is %s or %s\nunless --config names one.\n",
-        VERB_CONFIG_HERE, VERB_CONFIG_SYSTEM);
+        COMMAND_CONFIG_HERE, COMMAND_CONFIG_SYSTEM);
 }
 
-const struct verb_row *verb_find(const char *name)
+const struct command *command_find(const char *name)
 {
-    for (const struct verb_row *row = verb_table; row->name; row++)
+    for (const struct command *row = command_table; row->name; row++)
         if (strcmp(row->name, name) == 0) return row;
     return NULL;
 }
 
-int verb_unknown(const char *name)
+int command_unknown(const char *name)
 {
     unsigned best = 3;
     const char *near = NULL;
 
-    for (const struct verb_row *row = verb_table; row->name; row++) {
+    for (const struct command *row = command_table; row->name; row++) {
         unsigned distance = suggest_distance(span_str(name), span_str(row->name), 2);
         if (distance < best) {
             best = distance;
@@ -41,12 +41,12 @@ int verb_unknown(const char *name)
     return EXIT_USAGE;
 }
 
-static int print_config(struct verb_call *v, bool man, bool dictionary)
+static int print_config(struct command_call *v, bool man, bool dictionary)
 {
     static uint8_t memory[131072];
     struct buf b = buf_on(memory, sizeof memory);
 
-    if (man && dictionary) return verb_usage(v, "--man or --dictionary, not both", NULL);
+    if (man && dictionary) return command_usage(v, "--man or --dictionary, not both", NULL);
     if (man)
         schema_man(&b);
     else if (dictionary)
@@ -60,23 +60,23 @@ static int print_config(struct verb_call *v, bool man, bool dictionary)
     return EXIT_YES;
 }
 
-int verb_help_run(struct verb_call *v)
+int command_help_run(struct command_call *v)
 {
     const char *man = NULL, *dictionary = NULL;
-    const struct verb_option options[] = {{"--man", &man, true, false},
-                                          {"--dictionary", &dictionary, true, false}};
+    const struct command_option options[] = {{"--man", &man, true, false},
+                                             {"--dictionary", &dictionary, true, false}};
     int words;
 
-    if (!verb_options(v, options, 2, &words)) return EXIT_USAGE;
+    if (!command_options(v, options, 2, &words)) return EXIT_USAGE;
     if (words > 1 || ((man || dictionary) && (words == 0 || strcmp(v->argv[1], "config") != 0)))
-        return verb_usage(v, "one verb, or config", NULL);
+        return command_usage(v, "one verb, or config", NULL);
     if (words == 0) {
-        verb_help_all(stdout);
+        command_help_all(stdout);
         return EXIT_YES;
     }
     if (strcmp(v->argv[1], "config") == 0) return print_config(v, man != NULL, dictionary != NULL);
-    const struct verb_row *row = verb_find(v->argv[1]);
-    if (!row) return verb_unknown(v->argv[1]);
-    verb_help(row);
+    const struct command *row = command_find(v->argv[1]);
+    if (!row) return command_unknown(v->argv[1]);
+    command_help(row);
     return EXIT_YES;
 }

@@ -11,9 +11,9 @@
 #include <netinet/in.h>
 
 #include "base/buf.h"
+#include "cmd/command.h"
 #include "cmd/init_folder.h"
 #include "cmd/password.h"
-#include "cmd/verbs.h"
 #include "directory/mailbox_name.h"
 #include "smtp/domain.h"
 #include "smtp/path.h"
@@ -32,13 +32,13 @@ struct init {
 
 /* --- what was asked for */
 
-static bool read_port(struct verb_call *v, const char *text, const char *option, uint16_t *ret)
+static bool read_port(struct command_call *v, const char *text, const char *option, uint16_t *ret)
 {
     uint64_t port;
 
     if (!text) return true;
     if (!span_u64(span_str(text), &port) || port < 1 || port > 65535) {
-        verb_usage(v, "a port is a number from 1 to 65535", option);
+        command_usage(v, "a port is a number from 1 to 65535", option);
         return false;
     }
     *ret = (uint16_t)port;
@@ -79,10 +79,10 @@ static bool user_valid(const struct init *i)
            path_parse(buf_span(&b), 0, &path, &rest) == PATH_OK && !rest.n && span_eq(path.local, local);
 }
 
-static bool read_request(struct verb_call *v, struct init *i)
+static bool read_request(struct command_call *v, struct init *i)
 {
     const char *smtp = NULL, *submission = NULL, *submissions = NULL;
-    const struct verb_option options[] = {
+    const struct command_option options[] = {
         {"--dir", &i->dir, false, true},
         {"--domain", &i->domain_given, false, true},
         {"--smtp-port", &smtp, false, true},
@@ -92,9 +92,9 @@ static bool read_request(struct verb_call *v, struct init *i)
     };
     int words;
 
-    if (!verb_options(v, options, sizeof options / sizeof options[0], &words)) return false;
+    if (!command_options(v, options, sizeof options / sizeof options[0], &words)) return false;
     if (words) {
-        verb_usage(v, "unknown argument", v->argv[1]);
+        command_usage(v, "unknown argument", v->argv[1]);
         return false;
     }
     if (!read_port(v, smtp, "--smtp-port", &i->smtp) ||
@@ -103,16 +103,16 @@ static bool read_request(struct verb_call *v, struct init *i)
         return false;
     if (i->smtp == i->submission || i->smtp == i->submissions ||
         (i->submission && i->submission == i->submissions)) {
-        verb_usage(v, "each listener needs a port of its own", NULL);
+        command_usage(v, "each listener needs a port of its own", NULL);
         return false;
     }
     if (!lower(i->domain_given, i->domain) || !domain_valid(span_str(i->domain), false, false)) {
-        verb_usage(v, "this is no domain name", i->domain_given);
+        command_usage(v, "this is no domain name", i->domain_given);
         return false;
     }
     const char *user = i->user_given ? i->user_given : default_user();
     if (!lower(user, i->user) || !user_valid(i)) {
-        verb_usage(v, "this is no name of a mailbox (write the part before the @)", user);
+        command_usage(v, "this is no name of a mailbox (write the part before the @)", user);
         return false;
     }
     return true;
@@ -268,7 +268,7 @@ static bool make_all(const struct init_folder *f, const struct init *i, const ch
            write_text_files(f, i, verifier) && init_folder_sync(f);
 }
 
-static void report(const struct verb_call *v, const struct init *i)
+static void report(const struct command_call *v, const struct init *i)
 {
     if (v->json) {
         char memory[CONFIG_OCTETS];
@@ -287,7 +287,7 @@ static void report(const struct verb_call *v, const struct init *i)
            i->dir, i->smtp, i->user, i->domain, i->user, i->domain, i->dir, i->domain, i->user, i->dir);
 }
 
-int verb_init(struct verb_call *v)
+int command_init(struct command_call *v)
 {
     struct init i = {.dir = NULL};
     struct init_folder f;

@@ -66,7 +66,7 @@ static void usual_socket(const char *config, char *path, size_t room)
 }
 
 /* Asks the daemon that serves the configuration of this call. */
-static int ask(struct verb_call *v, struct asking *a)
+static int ask(struct command_call *v, struct asking *a)
 {
     struct config_load load;
     char socket[256] = "";
@@ -87,14 +87,14 @@ static int ask(struct verb_call *v, struct asking *a)
     return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 
-static int verify(struct verb_call *v, struct asking *a, const char *spool)
+static int verify(struct command_call *v, struct asking *a, const char *spool)
 {
     if (!spool) return ask(v, a);
     a->json = v->json;
     return spool_verify(spool, on_line, a) && !a->damaged ? EXIT_YES : EXIT_NO;
 }
 
-int verb_queue(struct verb_call *v)
+int command_queue(struct command_call *v)
 {
     static const struct {
         const char *name;
@@ -106,50 +106,51 @@ int verb_queue(struct verb_call *v)
                  {"counts", CONTROL_QUEUE_COUNTS, 1}};
     struct asking a = {.request.verb = CONTROL_VERB_COUNT};
     const char *state = NULL, *from = NULL, *to = NULL, *spool = NULL;
-    const struct verb_option options[] = {{"--state", &state, false, false},
-                                          {"--from", &from, false, false},
-                                          {"--to", &to, false, false},
-                                          {"--spool", &spool, false, false}};
+    const struct command_option options[] = {{"--state", &state, false, false},
+                                             {"--from", &from, false, false},
+                                             {"--to", &to, false, false},
+                                             {"--spool", &spool, false, false}};
     int words, wanted = 0;
-    if (!verb_options(v, options, 4, &words)) return EXIT_USAGE;
+    if (!command_options(v, options, 4, &words)) return EXIT_USAGE;
     for (size_t i = 0; words > 0 && i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(v->argv[1], known[i].name) != 0) continue;
         a.request.verb = known[i].verb;
         wanted = known[i].words;
     }
-    if (words != wanted || words == 0) return verb_usage(v, "list, show ID, verify or counts", NULL);
+    if (words != wanted || words == 0) return command_usage(v, "list, show ID, verify or counts", NULL);
     if ((state || from || to) && a.request.verb != CONTROL_QUEUE_LIST)
-        return verb_usage(v, "--state, --from and --to are for list", NULL);
-    if (spool && a.request.verb != CONTROL_QUEUE_VERIFY) return verb_usage(v, "--spool is for verify", NULL);
+        return command_usage(v, "--state, --from and --to are for list", NULL);
+    if (spool && a.request.verb != CONTROL_QUEUE_VERIFY)
+        return command_usage(v, "--spool is for verify", NULL);
     if (state && !control_states_read(span_str(state), &a.request.states))
-        return verb_usage(v, "--state is a list of queued, deferred, held", state);
+        return command_usage(v, "--state is a list of queued, deferred, held", state);
     a.request.from = span_str(from);
     a.request.to = span_str(to);
     if (a.request.verb == CONTROL_QUEUE_SHOW && !message_id_parse(span_str(v->argv[2]), &a.request.id))
-        return verb_usage(v, "this is no message id", v->argv[2]);
+        return command_usage(v, "this is no message id", v->argv[2]);
     return a.request.verb == CONTROL_QUEUE_VERIFY ? verify(v, &a, spool) : ask(v, &a);
 }
 
-static int ask_plainly(struct verb_call *v, enum control_verb verb)
+static int ask_plainly(struct command_call *v, enum control_verb verb)
 {
     struct asking a = {.request.verb = verb};
     int words;
-    if (!verb_options(v, NULL, 0, &words)) return EXIT_USAGE;
-    if (words > 0) return verb_usage(v, "takes no argument", v->argv[1]);
+    if (!command_options(v, NULL, 0, &words)) return EXIT_USAGE;
+    if (words > 0) return command_usage(v, "takes no argument", v->argv[1]);
     return ask(v, &a);
 }
 
-int verb_status(struct verb_call *v)
+int command_status(struct command_call *v)
 {
     return ask_plainly(v, CONTROL_STATUS);
 }
 
-int verb_reload(struct verb_call *v)
+int command_reload(struct command_call *v)
 {
     return ask_plainly(v, CONTROL_RELOAD);
 }
 
-int verb_stop(struct verb_call *v)
+int command_stop(struct command_call *v)
 {
     return ask_plainly(v, CONTROL_STOP);
 }

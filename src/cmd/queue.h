@@ -1,10 +1,10 @@
 /* queue: the questions to the running daemon: `sallyport queue list|show|verify|counts`, status, reload, stop. Exit codes beside
- * those of cmd/verbs.h: 69 (EX_UNAVAILABLE) no such message or no daemon, 75 (EX_TEMPFAIL) ask later. */
+ * those of cmd/command.h: 69 (EX_UNAVAILABLE) no such message or no daemon, 75 (EX_TEMPFAIL) ask later. */
 #ifndef CMD_QUEUE_H
 #define CMD_QUEUE_H
 
-#include "cmd/verbs.h"
+#include "cmd/command.h"
 
-verb_fn verb_queue, verb_status, verb_reload, verb_stop;
+command_fn command_queue, command_status, command_reload, command_stop;
 
 #endif

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/verbs.h"
+#include "cmd/command.h"
 
 /* Takes the common options out of argv. False: wrong usage was reported. */
-static bool common_options(struct verb_call *v, bool *wants_help)
+static bool common_options(struct command_call *v, bool *wants_help)
 {
     int kept = 0;
     bool only_words = false;
@@ -33,27 +33,28 @@ static bool common_options(struct verb_call *v, bool *wants_help)
     v->argv[kept] = NULL;
     v->argc = kept;
     v->config_given = v->config != NULL;
-    if (!v->config) v->config = access(VERB_CONFIG_HERE, F_OK) == 0 ? VERB_CONFIG_HERE : VERB_CONFIG_SYSTEM;
+    if (!v->config)
+        v->config = access(COMMAND_CONFIG_HERE, F_OK) == 0 ? COMMAND_CONFIG_HERE : COMMAND_CONFIG_SYSTEM;
     return true;
 }
 
 int main(int argc, char **argv)
 {
     const char *no_color = getenv("NO_COLOR");
-    struct verb_call v = {
+    struct command_call v = {
         .color = isatty(STDOUT_FILENO) && !(no_color && no_color[0]), .argc = argc - 1, .argv = argv + 1};
     bool wants_help = false;
 
     if (argc < 1 || !common_options(&v, &wants_help)) return EXIT_USAGE;
     if (v.argc == 0) {
-        verb_help_all(wants_help ? stdout : stderr);
+        command_help_all(wants_help ? stdout : stderr);
         return wants_help ? EXIT_YES : EXIT_USAGE;
     }
     const char *name = strcmp(v.argv[0], "--version") == 0 ? "version" : v.argv[0];
-    v.row = verb_find(name);
-    if (!v.row) return verb_unknown(name);
+    v.row = command_find(name);
+    if (!v.row) return command_unknown(name);
     if (wants_help) {
-        verb_help(v.row);
+        command_help(v.row);
         return EXIT_YES;
     }
     return v.row->run(&v);

@@ -125,7 +125,7 @@ struct options {
     char host[256], port[8], helo[256];
 };
 
-static int read_options(struct options *o, struct verb_call *v)
+static int read_options(struct options *o, struct command_call *v)
 {
     static const struct option names[] = {
         {"server", required_argument, NULL, 's'}, {"tls", required_argument, NULL, 't'},
@@ -153,33 +153,34 @@ static int read_options(struct options *o, struct verb_call *v)
             else if (strcmp(optarg, "implicit") == 0)
                 o->job.mode = SMTP_CLIENT_IMPLICIT;
             else if (strcmp(optarg, "none") != 0)
-                return verb_usage(v, "--tls is starttls, implicit or none", optarg);
+                return command_usage(v, "--tls is starttls, implicit or none", optarg);
             break;
         case 'r':
-            if (o->job.n_to == TO_MAX) return verb_usage(v, "too many recipients", NULL);
+            if (o->job.n_to == TO_MAX) return command_usage(v, "too many recipients", NULL);
             o->to[o->job.n_to++] = optarg;
             break;
         default: return EXIT_USAGE;
         }
     }
-    return optind == v->argc ? 0 : verb_usage(v, "takes no argument", v->argv[optind]);
+    return optind == v->argc ? 0 : command_usage(v, "takes no argument", v->argv[optind]);
 }
 
-static int check_options(struct options *o, struct verb_call *v)
+static int check_options(struct options *o, struct command_call *v)
 {
     struct smtp_client_job *j = &o->job;
     if (!o->server || !j->from || j->n_to == 0)
-        return verb_usage(v, "--server HOST:PORT, --from and --to are needed", NULL);
-    if (!dial_split(o->server, o->host, o->port)) return verb_usage(v, "--server is HOST:PORT", o->server);
-    if (!good_path(j->from, PATH_ALLOW_NULL)) return verb_usage(v, "--from is no address", j->from);
+        return command_usage(v, "--server HOST:PORT, --from and --to are needed", NULL);
+    if (!dial_split(o->server, o->host, o->port)) return command_usage(v, "--server is HOST:PORT", o->server);
+    if (!good_path(j->from, PATH_ALLOW_NULL)) return command_usage(v, "--from is no address", j->from);
     for (unsigned i = 0; i < j->n_to; i++)
-        if (!good_path(o->to[i], PATH_ALLOW_POSTMASTER)) return verb_usage(v, "--to is no address", o->to[i]);
+        if (!good_path(o->to[i], PATH_ALLOW_POSTMASTER))
+            return command_usage(v, "--to is no address", o->to[i]);
     if (!j->helo) {
         if (gethostname(o->helo, sizeof o->helo - 1) != 0 || !good_helo(o->helo))
-            return verb_usage(v, "--helo is needed", NULL);
+            return command_usage(v, "--helo is needed", NULL);
         j->helo = o->helo;
     }
-    if (!good_helo(j->helo)) return verb_usage(v, "--helo is no name", j->helo);
+    if (!good_helo(j->helo)) return command_usage(v, "--helo is no name", j->helo);
     j->host = o->host;
     j->port = o->port;
     j->to = o->to;
@@ -187,7 +188,7 @@ static int check_options(struct options *o, struct verb_call *v)
     return 0;
 }
 
-int verb_send(struct verb_call *v)
+int command_send(struct command_call *v)
 {
     static struct options o;
     struct input message = {.last = 0};

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <sys/utsname.h>
 
-#include "cmd/verbs.h"
+#include "cmd/command.h"
 
 #define TEXT_OF(x)  TEXT_OF_(x)
 #define TEXT_OF_(x) #x
@@ -15,13 +15,13 @@
 #define COMPILER "gcc " TEXT_OF(__GNUC__) "." TEXT_OF(__GNUC_MINOR__) "." TEXT_OF(__GNUC_PATCHLEVEL__)
 #endif
 
-int verb_version(struct verb_call *v)
+int command_version(struct command_call *v)
 {
     struct utsname host = {.release = "?", .machine = "?"};
     int words;
 
-    if (!verb_options(v, NULL, 0, &words)) return EXIT_USAGE;
-    if (words) return verb_usage(v, "takes no argument", v->argv[1]);
+    if (!command_options(v, NULL, 0, &words)) return EXIT_USAGE;
+    if (words) return command_usage(v, "takes no argument", v->argv[1]);
     if (uname(&host) != 0) perror("sallyport version: uname");
     if (v->json)
         printf("{\"version\":\"%s\",\"compiler\":\"%s\",\"libraries\":{\"openssl\":\"%s\",\"glibc\":\"%s\","

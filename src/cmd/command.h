@@ -8,8 +8,8 @@
 
 #include "base/span.h"
 
-#define VERB_CONFIG_HERE   "./sallyport.conf"
-#define VERB_CONFIG_SYSTEM "/etc/sallyport/sallyport.conf"
+#define COMMAND_CONFIG_HERE   "./sallyport.conf"
+#define COMMAND_CONFIG_SYSTEM "/etc/sallyport/sallyport.conf"
 
 enum { /* exit codes: 0 done or yes; 1 no; 2 wrong usage; 78 the configuration is wrong (EX_CONFIG) */
        EXIT_YES = 0,
@@ -18,7 +18,7 @@ enum { /* exit codes: 0 done or yes; 1 no; 2 wrong usage; 78 the configuration i
        EXIT_CONFIG = 78,
 };
 
-struct verb_call {
+struct command_call {
     const char *
         config; /* --config, else the first that exists of ./sallyport.conf and /etc/sallyport/sallyport.conf, else the latter */
     bool config_given;
@@ -26,38 +26,38 @@ struct verb_call {
     bool color; /* standard output is a terminal and NO_COLOR is not set */
     int argc;   /* argv[0] is the verb; the options above are taken out */
     char **argv;
-    const struct verb_row *row;
+    const struct command *row;
 };
 
-typedef int verb_fn(struct verb_call *v);
+typedef int command_fn(struct command_call *v);
 
-struct verb_row {
+struct command {
     const char *name;
     const char *arguments; /* "[--to ADDRESS]": behind the name in the usage line */
     const char *summary;   /* half a line */
     const char *help;      /* paragraphs and options, lines end with \n; may be "" */
-    verb_fn *run;
+    command_fn *run;
 };
 
-extern const struct verb_row verb_table[]; /* verbs.c; the last row has no name */
+extern const struct command command_table[]; /* verbs.c; the last row has no name */
 
 /* The usage line and the help text of a verb. */
-void verb_help(const struct verb_row *row);
-void verb_help_all(FILE *to);
-const struct verb_row *verb_find(const char *name); /* null: there is none */
-int verb_unknown(const char *name);                 /* says so, with the nearest name; returns EXIT_USAGE */
+void command_help(const struct command *row);
+void command_help_all(FILE *to);
+const struct command *command_find(const char *name); /* null: there is none */
+int command_unknown(const char *name);                /* says so, with the nearest name; returns EXIT_USAGE */
 /* "sallyport VERB: text" and the usage line to standard error; returns EXIT_USAGE. what may be null. */
-int verb_usage(const struct verb_call *v, const char *text, const char *what);
+int command_usage(const struct command_call *v, const char *text, const char *what);
 
 /* A verb's own options, in any order: "--name value" or "--name=value". flag: takes no value. */
-struct verb_option {
+struct command_option {
     const char *name;   /* "--client" */
     const char **value; /* set to the value; for a flag to "" */
     bool flag, required;
 };
-/* Reads argv[1..]; what is no option is moved to argv[1..*words]. False: verb_usage was called. */
-bool verb_options(struct verb_call *v, const struct verb_option *options, size_t n, int *words);
+/* Reads argv[1..]; what is no option is moved to argv[1..*words]. False: command_usage was called. */
+bool command_options(struct command_call *v, const struct command_option *options, size_t n, int *words);
 
-verb_fn verb_init, verb_check, verb_explain, verb_version, verb_help_run;
+command_fn command_init, command_check, command_explain, command_version, command_help_run;
 
 #endif

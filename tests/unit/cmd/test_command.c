@@ -1,8 +1,8 @@
-#include "cmd/verbs.h"
+#include "cmd/command.h"
 
 #include "../span_check.h"
 
-static const struct verb_row row = {"try", "", "a test", "", NULL};
+static const struct command row = {"try", "", "a test", "", NULL};
 
 struct asked {
     const char *name, *flag, *other;
@@ -13,14 +13,14 @@ struct asked {
 static struct asked ask(int argc, char **argv)
 {
     struct asked a = {.words = -1};
-    const struct verb_option options[] = {
+    const struct command_option options[] = {
         {"--name", &a.name, false, true},
         {"--flag", &a.flag, true, false},
         {"--other", &a.other, false, false},
     };
-    struct verb_call v = {.argc = argc, .argv = argv, .row = &row};
+    struct command_call v = {.argc = argc, .argv = argv, .row = &row};
 
-    a.good = verb_options(&v, options, 3, &a.words);
+    a.good = command_options(&v, options, 3, &a.words);
     return a;
 }
 #define ASK(...) ask((int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[]){__VA_ARGS__, NULL})
@@ -76,12 +76,12 @@ static void wrong_usage(void **state)
 static void every_row_can_be_found_and_explained(void **state)
 {
     (void)state;
-    for (const struct verb_row *r = verb_table; r->name; r++) {
-        assert_ptr_equal(verb_find(r->name), r);
+    for (const struct command *r = command_table; r->name; r++) {
+        assert_ptr_equal(command_find(r->name), r);
         assert_true(r->run && r->summary[0] && r->arguments && r->help);
     }
-    assert_null(verb_find("nothing"));
-    assert_int_equal(verb_unknown("nothing"), EXIT_USAGE);
+    assert_null(command_find("nothing"));
+    assert_int_equal(command_unknown("nothing"), EXIT_USAGE);
 }
 
 int main(void)

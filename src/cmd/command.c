@@ -1,4 +1,4 @@
-#include "cmd/verbs.h"
+#include "cmd/command.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "cmd/queue.h"
 #include "cmd/send.h"
 
-const struct verb_row verb_table[] = {
+const struct command command_table[] = {
     {"init", "--dir DIR --domain DOMAIN --smtp-port PORT [options]",
      "make a complete folder for a new server",
      "Writes DIR with a configuration, a certificate, one mailbox and an empty spool. The password of the "
@@ -16,12 +16,12 @@ const struct verb_row verb_table[] = {
      "  --submission-port PORT    a submission listener with STARTTLS\n"
      "  --submissions-port PORT   a submission listener with implicit TLS\n"
      "  --user NAME               the first mailbox (default: the login name)\n",
-     verb_init},
+     command_init},
     {"check", "[FILE]", "find every error of a configuration",
      "Reads the configuration and all files it names. Prints FILE:LINE:COLUMN, what is wrong and what to "
      "write instead.\n"
      "Exit code 0: it can be used (there may be warnings); 78: it cannot.\n",
-     verb_check},
+     command_check},
     {"explain", "--client ADDRESS --from SENDER --to RECIPIENT [options]",
      "why a recipient would be accepted or refused",
      "Prints each rule that decides, and the reply. Exit code 0: accepted, 1: refused.\n"
@@ -29,11 +29,11 @@ const struct verb_row verb_table[] = {
      "  --helo NAME     what the client calls itself\n"
      "  --server NAME   the virtual server it speaks to (default: the first)\n"
      "  --tls           under TLS\n",
-     verb_explain},
-    {"status", "", "what the running server does", "", verb_status},
+     command_explain},
+    {"status", "", "what the running server does", "", command_status},
     {"reload", "", "read the configuration and certificates anew, without dropping a session",
-     "Returns when the new generation serves, or says why the old one stays.\n", verb_reload},
-    {"stop", "", "end the running server: no new sessions, open transactions may end", "", verb_stop},
+     "Returns when the new generation serves, or says why the old one stays.\n", command_reload},
+    {"stop", "", "end the running server: no new sessions, open transactions may end", "", command_stop},
     {"queue", "list [--state STATES] [--from TEXT] [--to TEXT] | show ID | verify [--spool DIR] | counts",
      "what waits, one message's life, and whether the spool is sound",
      "  --state STATES  list: of queued, deferred, held, with commas between\n"
@@ -42,7 +42,7 @@ const struct verb_row verb_table[] = {
      "  --spool DIR     verify: this folder, while no server runs on it\n"
      "\n"
      "Exit code of verify: 0 sound, 1 damaged.\n",
-     verb_queue},
+     command_queue},
     {"send", "--server HOST:PORT --from ADDRESS --to ADDRESS ... [options]", "send one message by SMTP",
      "The message is read from standard input; a text that does not begin with a header gets one.\n"
      "\n"
@@ -56,17 +56,17 @@ const struct verb_row verb_table[] = {
      "  -v, --verbose   show the dialogue\n"
      "\n"
      "Exit code: 0 sent, 69 refused (for one recipient at least), 75 try later.\n",
-     verb_send},
-    {"version", "", "versions of this program and its libraries", "", verb_version},
+     command_send},
+    {"version", "", "versions of this program and its libraries", "", command_version},
     {"help", "[VERB | config] [--man]", "this help, or all directives of the configuration",
      "help config       the reference of sallyport.conf\n"
      "help config --man the same as the source of its man page\n"
      "help config --dictionary  the words of its grammar, for a fuzzer\n",
-     verb_help_run},
+     command_help_run},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-void verb_help(const struct verb_row *row)
+void command_help(const struct command *row)
 {
     printf("usage: sallyport %s%s%s\n\n%s.\n", row->name, row->arguments[0] ? " " : "", row->arguments,
            row->summary);
@@ -74,10 +74,10 @@ void verb_help(const struct verb_row *row)
     printf("\n  --config FILE   the configuration\n  --json          for machines\n");
 }
 
-int verb_usage(const struct verb_call *v, const char *text, const char *what)
+int command_usage(const struct command_call *v, const char *text, const char *what)
 {
-    fprintf(stderr, "sallyport %s: %s%s%s\nusage: sallyport %s %s\n", v->row->name, text, what ? ": " : "",
-            what ? what : "", v->row->name, v->row->arguments);
+    fprintf(stderr, "sallyport %s: %s%s%s\nusage: sallyport %s %s\n", v->command->name, text,
+            what ? ": " : "", what ? what : "", v->command->name, v->command->arguments);
     return EXIT_USAGE;
 }
 
@@ -90,20 +90,20 @@ static const char *matches(const char *argument, const char *name)
     return argument + n;
 }
 
-static const struct verb_option *find_option(const char *argument, const struct verb_option *options,
-                                             size_t n)
+static const struct command_option *find_option(const char *argument, const struct command_option *options,
+                                                size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (matches(argument, options[i].name)) return &options[i];
     return NULL;
 }
 
-static bool read_option(struct verb_call *v, int *at, const struct verb_option *o)
+static bool read_option(struct command_call *v, int *at, const struct command_option *o)
 {
     const char *behind = matches(v->argv[*at], o->name);
 
     if (o->flag && behind[0]) {
-        verb_usage(v, "takes no value", o->name);
+        command_usage(v, "takes no value", o->name);
         return false;
     }
     if (o->flag)
@@ -113,13 +113,13 @@ static bool read_option(struct verb_call *v, int *at, const struct verb_option *
     else if (*at + 1 < v->argc)
         *o->value = v->argv[++*at];
     else {
-        verb_usage(v, "needs a value", o->name);
+        command_usage(v, "needs a value", o->name);
         return false;
     }
     return true;
 }
 
-bool verb_options(struct verb_call *v, const struct verb_option *options, size_t n, int *words)
+bool command_options(struct command_call *v, const struct command_option *options, size_t n, int *words)
 {
     bool only_words = false;
 
@@ -134,16 +134,16 @@ bool verb_options(struct verb_call *v, const struct verb_option *options, size_t
             v->argv[++*words] = v->argv[i];
             continue;
         }
-        const struct verb_option *o = find_option(a, options, n);
+        const struct command_option *o = find_option(a, options, n);
         if (!o) {
-            verb_usage(v, "unknown option", a);
+            command_usage(v, "unknown option", a);
             return false;
         }
         if (!read_option(v, &i, o)) return false;
     }
     for (size_t i = 0; i < n; i++)
         if (options[i].required && !*options[i].value) {
-            verb_usage(v, "is needed", options[i].name);
+            command_usage(v, "is needed", options[i].name);
             return false;
         }
     return true;
