@@ -58,7 +58,7 @@ const struct command command_table[] = {
      "Exit code: 0 sent, 69 refused (for one recipient at least), 75 try later.\n",
      command_send},
     {"version", "", "versions of this program and its libraries", "", command_version},
-    {"help", "[VERB | config] [--man]", "this help, or all directives of the configuration",
+    {"help", "[COMMAND | config] [--man]", "this help, or all directives of the configuration",
      "help config       the reference of sallyport.conf\n"
      "help config --man the same as the source of its man page\n"
      "help config --dictionary  the words of its grammar, for a fuzzer\n",

@@ -1,7 +1,7 @@
-/* verbs: what `sallyport` can do, one row a verb. The dispatcher takes the options that every verb knows (--config, --json,
- * --help) from wherever they stand before "--"; the rest is the verb's. */
-#ifndef CMD_VERBS_H
-#define CMD_VERBS_H
+/* command: what `sallyport` can do, one row a command. The dispatcher takes the options that every command knows (--config,
+ * --json, --help) from wherever they stand before "--"; the rest is the command's. */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,9 +24,9 @@ struct command_call {
     bool config_given;
     bool json;  /* --json: machine-readable on standard output */
     bool color; /* standard output is a terminal and NO_COLOR is not set */
-    int argc;   /* argv[0] is the verb; the options above are taken out */
+    int argc;   /* argv[0] is its name; the options above are taken out */
     char **argv;
-    const struct command *row;
+    const struct command *command;
 };
 
 typedef int command_fn(struct command_call *v);
@@ -39,9 +39,9 @@ struct command {
     command_fn *run;
 };
 
-extern const struct command command_table[]; /* verbs.c; the last row has no name */
+extern const struct command command_table[]; /* command.c; the last row has no name */
 
-/* The usage line and the help text of a verb. */
+/* The usage line and the help text of a command. */
 void command_help(const struct command *row);
 void command_help_all(FILE *to);
 const struct command *command_find(const char *name); /* null: there is none */
@@ -49,7 +49,7 @@ int command_unknown(const char *name);                /* says so, with the neare
 /* "sallyport VERB: text" and the usage line to standard error; returns EXIT_USAGE. what may be null. */
 int command_usage(const struct command_call *v, const char *text, const char *what);
 
-/* A verb's own options, in any order: "--name value" or "--name=value". flag: takes no value. */
+/* A command's own options, in any order: "--name value" or "--name=value". flag: takes no value. */
 struct command_option {
     const char *name;   /* "--client" */
     const char **value; /* set to the value; for a flag to "" */

@@ -1,4 +1,4 @@
-/* help: the verbs, one verb, or the reference of the configuration. */
+/* help: the commands, one of them, or the reference of the configuration. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,13 +7,13 @@
 
 void command_help_all(FILE *to)
 {
-    fprintf(to, "usage: sallyport [--config FILE] [--json] VERB ...\n\n");
+    fprintf(to, "usage: sallyport [--config FILE] [--json] COMMAND ...\n\n");
     for (const struct command *row = command_table; row->name; row++)
         fprintf(to, "  %-10s %s\n", row->name, row->summary);
-    fprintf(
-        to,
-        "\n'sallyport VERB --help' tells more. The configuration is %s or %s\nunless --config names one.\n",
-        COMMAND_CONFIG_HERE, COMMAND_CONFIG_SYSTEM);
+    fprintf(to,
+            "\n'sallyport COMMAND --help' tells more. The configuration is %s or %s\nunless --config names "
+            "one.\n",
+            COMMAND_CONFIG_HERE, COMMAND_CONFIG_SYSTEM);
 }
 
 const struct command *command_find(const char *name)
@@ -35,7 +35,7 @@ int command_unknown(const char *name)
             near = row->name;
         }
     }
-    fprintf(stderr, "sallyport: no verb \"%s\"", name);
+    fprintf(stderr, "sallyport: no command \"%s\"", name);
     if (near) fprintf(stderr, "; did you mean \"%s\"?", near);
     fprintf(stderr, "\n");
     return EXIT_USAGE;
@@ -69,7 +69,7 @@ int command_help_run(struct command_call *v)
 
     if (!command_options(v, options, 2, &words)) return EXIT_USAGE;
     if (words > 1 || ((man || dictionary) && (words == 0 || strcmp(v->argv[1], "config") != 0)))
-        return command_usage(v, "one verb, or config", NULL);
+        return command_usage(v, "one command, or config", NULL);
     if (words == 0) {
         command_help_all(stdout);
         return EXIT_YES;

@@ -1,4 +1,4 @@
-/* sallyport: the operator's tool. Finds the verb and the options that every verb knows. */
+/* sallyport: the operator's tool. Finds the command and the options that every command knows. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +51,11 @@ int main(int argc, char **argv)
         return wants_help ? EXIT_YES : EXIT_USAGE;
     }
     const char *name = strcmp(v.argv[0], "--version") == 0 ? "version" : v.argv[0];
-    v.row = command_find(name);
-    if (!v.row) return command_unknown(name);
+    v.command = command_find(name);
+    if (!v.command) return command_unknown(name);
     if (wants_help) {
-        command_help(v.row);
+        command_help(v.command);
         return EXIT_YES;
     }
-    return v.row->run(&v);
+    return v.command->run(&v);
 }

@@ -18,7 +18,7 @@ static struct asked ask(int argc, char **argv)
         {"--flag", &a.flag, true, false},
         {"--other", &a.other, false, false},
     };
-    struct command_call v = {.argc = argc, .argv = argv, .row = &row};
+    struct command_call v = {.argc = argc, .argv = argv, .command = &row};
 
     a.good = command_options(&v, options, 3, &a.words);
     return a;
