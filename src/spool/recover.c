@@ -40,14 +40,24 @@ static void found(void *context, const char *name)
     }
 }
 
-static bool load(struct recovery *v, struct segment *g, size_t most)
+/* Everything is read once: past the page cache, if the disk can, through a file opened as for writing. */
+static int64_t read_whole(struct recovery *v, struct segment *g, size_t most)
 {
     const struct disk *d = &v->s->o.disk;
-    int file = segment_read_file(&v->s->segments, d, g);
-    int64_t size = file < 0 ? file : d->ops->size(d->context, file);
-    if (size > (int64_t)v->max) size = (int64_t)v->max;
-    if (size > (int64_t)most) size = (int64_t)most;
-    int64_t got = size < 0 ? size : d->ops->read(d->context, file, v->p, (size_t)size, 0);
+    char name[DISK_NAME_OCTETS];
+    segment_name_put(name, segment_name_of(g->kind), g->number);
+    int file = d->ops->open(d->context, name, DISK_WRITE);
+    int64_t got = file < 0 ? file : d->ops->read(d->context, file, v->p, most, 0);
+    if (file >= 0) d->ops->close(d->context, file);
+    if (got >= 0) return got;
+    file = segment_read_file(&v->s->segments, d, g); /* a read-only disk */
+    return file < 0 ? file : d->ops->read(d->context, file, v->p, most, 0);
+}
+
+static bool load(struct recovery *v, struct segment *g, size_t most)
+{
+    most = record_align(most < v->max ? most : v->max, DISK_ALIGN);
+    int64_t got = read_whole(v, g, most);
     if (got < 0) {
         store_say(v->s, ALARM_DAMAGED, g->number, 0, 0, (int)-got, "a segment cannot be read");
         g->damaged = true;
@@ -316,6 +326,7 @@ static void scan_all(struct recovery *v)
         if (g->kind != SEGMENT_LOG || g->state != SEGMENT_SEALED) continue;
         bool known = v->end_known[i] && i != last;
         if (!load(v, g, known ? g->end : v->max)) continue;
+        if (known && v->n > g->end) v->n = g->end;
         if (known && v->n < g->end) damaged(v, v->n, 0, "a segment is shorter than its durable end");
         v->body = v->envelope = SIZE_MAX;
         struct scan c = {.p = v->p,
@@ -419,8 +430,8 @@ static bool run(struct recovery *v, const char **error)
         (void)d->ops->unlink(d->context, name); /* what stays is found again */
     }
     s->next_number = v->highest + 1;
-    v->max = largest(s);
-    v->p = malloc(v->max);
+    v->max = record_align(largest(s), DISK_ALIGN);
+    v->p = aligned_alloc(DISK_ALIGN, v->max);
     v->end_known = calloc(s->segments.n + 1, sizeof *v->end_known);
     if (!v->p || !v->end_known) return false;
     read_heads(v);
