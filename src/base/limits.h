@@ -79,13 +79,14 @@
 #define LIMIT_BATCH_OCTETS           8388608
 #define LIMIT_BATCH_MESSAGES         1024
 #define LIMIT_LARGE_BODY_OCTETS      1048576
-#define LIMIT_STREAM_LOG_OCTETS      524288  /* of a streamed message; what follows goes to a large segment */
-#define LIMIT_SEGMENTS               65536   /* segment files: 4 TiB */
-#define LIMIT_SEGMENT_FILES_OPEN     256     /* sealed segments kept open for reading */
-#define LIMIT_SEGMENTS_SPARE         8       /* dead segments kept to be written again; more are removed */
-#define LIMIT_SPOOL_RESERVE_OCTETS   4194304 /* of the last free segment, for states when the disk is full */
-#define LIMIT_LARGE_BUFFER_OCTETS    2097152 /* content waiting to be written to a large segment */
-#define LIMIT_OPEN_MESSAGES          131072  /* of which content came, and no commit yet */
+#define LIMIT_STREAM_LOG_OCTETS      524288 /* of a streamed message; what follows goes to a large segment */
+#define LIMIT_QUEUE_MESSAGES         10000000 /* in the index: about 2 GB of memory; then 452 */
+#define LIMIT_SEGMENTS               65536    /* segment files: 4 TiB */
+#define LIMIT_SEGMENT_FILES_OPEN     256      /* sealed segments kept open for reading */
+#define LIMIT_SEGMENTS_SPARE         8        /* dead segments kept to be written again; more are removed */
+#define LIMIT_SPOOL_RESERVE_OCTETS   4194304  /* of the last free segment, for states when the disk is full */
+#define LIMIT_LARGE_BUFFER_OCTETS    2097152  /* content waiting to be written to a large segment */
+#define LIMIT_OPEN_MESSAGES          131072   /* of which content came, and no commit yet */
 #define LIMIT_MESSAGE_EXTENTS        131072
 #define LIMIT_MESSAGE_RECIPIENTS     1048576 /* with those derived from aliases */
 #define LIMIT_STATE_HISTORY_OCTETS   4096    /* attempts that are remembered of one recipient */

@@ -51,12 +51,10 @@ static void create(const struct preparer *p, struct prepare_job *job)
     int file = d->ops->open(d->context, fresh, DISK_CREATE);
     job->error = file < 0 ? file : 0;
     if (file < 0) return;
-    if (job->kind == SEGMENT_LOG) {
-        job->error = write_zeros(p, file);
-    } else {
-        job->error = d->ops->allocate(d->context, file, p->segment_octets);
-        if (!job->error) job->error = d->ops->sync(d->context, file);
-    }
+    job->error = d->ops->allocate(d->context, file,
+                                  p->segment_octets); /* a full disk says so before it is written to */
+    if (!job->error)
+        job->error = job->kind == SEGMENT_LOG ? write_zeros(p, file) : d->ops->sync(d->context, file);
     if (!job->error) job->error = d->ops->rename(d->context, fresh, name);
     if (!job->error) job->error = d->ops->sync_directory(d->context);
     if (job->error) {

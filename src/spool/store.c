@@ -287,6 +287,7 @@ static enum store_status check(struct store *s, struct submission *u, uint32_t o
     uint64_t before = u->open ? u->open->content_octets : 0;
     if (!id_free(s, u->id) || u->envelope_octets > LIMIT_ENVELOPE_OCTETS || u->envelope_octets == 0)
         return STORE_REFUSED;
+    if (s->index.map.count >= LIMIT_QUEUE_MESSAGES) return STORE_FULL;
     if (u->open && u->open->broken) return s->full ? STORE_FULL : STORE_FAILED;
     if (before + u->rest_octets != u->content_octets || u->content_octets > LIMIT_MESSAGE_OCTETS_MAX)
         return STORE_REFUSED;

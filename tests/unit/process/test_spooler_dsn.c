@@ -1,0 +1,129 @@
+/* Who is told what: RFC 3461, and invariant I8: never a bounce for a bounce, never to nobody. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "process/spooler_private.h"
+#include "smtp/params.h"
+
+static struct config_domain domains[] = {{.name = SPAN("example.org")}};
+static struct config_server server = {.domains = domains, .n_domains = 1};
+static const struct config config = {
+    .hostname = SPAN("mail.example.org"), .servers = &server, .n_servers = 1};
+
+void spooler_log_id(uint64_t id)
+{
+    (void)id;
+}
+
+static uint64_t put(struct fixture *f, uint64_t id, struct span reverse, uint32_t flags, uint8_t notify)
+{
+    static uint8_t memory[1024];
+    struct buf b = buf_on(memory, sizeof memory);
+    envelope_put_head(
+        &b, &(struct envelope_head){
+                .flags = flags, .arrival_ms = f->now_ms, .reverse_path = reverse, .envid = SPAN("a+2Bb")});
+    envelope_put_recipient(&b, &(struct envelope_recipient){.local = 1,
+                                                            .notify = notify,
+                                                            .path = SPAN("gone@example.org"),
+                                                            .orcpt = SPAN("rfc822;old@example.org")});
+    struct span parts[2] = {buf_span(&b), SPAN("Subject: x\r\n\r\nbody\r\n")};
+    assert_int_equal(store_commit(f->store, id, 1, 0, parts, 1, 2, parts[1].n, f->now_ms), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    return id;
+}
+
+static bool wants(struct fixture *f, uint64_t id, uint8_t outcome)
+{
+    const struct message *m = store_find(f->store, id);
+    return spooler_wants_dsn(m, &message_recipients(m)[0], outcome);
+}
+
+static void who_is_told(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    static const uint8_t outcomes[] = {RECIPIENT_DELIVERED, RECIPIENT_DEFERRED, RECIPIENT_BOUNCED,
+                                       RECIPIENT_EXPIRED, RECIPIENT_EXPANDED};
+    uint64_t id = 1;
+    for (uint8_t notify = 0; notify < 16; notify++)
+        for (int nobody = 0; nobody < 3; nobody++, id++) {
+            put(f, id, nobody == 1 ? SPAN("") : SPAN("s@example.org"), nobody == 2 ? ENVELOPE_DSN : 0,
+                notify);
+            for (size_t i = 0; i < sizeof outcomes; i++) {
+                bool failed = outcomes[i] == RECIPIENT_BOUNCED || outcomes[i] == RECIPIENT_EXPIRED;
+                bool want = failed ? notify == 0 || (notify & DSN_NOTIFY_FAILURE)
+                                   : outcomes[i] == RECIPIENT_DELIVERED && (notify & DSN_NOTIFY_SUCCESS);
+                if (notify & DSN_NOTIFY_NEVER || nobody) want = false;
+                assert_int_equal(wants(f, id, outcomes[i]), want);
+            }
+        }
+    fixture_free(&f);
+}
+
+/* The notification itself, as it lies in the queue. */
+static void notify(struct span sender, bool local)
+{
+    struct fixture *f = fixture_new();
+    struct child child = {.config = &config};
+    struct spooler *s = calloc(1, sizeof *s);
+    struct delivery d = {.id = put(f, 7, sender, 0, 0),
+                         .state = RECIPIENT_BOUNCED,
+                         .enhanced = "5.1.1",
+                         .text_length = 4,
+                         .text = {'g', 'o', 'n', 'e'}};
+    s->child = &child;
+    s->store = f->store;
+    s->now_ms = f->now_ms;
+    s->deliveries = &d;
+    assert_int_equal(spooler_notify(s, &d), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    assert_true(f->last_token & SPOOLER_TOKEN_DSN);
+    const struct message *m = store_after(f->store, 7);
+    assert_non_null(m);
+    assert_int_equal(m->reverse_length, 0);
+    assert_true(m->flags & MESSAGE_DSN);
+    assert_int_equal(m->n_recipients, 1);
+    const struct recipient *r = &message_recipients(m)[0];
+    assert_true(span_eq(message_path(m, r), sender));
+    assert_int_equal((r->flags & RECIPIENT_LOCAL) != 0, local);
+    assert_false(wants(f, m->id, RECIPIENT_BOUNCED)); /* it is not answered */
+    char *text = calloc(1, (size_t)m->content_octets + 1);
+    assert_int_equal(store_read_content(f->store, m, (uint8_t *)text, (size_t)m->content_octets),
+                     m->content_octets);
+    static const char *const says[] = {"Action: failed\r\n",
+                                       "Status: 5.1.1\r\n",
+                                       "Final-Recipient: rfc822; gone@example.org\r\n",
+                                       "Original-Recipient: rfc822; old@example.org\r\n",
+                                       "Original-Envelope-Id: a+b\r\n",
+                                       "Subject: x\r\n"};
+    for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
+        assert_non_null(strstr(text, says[i]));
+    free(text);
+    free(s);
+    fixture_free(&f);
+}
+
+static void to_a_local_sender(void **state)
+{
+    (void)state;
+    notify(SPAN("s@example.org"), true);
+}
+
+static void to_a_sender_elsewhere(void **state)
+{
+    (void)state;
+    notify(SPAN("s@far.example"), false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_told), cmocka_unit_test(to_a_local_sender),
+                                       cmocka_unit_test(to_a_sender_elsewhere)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
