@@ -29,7 +29,8 @@ static void choose(struct store *s)
     if (s->now_ms < s->evacuation.after_ms || s->full) return;
     for (size_t i = 0; i < s->segments.n; i++) {
         struct segment *g = s->segments.all[i];
-        if (g->state != SEGMENT_SEALED || g->damaged || g->kept || g->leases || g->unsynced) continue;
+        if (g == s->log || g->state != SEGMENT_SEALED || g->damaged || g->kept || g->leases || g->unsynced)
+            continue;
         used += segment_octets(s);
         live += g->live_octets;
         if (g->live == 0 && g->bodies == 0) continue; /* goes by itself */

@@ -127,6 +127,7 @@ static bool forward(struct store *s, struct segment *g)
 
 static bool free_to_go(const struct store *s, const struct segment *g)
 {
+    if (g == s->log) return false; /* sealed by a failure, and its successor is not there yet */
     if (g->state != SEGMENT_SEALED || g->damaged || g->kept || g->live || g->bodies || g->leases ||
         g->unsynced)
         return false;
@@ -152,7 +153,7 @@ static void let_go(struct store *s, struct segment *g)
 /* Old segments first: what they are needed for by younger ones goes with them. One scan a step at most. */
 static void sweep(struct store *s)
 {
-    if (!s->recheck) return;
+    if (!s->recheck || s->stuck) return;
     s->recheck = false;
     for (size_t i = 0; i < s->segments.n; i++) {
         struct segment *g = s->segments.all[i];
