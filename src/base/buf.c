@@ -48,13 +48,13 @@ static void put_hex_escape(struct buf *b, uint8_t c)
     buf_put(b, span_of(d, sizeof d));
 }
 
-void buf_escaped(struct buf *b, struct span s, size_t max_in)
+static void put_escaped(struct buf *b, struct span s, size_t max_in, uint32_t escape)
 {
     struct span rest = span_head(s, max_in);
     while (rest.n && !b->over) {
         uint32_t code = 0;
         size_t n = utf8_next(rest, &code);
-        if (n && code != '\\' && !utf8_is_control(code)) {
+        if (n && code != escape && !utf8_is_control(code)) {
             buf_put(b, span_head(rest, n));
         } else {
             n = n ? n : 1;
@@ -64,6 +64,16 @@ void buf_escaped(struct buf *b, struct span s, size_t max_in)
         rest = span_skip(rest, n);
     }
     if (s.n > max_in) buf_put(b, SPAN("..."));
+}
+
+void buf_escaped(struct buf *b, struct span s, size_t max_in)
+{
+    put_escaped(b, s, max_in, '\\');
+}
+
+void buf_shown(struct buf *b, struct span s, size_t max_in)
+{
+    put_escaped(b, s, max_in, 0 /* a control, escaped in any case */);
 }
 
 static void put_json_escape(struct buf *b, uint32_t code)

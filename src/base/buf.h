@@ -58,6 +58,8 @@ void buf_hex64(struct buf *b, uint64_t v);                   /* 16 lower-case he
 /* For people and logs (invariant I11): printable ASCII and well-formed UTF-8 pass, the escape character `\`, controls,
  * DEL and broken UTF-8 become \xHH. At most max_in octets of s are shown, then "...". */
 void buf_escaped(struct buf *b, struct span s, size_t max_in);
+/* The same, but `\` passes: for text that was escaped when it was made. */
+void buf_shown(struct buf *b, struct span s, size_t max_in);
 
 /* The content of a JSON string (no quotes around it), RFC 8259: quotes, backslash and controls escaped, broken UTF-8
  * becomes \ufffd. At most max_in octets of s, then "...". */

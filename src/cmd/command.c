@@ -1,8 +1,11 @@
 #include "cmd/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "cmd/complain.h"
 #include "cmd/queue.h"
 #include "cmd/send.h"
 
@@ -55,7 +58,8 @@ const struct command command_table[] = {
      "  --chunking      BDAT instead of DATA\n"
      "  -v, --verbose   show the dialogue\n"
      "\n"
-     "Exit code: 0 sent, 69 refused (for one recipient at least), 75 try later.\n",
+     "Exit code: 0 sent; 69 refused (for one recipient at least), or no server; 75 the server says: later;\n"
+     "76 no TLS, or not what SMTP is. --json prints one object on standard output, whatever happens.\n",
      command_send},
     {"version", "", "versions of this program and its libraries", "", command_version},
     {"help", "[COMMAND | config] [--man]", "this help, or all directives of the configuration",
@@ -76,9 +80,24 @@ void command_help(const struct command *row)
 
 int command_usage(const struct command_call *v, const char *text, const char *what)
 {
-    fprintf(stderr, "sallyport %s: %s%s%s\nusage: sallyport %s %s\n", v->command->name, text,
-            what ? ": " : "", what ? what : "", v->command->name, v->command->arguments);
+    complain(EXIT_USAGE, "%s%s%s", text, what ? ": " : "", what ? what : "");
+    if (!v->json) fprintf(stderr, "usage: sallyport %s %s\n", v->command->name, v->command->arguments);
     return EXIT_USAGE;
+}
+
+bool command_config_there(const struct command_call *v, const char *file)
+{
+    struct stat st;
+    if (stat(file, &st) == 0 || errno != ENOENT) return true;
+    if (file != v->config || v->config_given)
+        complain(EXIT_CONFIG,
+                 "%s does not exist: name another with --config, or make one with sallyport init", file);
+    else
+        complain(EXIT_CONFIG,
+                 "neither %s nor %s exists: name a configuration with --config, or make one with sallyport "
+                 "init",
+                 COMMAND_CONFIG_HERE, COMMAND_CONFIG_SYSTEM);
+    return false;
 }
 
 /* The value of "--name=value", "" when argument is the name alone, null when it is another. */

@@ -11,10 +11,10 @@
 #define COMMAND_CONFIG_HERE   "./sallyport.conf"
 #define COMMAND_CONFIG_SYSTEM "/etc/sallyport/sallyport.conf"
 
-enum { /* exit codes: 0 done or yes; 1 no; 2 wrong usage; 78 the configuration is wrong (EX_CONFIG) */
+enum { /* exit codes: 0 done or yes; 1 no; what is above is of sysexits(3), each command says which it has */
        EXIT_YES = 0,
        EXIT_NO = 1,
-       EXIT_USAGE = 2,
+       EXIT_USAGE = 64,
        EXIT_CONFIG = 78,
 };
 
@@ -46,8 +46,11 @@ void command_help(const struct command *row);
 void command_help_all(FILE *to);
 const struct command *command_find(const char *name); /* null: there is none */
 int command_unknown(const char *name);                /* says so, with the nearest name; returns EXIT_USAGE */
-/* "sallyport VERB: text" and the usage line to standard error; returns EXIT_USAGE. what may be null. */
+/* Complains of "text" or "text: what" with the usage line; returns EXIT_USAGE. what may be null. */
 int command_usage(const struct command_call *v, const char *text, const char *what);
+
+/* Is the file there? If not, complains and says how to name one or to make one. Any other trouble with it is found on reading. */
+bool command_config_there(const struct command_call *v, const char *file);
 
 /* A command's own options, in any order: "--name value" or "--name=value". flag: takes no value. */
 struct command_option {

@@ -1,7 +1,6 @@
 #include "cmd/control_client.h"
 
-#include <stdio.h>
-
+#include "cmd/complain.h"
 #include "cmd/dial.h"
 
 static void keep_text(char text[LIMIT_CONTROL_TEXT_OCTETS + 1], struct span s)
@@ -21,7 +20,7 @@ enum control_client_outcome control_client_ask(const char *path, const struct co
     const char *why = NULL;
     control_request_put(&b, request);
     if (b.over) {
-        fprintf(stderr, "sallyport: a filter that is too long or holds control characters\n");
+        complain(1, "a filter that is too long or holds control characters");
         return CONTROL_CLIENT_BROKEN;
     }
     struct dial *d = dial_unix(path, LIMIT_DIAL_SECONDS, &why);
@@ -44,6 +43,6 @@ enum control_client_outcome control_client_ask(const char *path, const struct co
     }
     dial_close(&d);
     if (found == CONTROL_END) return CONTROL_CLIENT_ANSWERED;
-    fprintf(stderr, "sallyport: %s: %s\n", path, why ? why : "the answer broke off");
+    complain(1, "%s: %s", path, why ? why : "the answer broke off");
     return CONTROL_CLIENT_BROKEN;
 }

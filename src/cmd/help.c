@@ -1,8 +1,10 @@
 /* help: the commands, one of them, or the reference of the configuration. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/complain.h"
 #include "config/schema.h"
 
 void command_help_all(FILE *to)
@@ -35,10 +37,8 @@ int command_unknown(const char *name)
             near = row->name;
         }
     }
-    fprintf(stderr, "sallyport: no command \"%s\"", name);
-    if (near) fprintf(stderr, "; did you mean \"%s\"?", near);
-    fprintf(stderr, "\n");
-    return EXIT_USAGE;
+    return near ? complain(EXIT_USAGE, "no command \"%s\"; did you mean \"%s\"?", name, near)
+                : complain(EXIT_USAGE, "no command \"%s\"", name);
 }
 
 static int print_config(struct command_call *v, bool man, bool dictionary)
@@ -53,10 +53,8 @@ static int print_config(struct command_call *v, bool man, bool dictionary)
         schema_dictionary(&b);
     else
         schema_text(&b);
-    if (b.over || fwrite(b.p, 1, b.n, stdout) != b.n || fflush(stdout) != 0) {
-        perror("sallyport help");
-        return EXIT_NO;
-    }
+    if (b.over || fwrite(b.p, 1, b.n, stdout) != b.n || fflush(stdout) != 0)
+        return complain(EXIT_NO, "standard output: %s", strerror(errno));
     return EXIT_YES;
 }
 

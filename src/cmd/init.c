@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "cmd/command.h"
+#include "cmd/complain.h"
 #include "cmd/init_folder.h"
 #include "cmd/password.h"
 #include "directory/mailbox_name.h"
@@ -214,7 +215,7 @@ static bool write_certificate(const struct init_folder *f, const struct init *i)
     struct buf key = buf_on(key_memory, sizeof key_memory), chain = buf_on(chain_memory, sizeof chain_memory);
     bool made = tls_selfsigned(span_str(i->domain), (uint64_t)time(NULL), &key, &chain);
 
-    if (!made) fprintf(stderr, "sallyport init: no certificate can be made for %s\n", i->domain);
+    if (!made) complain(EXIT_NO, "no certificate can be made for %s", i->domain);
     bool good = made && init_folder_make(f, "tls", INIT_PUBLIC) &&
                 init_folder_write(f, "tls/chain.pem", buf_span(&chain), INIT_PUBLIC) &&
                 init_folder_write(f, "tls/key.pem", buf_span(&key), INIT_SECRET);
@@ -252,10 +253,8 @@ static bool is_fresh(const struct init_folder *f)
 
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
         if (init_folder_has(f, names[k])) {
-            fprintf(
-                stderr,
-                "sallyport init: %s/%s is there already, and nothing is overwritten: choose another --dir\n",
-                f->path, names[k]);
+            complain(EXIT_NO, "%s/%s is there already, and nothing is overwritten: choose another --dir",
+                     f->path, names[k]);
             return false;
         }
     return true;
@@ -296,14 +295,11 @@ int command_init(struct command_call *v)
 
     if (!read_request(v, &i)) return EXIT_USAGE;
     look_at_machine(&i);
-    if (!init_folder_open(&f, i.dir, &why)) {
-        fprintf(stderr, "sallyport init: cannot make %s: %s\n", i.dir, why);
-        return EXIT_NO;
-    }
+    if (!init_folder_open(&f, i.dir, &why)) return complain(EXIT_NO, "cannot make %s: %s", i.dir, why);
     bool fresh = is_fresh(&f);
     bool good = fresh && password_read(password, &why) && password_verifier(password, verifier, &why);
     explicit_bzero(password, sizeof password);
-    if (fresh && !good) fprintf(stderr, "sallyport init: %s\n", why);
+    if (fresh && !good) complain(EXIT_NO, "%s", why);
     good = good && make_all(&f, &i, verifier);
     explicit_bzero(verifier, sizeof verifier);
     close(f.fd);

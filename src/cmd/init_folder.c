@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/complain.h"
 #include "process/role.h"
 #include "system/sandbox.h"
 
@@ -26,9 +26,9 @@ static const struct access_row rows[] = {
     [INIT_DIRECTORY] = {0750, 0640, "directory", PROC_DIRECTORY, false},
 };
 
-static bool complain(const struct init_folder *f, const char *name, const char *what)
+static bool cannot(const struct init_folder *f, const char *name, const char *what)
 {
-    fprintf(stderr, "sallyport init: cannot %s %s/%s: %s\n", what, f->path, name, strerrordesc_np(errno));
+    complain(1, "cannot %s %s/%s: %s", what, f->path, name, strerrordesc_np(errno));
     return false;
 }
 
@@ -81,11 +81,11 @@ bool init_folder_has(const struct init_folder *f, const char *name)
 
 bool init_folder_make(const struct init_folder *f, const char *name, enum init_owner owner)
 {
-    if (mkdirat(f->fd, name, 0700) != 0) return complain(f, name, "make");
+    if (mkdirat(f->fd, name, 0700) != 0) return cannot(f, name, "make");
     int fd = openat(f->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) return complain(f, name, "open");
+    if (fd < 0) return cannot(f, name, "open");
     bool good = give(f, fd, owner, rows[owner].folder);
-    if (!good) complain(f, name, "give away");
+    if (!good) cannot(f, name, "give away");
     close(fd);
     return good;
 }
@@ -106,13 +106,13 @@ bool init_folder_write(const struct init_folder *f, const char *name, struct spa
 {
     int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-    if (fd < 0) return complain(f, name, "create");
+    if (fd < 0) return cannot(f, name, "create");
     bool good = give(f, fd, owner, rows[owner].file) && write_all(fd, content);
-    if (close(fd) != 0 || !good) return complain(f, name, "write");
+    if (close(fd) != 0 || !good) return cannot(f, name, "write");
     return true;
 }
 
 bool init_folder_sync(const struct init_folder *f)
 {
-    return syncfs(f->fd) == 0 || complain(f, "", "sync");
+    return syncfs(f->fd) == 0 || cannot(f, "", "sync");
 }

@@ -1,9 +1,11 @@
 #include "cmd/queue.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "cmd/complain.h"
 #include "cmd/control_client.h"
 #include "cmd/json.h"
 #include "cmd/queue_table.h"
@@ -40,17 +42,17 @@ static int ask_socket(const char *socket, struct asking *a)
     char text[LIMIT_CONTROL_TEXT_OCTETS + 1] = "";
     enum control_status status = CONTROL_FAILED;
     switch (control_client_ask(socket, &a->request, on_line, a, &status, text)) {
-    case CONTROL_CLIENT_ABSENT:
-        fprintf(stderr, "sallyport: %s: %s: does sallyportd run?\n", socket, text);
-        return EX_UNAVAILABLE;
-    case CONTROL_CLIENT_BROKEN: return EX_TEMPFAIL;
+    case CONTROL_CLIENT_ABSENT: return complain(EX_UNAVAILABLE, "%s: %s: does sallyportd run?", socket, text);
+    case CONTROL_CLIENT_BROKEN: return EX_UNAVAILABLE;
     case CONTROL_CLIENT_ANSWERED: break;
     }
     if (status != CONTROL_OK)
-        fprintf(stderr, "sallyport: %s%s%s\n", control_status_name(status), *text ? ": " : "", text);
-    if (status == CONTROL_UNKNOWN) return EX_UNAVAILABLE;
-    if (status == CONTROL_BUSY) return EX_TEMPFAIL;
-    if (status != CONTROL_OK || (a->damaged && a->request.verb == CONTROL_QUEUE_VERIFY)) return EXIT_NO;
+        return complain(status == CONTROL_UNKNOWN ? EX_UNAVAILABLE
+                        : status == CONTROL_BUSY  ? EX_TEMPFAIL
+                                                  : EXIT_NO,
+                        "%s%s%s", control_status_name(status), *text ? ": " : "", text);
+    if (a->damaged && a->request.verb == CONTROL_QUEUE_VERIFY) return EXIT_NO;
+    if (a->request.verb == CONTROL_QUEUE_SHOW && !a->json) queue_table_show_end(&a->table);
     if (a->request.verb == CONTROL_QUEUE_LIST && !a->json) queue_table_list_end(&a->table);
     return EXIT_YES;
 }
@@ -71,16 +73,14 @@ static int ask(struct command_call *v, struct asking *a)
     struct config_load load;
     char socket[256] = "";
     a->json = v->json;
-    if (!config_load(&load, v->config)) {
-        perror("sallyport: reading the configuration");
-        return EXIT_NO;
-    }
+    if (!command_config_there(v, v->config)) return EXIT_CONFIG;
+    if (!config_load(&load, v->config))
+        return complain(EXIT_NO, "reading the configuration: %s", strerror(errno));
     if (load.config && load.config->control_socket.n < sizeof socket) {
         memcpy(socket, load.config->control_socket.p, load.config->control_socket.n);
     } else {
         usual_socket(v->config, socket, sizeof socket);
-        fprintf(stderr, "sallyport: %s has errors (sallyport check names them); asking at %s\n", v->config,
-                socket);
+        complain(EXIT_YES, "%s has errors (sallyport check names them); asking at %s", v->config, socket);
     }
     config_load_free(&load);
     int code = ask_socket(socket, a);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/complain.h"
 
 /* Takes the common options out of argv. False: wrong usage was reported. */
 static bool common_options(struct command_call *v, bool *wants_help)
@@ -23,7 +24,7 @@ static bool common_options(struct command_call *v, bool *wants_help)
             v->config = a + 9;
         else if (!only_words && strcmp(a, "--config") == 0) {
             if (++i == v->argc) {
-                fprintf(stderr, "sallyport: --config needs a FILE\n");
+                complain(EXIT_USAGE, "--config needs a FILE");
                 return false;
             }
             v->config = v->argv[i];
@@ -38,6 +39,14 @@ static bool common_options(struct command_call *v, bool *wants_help)
     return true;
 }
 
+/* Complaints about options know it before the options are read. */
+static bool is_given(int argc, char **argv, const char *option)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], option) == 0) return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     const char *no_color = getenv("NO_COLOR");
@@ -45,7 +54,9 @@ int main(int argc, char **argv)
         .color = isatty(STDOUT_FILENO) && !(no_color && no_color[0]), .argc = argc - 1, .argv = argv + 1};
     bool wants_help = false;
 
-    if (argc < 1 || !common_options(&v, &wants_help)) return EXIT_USAGE;
+    if (argc < 1) return EXIT_USAGE;
+    complain_as(NULL, is_given(argc, argv, "--json"));
+    if (!common_options(&v, &wants_help)) return EXIT_USAGE;
     if (v.argc == 0) {
         command_help_all(wants_help ? stdout : stderr);
         return wants_help ? EXIT_YES : EXIT_USAGE;
@@ -57,5 +68,6 @@ int main(int argc, char **argv)
         command_help(v.command);
         return EXIT_YES;
     }
+    complain_as(v.command->name, v.json);
     return v.command->run(&v);
 }

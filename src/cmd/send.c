@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/complain.h"
 #include "cmd/smtp_client.h"
 #include "mail/received.h"
 #include "smtp/path.h"
@@ -136,7 +137,8 @@ static int read_options(struct options *o, struct command_call *v)
         {"verbose", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
     int letter;
     optind = 1;
-    while ((letter = getopt_long(v->argc, v->argv, "v", names, NULL)) != -1) {
+    opterr = 0; /* we complain ourselves */
+    while ((letter = getopt_long(v->argc, v->argv, ":v", names, NULL)) != -1) {
         switch (letter) {
         case 's': o->server = optarg; break;
         case 'i': o->job.tls.insecure = true; break;
@@ -159,7 +161,8 @@ static int read_options(struct options *o, struct command_call *v)
             if (o->job.n_to == TO_MAX) return command_usage(v, "too many recipients", NULL);
             o->to[o->job.n_to++] = optarg;
             break;
-        default: return EXIT_USAGE;
+        case ':': return command_usage(v, "needs a value", v->argv[optind - 1]);
+        default: return command_usage(v, "unknown option", v->argv[optind - 1]);
         }
     }
     return optind == v->argc ? 0 : command_usage(v, "takes no argument", v->argv[optind]);
@@ -188,6 +191,28 @@ static int check_options(struct options *o, struct command_call *v)
     return 0;
 }
 
+static const int exit_code[] = {
+    [SMTP_CLIENT_SENT] = EX_OK,
+    [SMTP_CLIENT_PARTLY] = EX_UNAVAILABLE,
+    [SMTP_CLIENT_REFUSED] = EX_UNAVAILABLE,
+    [SMTP_CLIENT_DEFERRED] = EX_TEMPFAIL,
+    [SMTP_CLIENT_ABSENT] = EX_UNAVAILABLE,
+    [SMTP_CLIENT_FOREIGN] = EX_PROTOCOL,
+};
+
+static void print_json(const struct smtp_client_result *r)
+{
+    char reply_memory[6 * sizeof r->reply], why_memory[6 * 256];
+    struct buf reply = buf_on(reply_memory, sizeof reply_memory), why = buf_on(why_memory, sizeof why_memory);
+    buf_json(&reply, span_str(r->reply), sizeof r->reply);
+    buf_json(&why, span_str(r->why ? r->why : ""), 250);
+    printf("{\"outcome\":\"%s\",\"exit\":%d,\"accepted\":%u,\"refused\":%u,\"deferred\":%u,\"code\":%u,"
+           "\"reply\":\"%.*s\","
+           "\"problem\":\"%.*s\"}\n",
+           smtp_client_outcome_name(r->outcome), exit_code[r->outcome], r->accepted, r->refused, r->deferred,
+           r->code, SPAN_ARG(buf_span(&reply)), SPAN_ARG(buf_span(&why)));
+}
+
 int command_send(struct command_call *v)
 {
     static struct options o;
@@ -198,15 +223,18 @@ int command_send(struct command_call *v)
     bool from_file = o.file && strcmp(o.file, "-") != 0;
     int fd = from_file ? open(o.file, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
     if (fd < 0 || !input_read(&message, fd, &o.job)) {
-        fprintf(stderr, "sallyport send: %s: %s\n", from_file ? o.file : "standard input", strerror(errno));
+        complain(EX_DATAERR, "%s: %s", from_file ? o.file : "standard input", strerror(errno));
         free(message.p);
         return EX_DATAERR;
     }
     if (from_file) close(fd);
     o.job.message = (struct span){message.p, message.n};
-    enum smtp_client_outcome outcome = smtp_client_send(&o.job);
+    struct smtp_client_result result;
+    smtp_client_send(&o.job, &result);
     free(message.p);
-    return outcome == SMTP_CLIENT_SENT                                       ? EX_OK
-           : outcome == SMTP_CLIENT_REFUSED || outcome == SMTP_CLIENT_PARTLY ? EX_UNAVAILABLE
-                                                                             : EX_TEMPFAIL;
+    if (v->json)
+        print_json(&result);
+    else if (result.outcome <= SMTP_CLIENT_PARTLY)
+        puts(result.reply);
+    return fflush(stdout) == 0 ? exit_code[result.outcome] : EXIT_NO;
 }

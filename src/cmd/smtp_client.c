@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
+#include "cmd/complain.h"
 #include "smtp/dot.h"
 #include "smtp/ehlo.h"
 #include "smtp/line.h"
@@ -13,19 +15,21 @@ enum {
         100, /* commands in flight: their replies fit any socket buffer, so nobody blocks on the other */
     CHUNK_OCTETS = 1048576,
     PIECE_OCTETS = 65536, /* of content that is dot-stuffed at once */
-    LINE_OCTETS = 2048
+    LINE_OCTETS = 2048,
+    REPLY_SHOWN = 255, /* of a reply line; with "..." and escaped at most 1024 */
 };
 
 struct client {
     const struct smtp_client_job *job;
     struct dial *dial;
+    struct smtp_client_result *result;
     const char *why; /* what broke the connection */
+    bool foreign;    /* ... and the connection is not to blame */
     struct ehlo ehlo;
-    bool in_ehlo;                         /* reply lines are the server's extensions */
-    unsigned lines;                       /* of the reply that is being read */
-    unsigned accepted, refused, deferred; /* recipients */
-    unsigned code;                        /* of the last reply */
-    char last[LINE_OCTETS];               /* its last line, escaped */
+    bool in_ehlo;                   /* reply lines are the server's extensions */
+    unsigned lines;                 /* of the reply that is being read */
+    unsigned code;                  /* of the last reply */
+    char last[4 * REPLY_SHOWN + 1]; /* its last line, escaped */
 };
 
 static void show(const struct client *c, const char *direction, struct span line)
@@ -40,6 +44,7 @@ static void show(const struct client *c, const char *direction, struct span line
 static bool fail(struct client *c, const char *why)
 {
     c->why = why;
+    c->foreign = true;
     return false;
 }
 
@@ -51,7 +56,7 @@ static bool take_line(struct client *c, struct span line, bool *last)
     if (!reply_parse(line, &r)) return fail(c, "that is no SMTP reply");
     if (c->lines > 0 && r.code != c->code) return fail(c, "the code changes within a reply");
     if (c->in_ehlo && c->lines > 0 && r.code == 250) ehlo_read_line(r.text, &c->ehlo);
-    buf_escaped(&b, line, 256);
+    buf_escaped(&b, line, REPLY_SHOWN);
     c->last[b.n] = '\0';
     c->code = r.code;
     *last = r.last;
@@ -66,7 +71,10 @@ static bool get_reply(struct client *c)
     while (!last) {
         const char *why;
         struct span in = dial_read(c->dial, more, &why), line;
-        if (more && !in.p) return fail(c, why ? why : "the server closed the connection");
+        if (more && !in.p) {
+            c->why = why ? why : "the server closed the connection";
+            return false;
+        }
         size_t used = 0;
         more = false;
         switch (line_find(in, LINE_OCTETS, &line, &used)) {
@@ -107,7 +115,7 @@ static bool command(struct client *c, const char *verb, const char *argument)
 
 static bool refused(struct client *c, const char *what)
 {
-    fprintf(stderr, "sallyport send: %s: %s\n", what, c->last);
+    complain(c->code / 100 == 4 ? EX_TEMPFAIL : EX_UNAVAILABLE, "%s: %s", what, c->last);
     return false;
 }
 
@@ -124,7 +132,7 @@ static bool hello(struct client *c)
 
 static bool start_tls(struct client *c)
 {
-    if (!dial_start_tls(c->dial, &c->job->tls, &c->why)) return false;
+    if (!dial_start_tls(c->dial, &c->job->tls, &c->why)) return fail(c, c->why);
     if (c->job->verbose) fprintf(stderr, "* %s\n", dial_tls_text(c->dial));
     return true;
 }
@@ -183,11 +191,11 @@ static bool get_rcpt_reply(struct client *c, const char *to)
 {
     if (!get_reply(c)) return false;
     if (c->code / 100 == 2)
-        c->accepted++;
+        c->result->accepted++;
     else if (c->code / 100 == 5)
-        c->refused++;
+        c->result->refused++;
     else
-        c->deferred++;
+        c->result->deferred++;
     if (c->code / 100 != 2) refused(c, to);
     return true;
 }
@@ -224,7 +232,7 @@ static bool send_envelope(struct client *c)
             return false;
         }
     }
-    return c->accepted > 0;
+    return c->result->accepted > 0;
 }
 
 static bool send_data(struct client *c)
@@ -267,28 +275,46 @@ static enum smtp_client_outcome by_code(unsigned code)
     return code / 100 == 2 ? SMTP_CLIENT_SENT : code / 100 == 5 ? SMTP_CLIENT_REFUSED : SMTP_CLIENT_DEFERRED;
 }
 
-enum smtp_client_outcome smtp_client_send(const struct smtp_client_job *job)
+static enum smtp_client_outcome outcome_of(const struct client *c, bool done)
+{
+    const struct smtp_client_result *r = c->result;
+    if (c->why) return c->foreign ? SMTP_CLIENT_FOREIGN : SMTP_CLIENT_ABSENT;
+    if (done && c->code / 100 == 2 && r->accepted < c->job->n_to) return SMTP_CLIENT_PARTLY;
+    if (!done && r->refused + r->deferred > 0 && r->accepted == 0)
+        return r->refused > 0 ? SMTP_CLIENT_REFUSED : SMTP_CLIENT_DEFERRED;
+    return by_code(c->code);
+}
+
+const char *smtp_client_outcome_name(enum smtp_client_outcome outcome)
+{
+    static const char *const name[] = {
+        [SMTP_CLIENT_SENT] = "sent",        [SMTP_CLIENT_PARTLY] = "partly",
+        [SMTP_CLIENT_REFUSED] = "refused",  [SMTP_CLIENT_DEFERRED] = "deferred",
+        [SMTP_CLIENT_ABSENT] = "no-server", [SMTP_CLIENT_FOREIGN] = "protocol",
+    };
+    return name[outcome];
+}
+
+void smtp_client_send(const struct smtp_client_job *job, struct smtp_client_result *result)
 {
     struct client *c = calloc(1, sizeof *c);
+    *result = (struct smtp_client_result){.outcome = SMTP_CLIENT_ABSENT, .why = "no memory"};
     if (!c) {
-        fprintf(stderr, "sallyport send: no memory\n");
-        return SMTP_CLIENT_BROKEN;
+        complain(EX_UNAVAILABLE, "no memory");
+        return;
     }
     c->job = job;
+    c->result = result;
     bool done = open_session(c) && send_envelope(c) && (job->chunking ? send_chunks(c) : send_data(c));
-    enum smtp_client_outcome outcome = SMTP_CLIENT_BROKEN;
+    result->outcome = outcome_of(c, done);
+    result->why = c->why;
+    result->code = c->code;
+    snprintf(result->reply, sizeof result->reply, "%s", c->last);
     if (c->why)
-        fprintf(stderr, "sallyport send: %s port %s: %s\n", job->host, job->port, c->why);
-    else if (done)
-        outcome = c->code / 100 == 2 && c->accepted < job->n_to ? SMTP_CLIENT_PARTLY : by_code(c->code);
-    else if (c->refused + c->deferred > 0 && c->accepted == 0)
-        outcome = c->refused > 0 ? SMTP_CLIENT_REFUSED : SMTP_CLIENT_DEFERRED;
-    else
-        outcome = by_code(c->code);
-    if (!c->why && done) printf("%s\n", c->last);
+        complain(c->foreign ? EX_PROTOCOL : EX_UNAVAILABLE, "%s port %s: %s", job->host, job->port, c->why);
+    if (done && !c->why && c->code / 100 != 2) refused(c, "content");
     if (c->dial && !c->why && !command(c, "QUIT", "") && job->verbose)
         fprintf(stderr, "* QUIT: %s\n", c->why); /* the answer to the message counts, not this one */
     dial_close(&c->dial);
     free(c);
-    return outcome;
 }

@@ -25,10 +25,20 @@ enum smtp_client_outcome {
     SMTP_CLIENT_PARTLY,   /* accepted, but not for every recipient */
     SMTP_CLIENT_REFUSED,  /* 5xx */
     SMTP_CLIENT_DEFERRED, /* 4xx */
-    SMTP_CLIENT_BROKEN    /* no connection, no TLS, not SMTP */
+    SMTP_CLIENT_ABSENT,   /* no connection, or it broke off */
+    SMTP_CLIENT_FOREIGN   /* no TLS (its certificate, too), not SMTP, or not what was asked for */
 };
 
-/* Sends. What went wrong, and the server's last word, are printed on standard error. */
-enum smtp_client_outcome smtp_client_send(const struct smtp_client_job *job);
+struct smtp_client_result {
+    enum smtp_client_outcome outcome;
+    unsigned code;                        /* of the last reply to count; 0: none */
+    char reply[1025];                     /* its last line, escaped */
+    const char *why;                      /* ABSENT and FOREIGN: what happened; constant or libc's text */
+    unsigned accepted, refused, deferred; /* recipients */
+};
+
+/* Sends. What the server refuses, and what breaks, is complained of on the way. */
+void smtp_client_send(const struct smtp_client_job *job, struct smtp_client_result *result);
+const char *smtp_client_outcome_name(enum smtp_client_outcome outcome); /* "sent", ... */
 
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/complain.h"
 #include "spool/message_id.h"
 #include "spool/store.h"
 
@@ -189,7 +190,7 @@ bool spool_verify(const char *folder, control_client_line_fn *line, void *contex
     const char *error = NULL;
     int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
-        fprintf(stderr, "sallyport: %s: %s\n", folder, strerror(errno));
+        complain(1, "%s: %s", folder, strerror(errno));
         return false;
     }
     struct guarded guarded = {disk_on_directory(&directory)};
@@ -208,7 +209,7 @@ bool spool_verify(const char *folder, control_client_line_fn *line, void *contex
     if (opened)
         verify_all(s, &v);
     else
-        fprintf(stderr, "sallyport: %s: %s: %s\n", folder, error, strerror(errno));
+        complain(1, "%s: %s: %s", folder, error, strerror(errno));
     store_close(&s);
     close(directory);
     return opened;

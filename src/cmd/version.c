@@ -1,11 +1,14 @@
 /* version: of this program and of what it is linked with. */
 #include <crypt.h>
+#include <errno.h>
 #include <gnu/libc-version.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "cmd/command.h"
+#include "cmd/complain.h"
 
 #define TEXT_OF(x)  TEXT_OF_(x)
 #define TEXT_OF_(x) #x
@@ -22,7 +25,7 @@ int command_version(struct command_call *v)
 
     if (!command_options(v, NULL, 0, &words)) return EXIT_USAGE;
     if (words) return command_usage(v, "takes no argument", v->argv[1]);
-    if (uname(&host) != 0) perror("sallyport version: uname");
+    if (uname(&host) != 0) complain(EXIT_YES, "uname: %s", strerror(errno));
     if (v->json)
         printf("{\"version\":\"%s\",\"compiler\":\"%s\",\"libraries\":{\"openssl\":\"%s\",\"glibc\":\"%s\","
                "\"libxcrypt\":\"%s\"},"

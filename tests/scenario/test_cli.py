@@ -58,10 +58,10 @@ def test_send_says_what_happened(shared):
     assert done.returncode == 0 and done.stdout.startswith(b"250") and b"> MAIL FROM" in done.stderr
     assert send("--to", f"nobody@{DOMAIN}").returncode == 69
     assert send("--to", f"nobody@{DOMAIN}", "--to", f"{USER}@{DOMAIN}").returncode == 69
-    assert send("--to", "no address").returncode == 2
-    assert send("--to", f"{USER}@{DOMAIN}\r\nRSET").returncode == 2
-    assert send("--to", f"{USER}@{DOMAIN}", "--tls", "starttls").returncode == 75  # a certificate of nobody's
-    assert run(BUILD / "sallyport", "send", "--server", "127.0.0.1:1", "--from", "a@b", "--to", "c@d", stdin=b"", check=False).returncode == 75
+    assert send("--to", "no address").returncode == 64
+    assert send("--to", f"{USER}@{DOMAIN}\r\nRSET").returncode == 64
+    assert send("--to", f"{USER}@{DOMAIN}", "--tls", "starttls").returncode == 76  # a certificate of nobody's
+    assert run(BUILD / "sallyport", "send", "--server", "127.0.0.1:1", "--from", "a@b", "--to", "c@d", stdin=b"", check=False).returncode == 69
     mails = shared.wait_mails(2)
     assert all(b"\nhello\n" in m and b"\nMessage-ID: <" in m for m in mails)
 
