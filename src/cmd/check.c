@@ -1,10 +1,13 @@
 /* check: every error of a configuration, and of the files that it names. */
 #include <stdio.h>
 
-#include "cmd/check_files.h"
 #include "cmd/command.h"
+#include "cmd/problems.h"
+#include "process/role.h"
+#include "service/config_files.h"
+#include "service/config_load.h"
 
-static void print_summary(const struct problems_list *l, const char *file)
+static void print_summary(const struct config_report *l, const char *file)
 {
     if (!l->errors && !l->warnings)
         printf("%s: good\n", file);
@@ -16,7 +19,7 @@ static void print_summary(const struct problems_list *l, const char *file)
 int command_check(struct command_call *v)
 {
     struct config_load load;
-    struct problems_list list;
+    struct config_report list;
     int words;
 
     if (!command_options(v, NULL, 0, &words)) return EXIT_USAGE;
@@ -26,9 +29,14 @@ int command_check(struct command_call *v)
         perror("sallyport check");
         return EXIT_NO;
     }
-    problems_begin(&list, load.arena);
-    problems_take(&list, load.problems);
-    if (load.config) check_files(load.config, &list);
+    config_report_begin(&list, load.arena);
+    config_report_take(&list, load.problems);
+    if (load.config) {
+        struct config_files_who who = {.starts = false};
+        role_account(PROC_SPOOLER, &who.spooler);
+        role_account(PROC_MAILBOX, &who.mailbox);
+        config_files_check(load.config, &who, &list);
+    }
     if (v->json)
         problems_print_json(&list, stdout);
     else {

@@ -3,8 +3,9 @@
 
 #include "cmd/command.h"
 #include "cmd/explain_steps.h"
-#include "cmd/people.h"
 #include "cmd/problems.h"
+#include "service/config_load.h"
+#include "service/people.h"
 #include "smtp/path.h"
 
 enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8, ADDRESS_OCTETS = 1024 };
@@ -249,9 +250,9 @@ int command_explain(struct command_call *v)
         return EXIT_NO;
     }
     if (!load.config) {
-        struct problems_list list;
-        problems_begin(&list, load.arena);
-        problems_take(&list, load.problems);
+        struct config_report list;
+        config_report_begin(&list, load.arena);
+        config_report_take(&list, load.problems);
         problems_print(&list, stderr, false);
         config_load_free(&load);
         return EXIT_CONFIG;

@@ -4,43 +4,6 @@
 
 enum { LINE_OCTETS = 16384, SHOWN_OCTETS = 2048 };
 
-void problems_begin(struct problems_list *l, struct arena *arena)
-{
-    *l = (struct problems_list){.arena = arena};
-    l->last = &l->first;
-}
-
-static void count(struct problems_list *l, struct config_problem p)
-{
-    struct config_problem *mine = arena_take(l->arena, sizeof *mine);
-
-    if (p.severity == CONFIG_ERROR)
-        l->errors++;
-    else
-        l->warnings++;
-    if (!mine) return; /* it still counts */
-    *mine = p;
-    mine->next = NULL;
-    *l->last = mine;
-    l->last = &mine->next;
-}
-
-void problems_take(struct problems_list *l, const struct config_problem *p)
-{
-    for (; p; p = p->next)
-        count(l, *p);
-}
-
-void problems_add(struct problems_list *l, enum config_severity s, struct config_place place,
-                  const char *text, const char *suggestion)
-{
-    struct config_problem p = {.severity = s, .place = place};
-
-    p.text = arena_copy(l->arena, span_str(text));
-    p.suggestion = arena_copy(l->arena, span_str(suggestion ? suggestion : ""));
-    count(l, p);
-}
-
 static void put_place(struct buf *b, const struct config_place *p)
 {
     buf_escaped(b, p->file, SHOWN_OCTETS);
@@ -60,7 +23,7 @@ static void write_all(FILE *to, const struct buf *b)
     if (fwrite(b->p, 1, b->n, to) != b->n) perror("sallyport");
 }
 
-void problems_print(const struct problems_list *l, FILE *to, bool color)
+void problems_print(const struct config_report *l, FILE *to, bool color)
 {
     static uint8_t memory[LINE_OCTETS];
 
@@ -71,10 +34,10 @@ void problems_print(const struct problems_list *l, FILE *to, bool color)
         buf_str(&b, !color ? "" : error ? "\033[31m" : "\033[33m");
         buf_str(&b, error ? "error" : "warning");
         buf_str(&b, color ? "\033[0m: " : ": ");
-        buf_escaped(&b, p->text, SHOWN_OCTETS);
+        buf_put(&b, span_head(p->text, SHOWN_OCTETS));
         if (p->suggestion.n) {
             buf_str(&b, "\n    ");
-            buf_escaped(&b, p->suggestion, SHOWN_OCTETS);
+            buf_put(&b, span_head(p->suggestion, SHOWN_OCTETS));
         }
         buf_byte(&b, '\n');
         write_all(to, &b);
@@ -90,7 +53,7 @@ static void put_member(struct buf *b, const char *key, struct span value)
     buf_byte(b, '"');
 }
 
-void problems_print_json(const struct problems_list *l, FILE *to)
+void problems_print_json(const struct config_report *l, FILE *to)
 {
     static uint8_t memory[LINE_OCTETS];
 

@@ -35,7 +35,7 @@ struct edge {
     unsigned n_grants;
     int spooler_fd, keyring_fd; /* conversations offered before the start; -1 */
     struct child *child;
-    bool stopping;
+    bool started, stopping;
     uint64_t drain_until_ms; /* stopping: sessions that are still open then are cut */
     uint8_t problem[512];
 };
@@ -82,6 +82,16 @@ static void spooler_closed(void *context, const char *reason)
     child_peer_lost(c, PROC_SPOOLER, 0, reason);
 }
 
+/* The edges of a generation find out the same: one says it. */
+static void say_unusable(const struct child *c, unsigned server, struct span reason)
+{
+    if (c->index != 0) return;
+    log_begin(LOG_LEVEL_ERROR, "certificate-unusable");
+    log_span("server", c->config->servers[server].name);
+    log_span("reason", reason);
+    log_end();
+}
+
 /* The keyring says which key it holds: a certificate whose key does not fit would fail every handshake. */
 static void key_answered(struct child *c, struct span payload)
 {
@@ -92,10 +102,8 @@ static void key_answered(struct child *c, struct span payload)
         return;
     if (a.status == SIGN_OK && tls_context_key_fits(e->tls[a.key.server], a.key, a.fingerprint, &problem))
         return;
-    log_begin(LOG_LEVEL_ERROR, "certificate-unusable");
-    log_span("server", c->config->servers[a.key.server].name);
-    log_span("reason", a.status == SIGN_OK ? buf_span(&problem) : SPAN("the keyring has no such key"));
-    log_end();
+    say_unusable(c, a.key.server,
+                 a.status == SIGN_OK ? buf_span(&problem) : SPAN("the keyring has no such key"));
     if (!tls_context_remove(e->tls[a.key.server], a.key)) inbound_tls_off(e->inbound, a.key.server);
 }
 
@@ -163,19 +171,19 @@ static void edge_peer(struct child *c, enum role role, unsigned index, unsigned 
         *slot = fd;
     else
         close(fd);
-    if (e->inbound) open_peers(c);
+    if (e->started) open_peers(c);
 }
 
 static void edge_grant(struct child *c, enum grant kind, unsigned a, unsigned b, int fd)
 {
     struct edge *e = edge_of(c);
-    if (kind == GRANT_TICKET_KEYS && e->inbound) { /* the hourly rotation */
+    if (kind == GRANT_TICKET_KEYS && e->started) { /* the hourly rotation */
         if (!tls_ticket_load(fd))
             log_note(LOG_LEVEL_ERROR, "ticket-keys", "unreadable, the former ones stay", 0);
         close(fd);
         return;
     }
-    if (e->inbound || e->n_grants == EDGE_GRANTS_MAX) {
+    if (e->started || e->n_grants == EDGE_GRANTS_MAX) {
         close(fd);
         return;
     }
@@ -192,7 +200,7 @@ static const void *map(int fd, int protection, size_t *octets)
     return p;
 }
 
-static bool read_chain(struct child *c, const struct edge_grant *g)
+static bool read_chain(struct child *c, const struct edge_grant *g, const char **error)
 {
     struct edge *e = edge_of(c);
     static uint8_t pem[LIMIT_CHAIN_OCTETS];
@@ -207,13 +215,8 @@ static bool read_chain(struct child *c, const struct edge_grant *g)
     bool ok =
         e->tls[g->a] && tls_context_add(e->tls[g->a], span_of(pem, (size_t)n),
                                         (const char *)s->certificates[g->b].chain_file.p, key, &problem);
-    if (!ok) {
-        log_begin(LOG_LEVEL_ERROR, "certificate-unusable");
-        log_span("server", s->name);
-        log_span("reason", buf_span(&problem));
-        log_end();
-        log_flush();
-    }
+    e->problem[problem.n] = '\0';
+    if (!ok && problem.n) *error = (const char *)e->problem; /* the supervisor says it, once */
     return ok;
 }
 
@@ -232,7 +235,7 @@ static bool take_grant(struct child *c, const struct edge_grant *g, const char *
         *error = "the recipient map cannot be mapped";
         p = map(g->fd, PROT_READ, &octets);
         return p && recipients_open(&e->recipients, p, octets);
-    case GRANT_CHAIN: *error = "a certificate cannot be used"; return read_chain(c, g);
+    case GRANT_CHAIN: *error = "a certificate cannot be used"; return read_chain(c, g, error);
     case GRANT_TICKET_KEYS: *error = "the ticket keys cannot be read"; return tls_ticket_load(g->fd);
     default: return true;
     }
@@ -246,6 +249,27 @@ static bool warm_up(struct child *c, const char **error)
     for (uint32_t i = 0; i < c->config->n_servers && n < LIMIT_SERVERS; i++)
         if (e->tls[i]) used[n++] = e->tls[i];
     return n == 0 || tls_warm_up(used, n, error);
+}
+
+/* All that sessions will ever need, while memory can still be had. */
+static bool make_inbound(struct child *c, const char **error)
+{
+    struct edge *e = edge_of(c);
+    struct inbound_setup setup = {
+        .loop = c->loop,
+        .config = c->config,
+        .pool = &e->pool,
+        .sources = &e->sources,
+        .recipients = e->recipients,
+        .edge = message_id_edge(c->generation, c->index),
+        .column = c->column,
+        .tls = e->tls,
+        .submit = submit,
+        .submit_context = c,
+    };
+    *error = "no memory for as many sessions and blocks as the configuration permits";
+    e->inbound = inbound_create(&setup);
+    return e->inbound != NULL;
 }
 
 static bool edge_prepare(struct child *c, const char **error)
@@ -262,7 +286,7 @@ static bool edge_prepare(struct child *c, const char **error)
     *error = "a descriptor is missing: pool, sources or recipient map";
     if (!e->pool.memory || !e->sources.memory || !e->recipients.memory) return false;
     tls_keyring(ask_keyring, c);
-    return warm_up(c, error);
+    return warm_up(c, error) && make_inbound(c, error);
 }
 
 static void ask_for_keys(struct child *c)
@@ -289,21 +313,7 @@ static void trim(struct timer *t)
 static bool edge_start(struct child *c, const char **error)
 {
     struct edge *e = edge_of(c);
-    struct inbound_setup setup = {
-        .loop = c->loop,
-        .config = c->config,
-        .pool = &e->pool,
-        .sources = &e->sources,
-        .recipients = e->recipients,
-        .edge = message_id_edge(c->generation, c->index),
-        .column = c->column,
-        .tls = e->tls,
-        .submit = submit,
-        .submit_context = c,
-    };
-    *error = "no memory for sessions";
-    e->inbound = inbound_create(&setup);
-    if (!e->inbound) return false;
+    e->started = true;
     open_peers(c);
     ask_for_keys(c);
     loop_timer_set(c->loop, &e->trim_timer, loop_now_ms(c->loop) + EDGE_TRIM_MS, trim);

@@ -4,6 +4,7 @@
 #define PROCESS_ROLE_H
 
 #include "config/config.h"
+#include "service/config_files.h"
 #include "system/ipc.h"
 #include "system/loop.h"
 #include "system/pool.h"
@@ -48,5 +49,8 @@ struct role_row {
     const struct child_hooks *hooks; /* process/skeleton.h; null for the supervisor */
 };
 extern const struct role_row role_table[PROC_ROLE_COUNT];
+
+/* The user that a process of this role will be when the caller, or somebody with the caller's rights, starts the service. */
+void role_account(enum role role, struct config_files_owner *ret);
 
 #endif

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "process/role.h"
 #include "process/skeleton.h"
 #include "system/sandbox.h"
@@ -21,3 +23,9 @@ const struct role_row role_table[PROC_ROLE_COUNT] = {
     [PROC_ADMIN] = {PROC_ADMIN, "admin", SANDBOX_RECEIVE_FDS | SANDBOX_ACCEPT | SANDBOX_MEMORY, false, 256,
                     &admin_hooks},
 };
+
+void role_account(enum role role, struct config_files_owner *ret)
+{
+    *ret = (struct config_files_owner){.process = role_table[role].name, .uid = geteuid(), .gid = getegid()};
+    if (sandbox_may_change_user()) sandbox_account(ret->process, role, &ret->uid, &ret->gid);
+}

@@ -40,8 +40,12 @@ static struct {
     int status;
     char name[24];
     struct arena *configs[CONFIGS_KEPT]; /* newest first */
-    int folders[FOLDERS_MAX];            /* copies of directory grants, for Landlock */
+    struct {
+        struct supervise_grant grant;
+        int fd;
+    } folders[FOLDERS_MAX]; /* copies of directory grants: looked at before the cage, for Landlock, closed */
     unsigned n_folders;
+    uint8_t problem[LIMIT_CONFIG_PATH_OCTETS + 256];
     void (*answer)(struct child *c, uint32_t question, struct span text);
 } me;
 
@@ -54,7 +58,7 @@ static bool tell(uint16_t type, struct span payload)
 
 static void give_up(const char *why)
 {
-    if (!tell(SUPERVISE_FAILED, span_head(span_str(why), 512)))
+    if (!tell(SUPERVISE_FAILED, span_head(span_str(why), SUPERVISE_REASON_OCTETS)))
         log_note(LOG_LEVEL_ERROR, "start-failed", why, 0);
     me.failed = true;
     child_exit(&me.child, 1);
@@ -75,9 +79,9 @@ void child_exit(struct child *c, int status)
 void child_peer_lost(struct child *c, enum role role, unsigned index, const char *reason)
 {
     (void)c;
-    bool ended =
-        strcmp(reason, "end of file") == 0 || strcmp(reason, "replaced") == 0; /* the supervisor says why */
-    log_begin(ended ? LOG_LEVEL_INFO : LOG_LEVEL_SECURITY, "peer-lost");
+    bool ended = strcmp(reason, "end of file") == 0 || strcmp(reason, "replaced") == 0;
+    /* the supervisor says which process ended, and whether it should have */
+    log_begin(ended ? LOG_LEVEL_DEBUG : LOG_LEVEL_SECURITY, "peer-lost");
     log_str("peer", role_table[role].name);
     log_u64("index", index);
     log_str("reason", reason);
@@ -178,11 +182,45 @@ static void on_hello(struct span payload, int fd)
     if (!sandbox_drop_user(me.row->name, me.hello.uid, me.hello.gid, &error)) give_up(error);
 }
 
+static struct span folder_name(const struct supervise_grant *g)
+{
+    const struct config *c = me.child.config;
+    if (g->kind == GRANT_SPOOL) return c->spool_folder;
+    return g->a < c->n_deliver ? c->deliver[g->a].target : SPAN("of mail");
+}
+
+/* Modes were looked at before anything was started (service/config_files); here the kernel has the last word. */
+static bool folders_usable(const char **error)
+{
+    for (unsigned i = 0; i < me.n_folders; i++) {
+        if (faccessat(me.folders[i].fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) == 0) continue;
+        if (errno != EACCES && errno != EPERM)
+            continue; /* a disk's trouble may pass: the role copes with it */
+        struct span name = folder_name(&me.folders[i].grant);
+        struct buf b = buf_on(me.problem, sizeof me.problem - 1);
+        buf_str(&b, "the folder ");
+        buf_escaped(&b, name, SUPERVISE_REASON_OCTETS / 2);
+        buf_str(&b, " cannot be read and written by user id ");
+        buf_u64(&b, geteuid());
+        buf_str(&b, ", which this process has: chown -R ");
+        buf_u64(&b, geteuid());
+        buf_byte(&b, ' ');
+        buf_escaped(&b, name, SUPERVISE_REASON_OCTETS / 2);
+        me.problem[b.n] = '\0';
+        *error = (const char *)me.problem;
+        return false;
+    }
+    return true;
+}
+
 static bool close_cage(const char **error)
 {
+    int directories[FOLDERS_MAX];
+    for (unsigned i = 0; i < me.n_folders; i++)
+        directories[i] = me.folders[i].fd;
     struct sandbox s = {.process = me.name,
                         .abilities = me.row->abilities,
-                        .directories = me.folders,
+                        .directories = directories,
                         .n_directories = me.n_folders,
                         .max_fds = me.row->max_fds,
                         .debug = me.hello.debug_sandbox};
@@ -198,7 +236,7 @@ static bool close_cage(const char **error)
         if (result == SANDBOX_FAILED) return false;
     }
     for (unsigned i = 0; i < me.n_folders; i++)
-        close(me.folders[i]);
+        close(me.folders[i].fd);
     me.n_folders = 0;
     me.caged = result;
     return true;
@@ -213,7 +251,7 @@ static void on_start(void)
         return;
     }
     me.started = true;
-    if ((h->prepare && !h->prepare(&me.child, &error)) || !close_cage(&error) ||
+    if (!folders_usable(&error) || (h->prepare && !h->prepare(&me.child, &error)) || !close_cage(&error) ||
         (h->start && !h->start(&me.child, &error))) {
         give_up(error);
         return;
@@ -231,9 +269,13 @@ static void on_grant(struct span payload, int fd)
         close(fd);
         return;
     }
+    if (g.kind == GRANT_LOCK) return; /* it is held until this process ends */
     if (!me.started && (g.kind == GRANT_SPOOL || g.kind == GRANT_MAIL) && me.n_folders < FOLDERS_MAX) {
         int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (copy >= 0) me.folders[me.n_folders++] = copy;
+        if (copy >= 0) {
+            me.folders[me.n_folders].grant = g;
+            me.folders[me.n_folders++].fd = copy;
+        }
     }
     me.row->hooks->grant(&me.child, (enum grant)g.kind, g.a, g.b, fd);
 }

@@ -18,7 +18,9 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
              GRANT_CHAIN,       /* edge: a = server, b = certificate: PEM chain (public) */
              GRANT_KEY,         /* keyring: a = server, b = certificate: PEM private key */
              GRANT_TICKET_KEYS, /* edge: sealed memfd with the ticket keys of this hour */
-             GRANT_SPOOL,       /* spooler: the spool folder (O_PATH is not enough: O_DIRECTORY) */
+             GRANT_SPOOL, /* spooler: the spool folder (O_PATH is not enough: O_DIRECTORY), which holds its lock */
+             GRANT_LOCK, /* mailbox: the same description, to be held and not used: the next sallyportd waits until the last
+                          * process that works for this spool is gone. The skeleton keeps it */
              GRANT_MAIL, /* mailbox: a = index in config->deliver: the Maildir root folder. After a reload the folders of the
                         * fresh config come right before it, all of them; folders that are new end the mailbox (Landlock
                         * cannot be widened): it is drained and started again */
@@ -37,8 +39,10 @@ struct child_hooks {
     void (*peer)(struct child *c, enum role role, unsigned index, unsigned generation, int fd);
     /* A descriptor; ours now. May come after START (new pools, new config) for roles that live through a reload. */
     void (*grant)(struct child *c, enum grant kind, unsigned a, unsigned b, int fd);
-    bool (*prepare)(struct child *c, const char **error); /* before the cage */
-    bool (*start)(struct child *c, const char **error);   /* in the cage */
+    /* Before the cage. What fails here is told to the operator and ends a start or a reload, as does a folder that was granted
+     * and that this process may not use. */
+    bool (*prepare)(struct child *c, const char **error);
+    bool (*start)(struct child *c, const char **error); /* in the cage */
     /* Take no new work; call child_exit when the rest is done. stopping: the service ends (idle sessions get 421 now, the rest is
      * bounded by drain_seconds); otherwise a newer generation took over and sessions go on until their own end or deadline. */
     void (*drain)(struct child *c, bool stopping);

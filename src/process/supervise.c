@@ -18,7 +18,7 @@ const unsigned supervise_to_child_n = sizeof supervise_to_child / sizeof supervi
 
 const struct ipc_allowed supervise_from_child[] = {
     {SUPERVISE_READY, 1, 1, 0},
-    {SUPERVISE_FAILED, 0, 512, 0},
+    {SUPERVISE_FAILED, 0, SUPERVISE_REASON_OCTETS, 0},
     {SUPERVISE_MAP, 0, 0, 1},
     {SUPERVISE_PONG, 8, 8, 0},
     {SUPERVISE_LOST, SUPERVISE_PEER_OCTETS, SUPERVISE_PEER_OCTETS, 0},

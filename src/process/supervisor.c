@@ -84,6 +84,7 @@ void supervisor_stop(struct supervisor *s)
     s->stopping = true;
     log_note(LOG_LEVEL_INFO, "stopping", "sessions inside a transaction may end", 0);
     notify_send(SPAN("STOPPING=1\nSTATUS=draining"));
+    supervisor_reload_refuse(s, "it is being stopped");
     supervisor_close_listeners(s); /* what is queued is reset; clients try the next exchanger, or later */
     struct generation *g = supervisor_starting(s);
     if (g) loop_timer_stop(s->loop, &g->timer);
@@ -219,7 +220,7 @@ int supervisor_main(const struct supervisor_options *options)
     static struct supervisor supervisor; /* large, and there is one */
     struct supervisor *s = &supervisor;
     *s = (struct supervisor){
-        .options = *options, .control = -1, .sources = -1, .tickets_fd = -1, .detached = -1};
+        .options = *options, .control = -1, .sources = -1, .tickets_fd = -1, .detached = -1, .lock = -1};
     if (!standard_descriptors() || (!options->foreground && !detach(s))) return SUPERVISOR_EXIT_START;
     log_open(STDERR_FILENO, "supervisor", LOG_LEVEL_INFO);
     if (options->insecure_no_sandbox)
@@ -234,7 +235,9 @@ int supervisor_main(const struct supervisor_options *options)
     supervisor_release_shell(s, (uint8_t)status);
     supervisor_close_listeners(s);
     kill_all(s); /* after a failed start; else there is none */
-    log_note(status ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "stopped", "", 0);
+    log_begin(status ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "stopped");
+    log_u64("status", (uint64_t)status);
+    log_end();
     log_flush();
     return status;
 }

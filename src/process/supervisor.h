@@ -11,7 +11,11 @@ struct supervisor_options {
     bool insecure_no_sandbox, debug_sandbox;
 };
 
-enum { SUPERVISOR_EXIT_START = 1, SUPERVISOR_EXIT_CONFIG = 78 /* EX_CONFIG of sysexits(3) */ };
+enum { /* of sysexits(3): */
+       SUPERVISOR_EXIT_START = 1,
+       SUPERVISOR_EXIT_BUSY = 75,  /* EX_TEMPFAIL: another one has the spool */
+       SUPERVISOR_EXIT_CONFIG = 78 /* EX_CONFIG: also a file or folder that it names */
+};
 
 /* Runs the service until it is told to stop. Returns the exit status. */
 int supervisor_main(const struct supervisor_options *options);

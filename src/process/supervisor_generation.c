@@ -1,7 +1,6 @@
 /* A generation: one configuration with the edges, keyring and directory that serve it. A reload starts a new one on the same
  * listening sockets; when it serves, the one before stops accepting and ends with its sessions. */
 #include <errno.h>
-#include <sys/resource.h>
 
 #include "process/supervisor_private.h"
 #include "system/notify.h"
@@ -87,7 +86,7 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
     if (why) return say_no(g, text, why);
     if (edges_alive(s) + g->n_edges > SOURCES_EDGES)
         return say_no(g, text, "too many edges still drain: try again later");
-    bool ok = supervisor_listen(s, g, text);
+    bool ok = supervisor_lock_spool(s, g, text) && supervisor_listen(s, g, text);
     if (ok && s->control < 0) ok = supervisor_listen_control(s, g->load.config, text);
     if (ok && !supervisor_make_sources(s, g->load.config))
         return say_no(g, text, "no memory for the table of sources");
@@ -121,20 +120,6 @@ static void start_edges(struct generation *g)
             supervisor_generation_fail(g, "an edge could not be started");
             return;
         }
-}
-
-static void warn_of_descriptors(const struct config *c)
-{
-    struct rlimit limit;
-    uint64_t sessions = 0;
-    for (uint32_t i = 0; i < c->n_servers; i++)
-        if (c->servers[i].limits.sessions > sessions) sessions = c->servers[i].limits.sessions;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || sessions + 256 <= limit.rlim_max) return;
-    log_begin(LOG_LEVEL_WARNING, "descriptors");
-    log_str("text", "an edge may hold fewer sessions than the limits permit: raise the limit of open files");
-    log_u64("sessions", sessions);
-    log_u64("descriptors", limit.rlim_max);
-    log_end();
 }
 
 static uint64_t longest_session_ms(const struct config *c)
@@ -175,6 +160,15 @@ static void tell_lasting(struct generation *before, struct generation *g)
     }
 }
 
+static void reload_wanted(struct supervisor *s)
+{
+    struct process *who = s->waits;
+    if (!s->reload_wanted) return;
+    s->reload_wanted = false;
+    s->waits = NULL;
+    supervisor_reload(s, who);
+}
+
 static void serve(struct generation *g)
 {
     struct supervisor *s = g->supervisor;
@@ -183,7 +177,6 @@ static void serve(struct generation *g)
     g->state = GENERATION_SERVING;
     s->serving = g;
     supervisor_listeners_serve(s);
-    warn_of_descriptors(g->load.config);
     log_begin(LOG_LEVEL_INFO, before ? "reloaded" : "ready");
     log_u64("generation", g->number);
     log_u64("edges", g->n_edges);
@@ -192,14 +185,15 @@ static void serve(struct generation *g)
     log_end();
     log_flush();
     notify_send(SPAN("READY=1\nSTATUS=serving"));
-    if (!before) {
+    if (before) {
+        tell_lasting(before, g);
+        drain(before);
+    } else {
         supervisor_release_shell(s, 0);
-        return;
     }
-    tell_lasting(before, g);
-    drain(before);
     if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, (struct span){NULL, 0});
     s->asker = NULL;
+    reload_wanted(s);
 }
 
 void supervisor_generation_step(struct generation *g)
@@ -225,28 +219,40 @@ void supervisor_generation_step(struct generation *g)
 
 /* ---- the end */
 
-void supervisor_generation_fail(struct generation *g, const char *why)
+void supervisor_generation_blame(struct generation *g, const struct process *p, struct span why)
+{
+    if (g->state != GENERATION_STARTING || g->failure_n) return;
+    struct buf b = buf_on(g->failure, sizeof g->failure);
+    buf_str(&b, p->name);
+    buf_str(&b, ": ");
+    buf_put(&b, why);
+    g->failure_n = b.n;
+}
+
+void supervisor_generation_fail(struct generation *g, const char *fallback)
 {
     struct supervisor *s = g->supervisor;
+    struct span why = g->failure_n ? span_of(g->failure, g->failure_n) : span_str(fallback);
     if (g->state != GENERATION_STARTING) return;
     loop_timer_stop(s->loop, &g->timer);
     g->state = GENERATION_DRAINING;
     log_begin(LOG_LEVEL_ERROR, s->serving ? "reload-failed" : "start-failed");
     log_u64("generation", g->number);
-    log_str("text", why);
+    log_span("text", why);
     log_end();
     for (unsigned i = 0; i < PROCESSES_MAX; i++)
         if (s->processes[i].generation == g && s->processes[i].state != PROCESS_FREE)
             supervisor_process_kill(&s->processes[i]);
     if (!s->serving) {
-        supervisor_exit(s, SUPERVISOR_EXIT_START);
+        supervisor_exit(s, g->failure_n ? SUPERVISOR_EXIT_CONFIG : SUPERVISOR_EXIT_START);
         return;
     }
     supervisor_listeners_revert(s);
     notify_send(SPAN("READY=1\nSTATUS=serving; the last reload failed"));
-    if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, span_str(why));
+    if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, why);
     s->asker = NULL;
     supervisor_generation_tidy(g);
+    reload_wanted(s);
 }
 
 void supervisor_generation_tidy(struct generation *g)
@@ -287,11 +293,14 @@ void supervisor_reload(struct supervisor *s, struct process *asker)
 {
     static uint8_t memory[PROBLEMS_OCTETS];
     struct buf text = buf_on(memory, sizeof memory);
-    const char *why = s->stopping              ? "it is being stopped"
-                      : !s->serving            ? "it is just being started"
-                      : supervisor_starting(s) ? "a reload is running already"
-                                               : NULL;
-    if (why) {
+    if (!s->stopping && supervisor_starting(s)) {
+        log_note(LOG_LEVEL_INFO, "reload-waits", "for the end of the start or reload that is running", 0);
+        s->reload_wanted = true;
+        if (asker) s->waits = asker; /* one at a time asks */
+        return;
+    }
+    if (s->stopping) {
+        static const char why[] = "it is being stopped";
         log_note(LOG_LEVEL_WARNING, "reload-refused", why, 0);
         if (asker) supervisor_answer(s, asker, CHILD_ASK_RELOAD, span_str(why));
         return;
@@ -313,4 +322,12 @@ void supervisor_reload(struct supervisor *s, struct process *asker)
     s->asker = NULL;
     notify_send(SPAN("READY=1\nSTATUS=serving; the last reload was refused"));
     if (asker) supervisor_answer(s, asker, CHILD_ASK_RELOAD, text.n ? buf_span(&text) : SPAN("refused"));
+}
+
+void supervisor_reload_refuse(struct supervisor *s, const char *why)
+{
+    if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, span_str(why));
+    if (s->waits) supervisor_answer(s, s->waits, CHILD_ASK_RELOAD, span_str(why));
+    s->asker = s->waits = NULL;
+    s->reload_wanted = false;
 }

@@ -179,6 +179,7 @@ static bool bind_listener(struct supervisor *s, const struct config_listener *l,
         int fd = bind_one(&l->address, l->port, k->n == 0);
         if (fd < 0 && errno == EADDRINUSE && port_is_ours(s, l->port))
             fd = bind_one(&l->address, l->port, false);
+        if (fd < 0 && errno == EADDRINUSE && supervisor_may_wait(s)) continue;
         if (fd < 0) {
             put_bind_problem(text, l, errno);
             return false;
@@ -285,7 +286,10 @@ bool supervisor_listen_control(struct supervisor *s, const struct config *c, str
         memcpy(a.sun_path, c->control_socket.p, c->control_socket.n);
         memcpy(s->control_path, a.sun_path, sizeof a.sun_path);
         why = "something else is there: another sallyportd, or a file";
-        if (stale(&a)) {
+        bool free_now;
+        while (!(free_now = stale(&a)) && supervisor_may_wait(s))
+            continue;
+        if (free_now) {
             fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
             mode_t before = umask(0117); /* 0660 */
             bool ok = fd >= 0 && bind(fd, (const struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 64) == 0;

@@ -6,31 +6,38 @@
 #include <unistd.h>
 
 #include "process/supervisor_private.h"
+#include "service/config_files.h"
 
-static void put_problem(struct buf *text, enum config_severity severity, const struct config_place *at,
-                        struct span what, struct span suggestion)
+static void put_problem(struct buf *text, const struct config_problem *p)
 {
-    buf_escaped(text, at->file, LIMIT_CONFIG_PATH_OCTETS);
-    if (at->line) {
+    size_t before = text->n;
+    buf_escaped(text, p->place.file, LIMIT_CONFIG_PATH_OCTETS);
+    if (p->place.line) {
         buf_byte(text, ':');
-        buf_u64(text, at->line);
-        buf_byte(text, ':');
-        buf_u64(text, at->column);
+        buf_u64(text, p->place.line);
     }
-    buf_str(text, severity == CONFIG_ERROR ? ": error: " : ": warning: ");
-    buf_put(text, what);
-    if (suggestion.n) {
+    if (p->place.line && p->place.column) {
+        buf_byte(text, ':');
+        buf_u64(text, p->place.column);
+    }
+    buf_str(text, p->severity == CONFIG_ERROR ? ": error: " : ": warning: ");
+    buf_put(text, p->text);
+    if (p->suggestion.n) {
         buf_str(text, " (");
-        buf_put(text, suggestion);
+        buf_put(text, p->suggestion);
         buf_byte(text, ')');
     }
     buf_byte(text, '\n');
+    if (text->over) text->n = before; /* whole lines; what is lost is said */
 }
 
-static void put_problems(struct buf *text, const struct config_problem *p)
+/* Where there is not room for all, errors come first. */
+static void put_problems(struct buf *text, const struct config_report *r)
 {
-    for (; p; p = p->next)
-        put_problem(text, p->severity, &p->place, p->text, p->suggestion);
+    for (const struct config_problem *p = r->first; p && !text->over; p = p->next)
+        if (p->severity == CONFIG_ERROR) put_problem(text, p);
+    for (const struct config_problem *p = r->first; p && !text->over; p = p->next)
+        if (p->severity != CONFIG_ERROR) put_problem(text, p);
 }
 
 static int make_bundle(const struct config_load *l)
@@ -50,7 +57,7 @@ static int make_bundle(const struct config_load *l)
 
 /* Opens one thing that the configuration names; absent_ok: then nothing is granted. */
 static bool open_named(struct generation *g, enum grant kind, unsigned a, unsigned b, struct span path,
-                       const struct config_place *place, bool absent_ok, struct buf *text)
+                       const struct config_place *place, bool absent_ok, struct config_report *report)
 {
     bool folder = kind == GRANT_SPOOL || kind == GRANT_MAIL;
     /* paths of a configuration have a NUL behind them; a FIFO without a writer must not hang us */
@@ -60,18 +67,19 @@ static bool open_named(struct generation *g, enum grant kind, unsigned a, unsign
         return true;
     }
     if (errno == ENOENT && absent_ok) return true;
-    uint8_t memory[LIMIT_CONFIG_PATH_OCTETS + 128];
-    struct buf what = buf_on(memory, sizeof memory);
+    char memory[LIMIT_CONFIG_PATH_OCTETS + 128];
+    struct buf what = buf_on(memory, sizeof memory - 1);
     const char *why = strerrordesc_np(errno);
     buf_str(&what, folder ? "cannot open the folder " : "cannot read ");
     buf_escaped(&what, path, LIMIT_CONFIG_PATH_OCTETS);
     buf_str(&what, ": ");
     buf_str(&what, why);
-    put_problem(text, CONFIG_ERROR, place, buf_span(&what), (struct span){NULL, 0});
+    memory[what.n] = '\0';
+    config_report_add(report, CONFIG_ERROR, *place, memory, NULL);
     return false;
 }
 
-static bool open_all(struct generation *g, struct buf *text)
+static bool open_all(struct generation *g, struct config_report *report)
 {
     const struct config *c = g->load.config;
     size_t n = 3 + c->n_deliver;
@@ -80,18 +88,19 @@ static bool open_all(struct generation *g, struct buf *text)
     g->opened = arena_take_array(g->load.arena, n, sizeof *g->opened);
     if (!g->opened) return false;
     struct config_place whole = {.file = g->load.sources[0].name};
-    bool ok = open_named(g, GRANT_SPOOL, 0, 0, c->spool_folder, &whole, false, text);
-    if (c->users_file.n) ok &= open_named(g, GRANT_USERS, 0, 0, c->users_file, &whole, !c->users_given, text);
+    bool ok = open_named(g, GRANT_SPOOL, 0, 0, c->spool_folder, &whole, false, report);
+    if (c->users_file.n)
+        ok &= open_named(g, GRANT_USERS, 0, 0, c->users_file, &whole, !c->users_given, report);
     if (c->aliases_file.n)
-        ok &= open_named(g, GRANT_ALIASES, 0, 0, c->aliases_file, &whole, !c->aliases_given, text);
+        ok &= open_named(g, GRANT_ALIASES, 0, 0, c->aliases_file, &whole, !c->aliases_given, report);
     for (uint32_t i = 0; i < c->n_deliver; i++)
         if (c->deliver[i].how == DELIVER_MAILDIR)
-            ok &= open_named(g, GRANT_MAIL, i, 0, c->deliver[i].target, &c->deliver[i].place, false, text);
+            ok &= open_named(g, GRANT_MAIL, i, 0, c->deliver[i].target, &c->deliver[i].place, false, report);
     for (uint32_t i = 0; i < c->n_servers; i++)
         for (uint32_t k = 0; k < c->servers[i].n_certificates; k++) {
             const struct config_certificate *cert = &c->servers[i].certificates[k];
-            ok &= open_named(g, GRANT_CHAIN, i, k, cert->chain_file, &cert->place, false, text);
-            ok &= open_named(g, GRANT_KEY, i, k, cert->key_file, &cert->place, false, text);
+            ok &= open_named(g, GRANT_CHAIN, i, k, cert->chain_file, &cert->place, false, report);
+            ok &= open_named(g, GRANT_KEY, i, k, cert->key_file, &cert->place, false, report);
         }
     return ok;
 }
@@ -102,6 +111,24 @@ static unsigned cores(void)
     return n < 1 ? 1 : n > LIMIT_EDGES_MAX ? LIMIT_EDGES_MAX : (unsigned)n;
 }
 
+/* What `sallyport check` says, by the same functions. */
+static bool look(struct generation *g, struct buf *text)
+{
+    const struct config *c = g->load.config;
+    struct config_files_who who = {.starts = true};
+    struct config_report report;
+    role_account(PROC_SPOOLER, &who.spooler);
+    role_account(PROC_MAILBOX, &who.mailbox);
+    config_report_begin(&report, g->load.arena);
+    config_report_take(&report, g->load.problems);
+    if (c) config_files_check(c, &who, &report);
+    bool ok = c && report.errors == 0 && config_files_make(c, &who, &report) && open_all(g, &report);
+    put_problems(text, &report);
+    if (!ok && text->n == 0)
+        buf_str(text, "the configuration cannot be used, and no memory is left to say why\n");
+    return ok;
+}
+
 bool supervisor_load(struct supervisor *s, struct generation *g, struct buf *text)
 {
     g->bundle = g->map = -1;
@@ -110,8 +137,7 @@ bool supervisor_load(struct supervisor *s, struct generation *g, struct buf *tex
         buf_str(text, "no memory for the configuration\n");
         return false;
     }
-    put_problems(text, g->load.problems);
-    if (!g->load.config || !open_all(g, text)) {
+    if (!look(g, text)) {
         supervisor_unload(g);
         return false;
     }

@@ -1,5 +1,5 @@
 /* supervisor: inside. supervisor.c: signals, beginning and end; _load: config and files of a generation; _listen: sockets;
- * _shared: memory that edges share; _process: one child; _spawn: fork and what a child is given; _generation: start, switch,
+ * _lock: one service for one spool; _shared: memory that edges share; _process: one child; _spawn: fork and what a child is given; _generation: start, switch,
  * drain; _watch: pings, status, the watchdog. */
 #ifndef PROCESS_SUPERVISOR_PRIVATE_H
 #define PROCESS_SUPERVISOR_PRIVATE_H
@@ -83,7 +83,9 @@ struct generation {
     struct opened *opened; /* in the arena of load */
     size_t n_opened;
     struct timer timer; /* STARTING: give up. DRAINING: the end */
-    const char *failure;
+    uint8_t
+        failure[SUPERVISE_REASON_OCTETS + 64]; /* STARTING: what the first process that cannot start said */
+    size_t failure_n;
 };
 
 struct listening { /* one address and port: a socket for each edge, or one that all share */
@@ -116,7 +118,11 @@ struct supervisor {
     int status;
     bool stopping;
     unsigned stop_stage;
+    int lock;              /* the spool's folder, locked; -1 until then */
+    uint64_t patience_ms;  /* until then a first start waits for what is in use; 0: it did not have to */
     struct process *asker; /* whose reload is running; null: a signal's */
+    bool reload_wanted;    /* when the start or reload that is running is over */
+    struct process *waits; /* who wants it; null: a signal */
     bool status_asked;     /* asked by the admin process, answer open */
     uint32_t status_tag;
     uint64_t status_open; /* one bit for each process that has not said its status yet */
@@ -145,6 +151,13 @@ enum role supervisor_role_of_grant(enum grant kind);
 const char *supervisor_unchangeable(const struct supervisor *s, const struct generation *g);
 /* Some mail folder of g is none of those that `before` had. */
 bool supervisor_new_folders(const struct generation *before, const struct generation *g);
+
+/* supervisor_lock.c */
+/* Locks the spool's folder, once. False: text says who has it. */
+bool supervisor_lock_spool(struct supervisor *s, const struct generation *g, struct buf *text);
+/* Before anything serves: what is in use may be a killed predecessor's, whose processes need a moment. Sleeps for a moment; true:
+ * try again. */
+bool supervisor_may_wait(struct supervisor *s);
 
 /* supervisor_listen.c */
 void supervisor_adopt_sockets(struct supervisor *s); /* systemd's */
@@ -188,14 +201,19 @@ void supervisor_on_closed(void *context, const char *reason);
 bool supervisor_generation_begin(struct supervisor *s, struct buf *text);
 /* Something became ready: the next step, up to serving. */
 void supervisor_generation_step(struct generation *g);
-/* A process of a starting generation failed. */
+/* A process of a starting generation failed. why: when no process said it better. */
 void supervisor_generation_fail(struct generation *g, const char *why);
+/* What a process says that cannot start, to be said to the operator. */
+void supervisor_generation_blame(struct generation *g, const struct process *p, struct span why);
 /* A process was reaped: the generation may be over. */
 void supervisor_generation_tidy(struct generation *g);
 /* Problems of a configuration, a line each. */
 void supervisor_log_problems(enum log_level level, const char *event, struct span text);
 struct generation *supervisor_starting(struct supervisor *s);
+/* While a start or a reload is running it waits for the end of that. */
 void supervisor_reload(struct supervisor *s, struct process *asker);
+/* Whoever asked for a reload that will not come hears why. */
+void supervisor_reload_refuse(struct supervisor *s, const char *why);
 
 /* supervisor_watch.c */
 void supervisor_watch_begin(struct supervisor *s);

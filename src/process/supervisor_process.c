@@ -178,6 +178,7 @@ static void on_death(struct process *p, int status)
     p->pool = -1;
     if (p->role == PROC_EDGE) sources_clear_edge(&s->sources_view, p->column);
     if (s->asker == p) s->asker = NULL;
+    if (s->waits == p) s->waits = NULL;
     if (p->role == PROC_ADMIN) s->status_asked = false;
     struct generation *g = p->generation ? p->generation : supervisor_starting(s);
     bool give_up =
@@ -273,6 +274,8 @@ static void on_failed(struct process *p, struct span why)
     log_str("name", p->name);
     log_span("text", why);
     log_end();
+    struct generation *g = p->generation ? p->generation : supervisor_starting(p->supervisor);
+    if (g && (p->generation || !p->supervisor->serving)) supervisor_generation_blame(g, p, why);
 }
 
 static void on_question(struct process *p, uint32_t question)

@@ -85,7 +85,10 @@ static bool say_hello(struct process *p, const struct generation *g)
     };
     for (unsigned i = 0; i < p->supervisor->n_listenings; i++)
         m.listeners_shared |= p->supervisor->listenings[i].shared;
-    sandbox_account(role_table[p->role].name, p->role, &m.uid, &m.gid);
+    struct config_files_owner account;
+    role_account(p->role, &account);
+    m.uid = account.uid;
+    m.gid = account.gid;
     uint8_t memory[SUPERVISE_HELLO_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     supervise_hello_put(&b, &m);
@@ -108,7 +111,9 @@ static bool grant_opened(struct process *p, const struct generation *g)
     for (size_t i = 0; i < g->n_opened; i++) {
         const struct opened *o = &g->opened[i];
         if (supervisor_role_of_grant(o->kind) != p->role) continue;
-        int fd = supervisor_open_again(o->fd);
+        /* the spool's is the locked description itself: the spooler shares the lock, and it outlasts us */
+        int fd = o->kind == GRANT_SPOOL ? fcntl(p->supervisor->lock, F_DUPFD_CLOEXEC, 3)
+                                        : supervisor_open_again(o->fd);
         bool ok = fd >= 0 && supervisor_grant(p, o->kind, o->a, o->b, fd);
         if (fd >= 0) close(fd);
         if (!ok) return false;
@@ -206,6 +211,7 @@ bool supervisor_spawn(struct process *p)
     bool ok = say_hello(p, g) && grant_opened(p, g);
     if (p->role == PROC_EDGE) ok = ok && grant_to_edge(p, g);
     if (p->role == PROC_ADMIN) ok = ok && supervisor_grant(p, GRANT_CONTROL, 0, 0, s->control);
+    if (p->role == PROC_MAILBOX) ok = ok && supervisor_grant(p, GRANT_LOCK, 0, 0, s->lock);
     if (ok) introduce_to_all(p);
     ok = ok && ipc_send(p->channel, SUPERVISE_START, (struct span){NULL, 0});
     ipc_flush(p->channel);

@@ -107,6 +107,8 @@ static void answer_status(struct supervisor *s)
     if (!admin) return;
     buf_str(&b, "{\"version\":\"" SALLYPORT_VERSION "\",\"generation\":");
     buf_u64(&b, s->serving ? s->serving->number : 0);
+    buf_str(&b, ",\"starting\":");
+    buf_str(&b, s->serving ? "false" : "true");
     buf_str(&b, ",\"stopping\":");
     buf_str(&b, s->stopping ? "true" : "false");
     buf_str(&b, ",\"sessions\":");
@@ -187,7 +189,6 @@ void supervisor_status_arrived(struct process *p, struct span text)
     struct supervisor *s = p->supervisor;
     uint64_t bit = UINT64_C(1) << (p - s->processes);
     if (!s->status_asked || !(s->status_open & bit)) return;
-    if (text.n > 0 && text.p[0] == ',') text = span_skip(text, 1);
     if (sound_members(text)) {
         memcpy(p->status, text.p, text.n);
         p->status_n = text.n;

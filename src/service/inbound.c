@@ -55,10 +55,6 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
     }
     for (uint32_t i = 0; i < setup->config->n_servers; i++)
         inbound_conf_fill(&in->conf[i], &setup->config->servers[i], setup->tls && setup->tls[i]);
-    for (uint32_t i = in->max_sessions; i-- > 0;) {
-        in->sessions[i].next = in->free_sessions;
-        in->free_sessions = &in->sessions[i];
-    }
     for (uint32_t i = in->max_transactions; i-- > 0;) {
         in->transactions[i].next = in->free_transactions;
         in->free_transactions = &in->transactions[i];
@@ -234,7 +230,7 @@ void inbound_drain(struct inbound *in, bool stopping)
         l->open = false;
     }
     if (!stopping) return;
-    for (uint32_t i = 0; i < in->max_sessions; i++) {
+    for (uint32_t i = 0; i < in->used_sessions; i++) {
         struct session *s = &in->sessions[i];
         if (!s->open || s->lingering || (s->wait & (WAIT_WRITE | WAIT_HANDSHAKE))) continue;
         if (s->wait & WAIT_PROXY) {
@@ -282,26 +278,26 @@ void inbound_after_turn(struct inbound *in)
                    loop_now_ms(in->setup.loop) + (only_starved ? INBOUND_RETRY_MS : 0), again);
 }
 
-static void member(struct buf *json, const char *name, uint64_t value)
-{
-    if (json->n) buf_byte(json, ',');
-    buf_byte(json, '"');
-    buf_str(json, name);
-    buf_put(json, SPAN("\":"));
-    buf_u64(json, value);
-}
-
 void inbound_status(const struct inbound *in, struct buf *json)
 {
     const struct inbound_counters *c = &in->counters;
-    member(json, "sessions", in->n_sessions);
-    member(json, "sessions_total", c->sessions);
-    member(json, "messages", c->messages);
-    member(json, "octets", c->octets);
-    member(json, "refused_recipients", c->refused_recipients);
-    member(json, "refused_sessions", c->refused_sessions);
-    member(json, "deferred", c->deferred);
-    member(json, "aborted", c->aborted);
-    member(json, "pool_small_free", in->setup.pool->free_small_n);
-    member(json, "pool_large_free", in->setup.pool->free_large_n);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } members[] = {{"sessions", in->n_sessions},
+                   {"sessions_total", c->sessions},
+                   {"messages", c->messages},
+                   {"octets", c->octets},
+                   {"refused_recipients", c->refused_recipients},
+                   {"refused_sessions", c->refused_sessions},
+                   {"deferred", c->deferred},
+                   {"aborted", c->aborted},
+                   {"pool_small_free", in->setup.pool->free_small_n},
+                   {"pool_large_free", in->setup.pool->free_large_n}};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        buf_str(json, i ? ",\"" : "\"");
+        buf_str(json, members[i].name);
+        buf_str(json, "\":");
+        buf_u64(json, members[i].value);
+    }
 }

@@ -145,8 +145,12 @@ static struct session *take_slot(struct inbound *in, const struct listening *l, 
                                  uint16_t port)
 {
     struct session *s = in->free_sessions;
-    if (!s) return NULL;
-    in->free_sessions = s->next;
+    if (s)
+        in->free_sessions = s->next;
+    else if (in->used_sessions < in->max_sessions)
+        s = &in->sessions[in->used_sessions++];
+    else
+        return NULL;
     *s = (struct session){
         .in = in,
         .client = *a,

@@ -15,8 +15,8 @@
 #define INBOUND_CONTENT_BLOCKS   8  /* not yet sent to the spooler */
 #define INBOUND_SENT_BLOCKS      16 /* sent as chunks, not yet given back: the window of a large message */
 #define INBOUND_SMALL_FIRST      4 /* content blocks of LIMIT_BLOCK_SMALL_OCTETS before the first large one */
-#define INBOUND_TIMER_MS       5000  /* a session is looked at at least this often: deadlines may have come nearer */
-#define INBOUND_ACCEPT_PAUSE_MS  200   /* after an accept that failed for want of descriptors */
+#define INBOUND_TIMER_MS         5000 /* a session is looked at at least this often: deadlines may have come nearer */
+#define INBOUND_ACCEPT_PAUSE_MS  200 /* after an accept that failed for want of descriptors */
 #define INBOUND_LINGER_MS        2000
 #define INBOUND_RETRY_MS         20 /* sessions that wait for a block look again */
 #define INBOUND_SLACK_OCTETS     2  /* of a content block: what the engine adds, see inbound_content_room */
@@ -95,14 +95,15 @@ struct inbound_counters {
 
 struct inbound {
     struct inbound_setup setup;
-    struct server_conf *conf; /* one per server of the config */
-    struct session *sessions; /* slab */
-    struct session *free_sessions;
+    struct server_conf *conf;         /* one per server of the config */
+    struct session *sessions;         /* slab; memory is touched when a session first needs it */
+    struct session *free_sessions;    /* of those that were used before */
     struct transaction *transactions; /* slab */
     struct transaction *free_transactions;
     struct transaction **by_id; /* hash table of committed or opened transactions */
     uint32_t by_id_mask;
     uint32_t n_sessions, max_sessions, max_transactions;
+    uint32_t used_sessions; /* of the slab, so far */
     struct listening *listening;
     uint32_t n_listening;
     struct session *ready, **ready_tail; /* sessions that go on in the next turn */

@@ -30,7 +30,7 @@ void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_
 }
 
 /* Root, or an account that systemd gave the two capabilities (packaging/systemd/sallyport.service). */
-static bool may_change_user(void)
+bool sandbox_may_change_user(void)
 {
     const uint32_t needed = 1U << CAP_SETUID | 1U << CAP_SETGID;
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -55,7 +55,7 @@ bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const ch
         *error = "no-new-privs cannot be set";
         return false;
     }
-    if (!may_change_user())
+    if (!sandbox_may_change_user())
         return true; /* started by an ordinary user: one uid for all, the other walls stand */
     if (uid == 0 || gid == 0) {
         *error = "a process must not run as root";

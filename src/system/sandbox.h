@@ -36,6 +36,8 @@ enum sandbox_result sandbox_enter(const struct sandbox *s, const char **error);
 /* no-new-privs, and if root or given CAP_SETUID and CAP_SETGID: groups dropped, setresgid/setresuid to the account, no capability
  * left, checked that it cannot be undone. */
 bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const char **error);
+/* sandbox_drop_user will change the user: root, or an account with CAP_SETUID and CAP_SETGID. */
+bool sandbox_may_change_user(void);
 /* Account "sallyport-PROCESS" when it exists, else a uid of a reserved block (base + index). */
 void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_t *gid);
 

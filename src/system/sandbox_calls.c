@@ -156,7 +156,6 @@ static const struct call calls[] = {
     ANY(sync_file_range, SANDBOX_FILES_AT),
     ANY(fallocate, SANDBOX_FILES_AT),
     ANY(ftruncate, SANDBOX_FILES_AT | SANDBOX_MEMFD),
-    ANY(flock, SANDBOX_FILES_AT),
     IF(fcntl, SANDBOX_FILES_AT, LOW(1, F_SETLK)),
     IF(fcntl, SANDBOX_FILES_AT, LOW(1, F_GETLK)),
     IF(fcntl, SANDBOX_FILES_AT, LOW(1, F_OFD_SETLK)),

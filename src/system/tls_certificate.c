@@ -223,6 +223,12 @@ static void date_problem(struct buf *problem, const char *file, const char *text
     date_put(problem, when);
 }
 
+static bool chain_expired(const struct tls_chain *c, uint64_t unix_seconds)
+{
+    time_t now = (time_t)unix_seconds;
+    return X509_cmp_time(X509_get0_notAfter(c->leaf), &now) <= 0;
+}
+
 /* True if there is something to say about the dates or names. */
 static bool chain_warn(const struct tls_chain *c, const char *file, uint64_t unix_seconds,
                        struct buf *problem)
@@ -230,7 +236,7 @@ static bool chain_warn(const struct tls_chain *c, const char *file, uint64_t uni
     size_t before = problem->n;
     time_t now = (time_t)unix_seconds, soon = now + EXPIRES_SOON_SECONDS;
     const ASN1_TIME *from = X509_get0_notBefore(c->leaf), *until = X509_get0_notAfter(c->leaf);
-    if (X509_cmp_time(until, &now) <= 0)
+    if (chain_expired(c, unix_seconds))
         date_problem(problem, file, "the certificate expired on ", until);
     else if (X509_cmp_time(until, &soon) <= 0)
         date_problem(problem, file, "the certificate expires on ", until);
@@ -260,7 +266,7 @@ enum tls_certificate_result tls_certificate_check(struct span chain, const char 
         EVP_PKEY_free(k);
     }
     if (chain_warn(&c, chain_file, unix_seconds, problem) && result == TLS_CERTIFICATE_GOOD)
-        result = TLS_CERTIFICATE_WARNING;
+        result = chain_expired(&c, unix_seconds) ? TLS_CERTIFICATE_BAD : TLS_CERTIFICATE_WARNING;
     tls_chain_free(&c);
     ERR_clear_error();
     return result;

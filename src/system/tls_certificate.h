@@ -6,8 +6,8 @@
 
 enum tls_certificate_result {
     TLS_CERTIFICATE_GOOD,
-    TLS_CERTIFICATE_WARNING, /* usable, but: expired, not yet valid, expires within 14 days, no names in it */
-    TLS_CERTIFICATE_BAD,     /* cannot be loaded, key does not fit, unsupported kind of key */
+    TLS_CERTIFICATE_WARNING, /* usable, but: not yet valid, expires within 14 days, no names in it */
+    TLS_CERTIFICATE_BAD,     /* cannot be loaded, key does not fit, unsupported kind of key, expired */
 };
 
 /* Looks at a PEM chain and its PEM private key as `sallyport check` and the supervisor do before anything is started. A text

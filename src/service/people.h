@@ -1,11 +1,11 @@
 /* people: users and aliases of a configuration, read from their files and looked at as the directory process does. */
-#ifndef CMD_PEOPLE_H
-#define CMD_PEOPLE_H
+#ifndef SERVICE_PEOPLE_H
+#define SERVICE_PEOPLE_H
 
 #include "service/names.h"
 
 struct people {
-    struct arena *arena; /* the texts */
+    struct arena *arena; /* the texts; that of the users file is wiped */
     struct names names;
     const char *users_unreadable,
         *aliases_unreadable;           /* null, or why (constant text): then it counts as empty */

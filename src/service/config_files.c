@@ -1,0 +1,201 @@
+#include "service/config_files.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "service/config_files_private.h"
+#include "service/config_load.h"
+#include "service/people.h"
+#include "system/tls_certificate.h"
+
+enum { PEM_OCTETS_MAX = 1048576, TEXT_OCTETS = 8192 };
+
+const char *config_files_say(unsigned which, const char **parts)
+{
+    static char memory[2][TEXT_OCTETS];
+    struct buf b = buf_on(memory[which], TEXT_OCTETS - 1);
+
+    for (; *parts; parts++)
+        buf_escaped(&b, span_str(*parts), TEXT_OCTETS);
+    memory[which][b.n] = 0;
+    return memory[which];
+}
+
+const char *config_files_text(struct span path)
+{
+    return (const char *)path.p;
+}
+
+void config_files_unreadable(const struct config_files *f, struct config_place place, const char *what,
+                             struct span path, const char *why)
+{
+    /* an ordinary user may be refused a look at what the server, started as root, will find */
+    bool may_be_good = !f->who->starts && geteuid() != 0 && strcmp(why, strerrordesc_np(EACCES)) == 0;
+
+    config_report_add(f->report, may_be_good ? CONFIG_WARNING : CONFIG_ERROR, place,
+                      CONFIG_FILES_SAY("cannot read ", what, " ", config_files_text(path), ": ", why),
+                      may_be_good ? "run sallyport check as root" : NULL);
+}
+
+/* --- certificates */
+
+static void check_key_mode(const struct config_files *f, const struct config_certificate *c)
+{
+    struct stat st;
+
+    if (stat(config_files_text(c->key_file), &st) != 0) return; /* was said */
+    if (st.st_mode & (S_IRWXO | S_IWGRP))
+        config_report_add(
+            f->report, CONFIG_WARNING, c->place,
+            CONFIG_FILES_SAY("others may read or write the key ", config_files_text(c->key_file)),
+            CONFIG_FILES_ADVISE("chmod 600 ", config_files_text(c->key_file)));
+}
+
+static void check_certificate(const struct config_files *f, const struct config_certificate *c)
+{
+    struct arena *arena = arena_create(4 * PEM_OCTETS_MAX);
+    char text[TEXT_OCTETS];
+    struct buf problem = buf_on(text, sizeof text - 1);
+    struct span chain, key;
+
+    if (!arena) {
+        config_report_add(f->report, CONFIG_ERROR, c->place, "no memory to read the certificate", NULL);
+        return;
+    }
+    const char *why_chain = config_load_file(arena, config_files_text(c->chain_file), PEM_OCTETS_MAX, &chain);
+    const char *why_key = config_load_file(arena, config_files_text(c->key_file), PEM_OCTETS_MAX, &key);
+    if (why_chain) config_files_unreadable(f, c->place, "the certificate", c->chain_file, why_chain);
+    if (!why_key && key.n == 0) why_key = "it is empty";
+    if (why_key) config_files_unreadable(f, c->place, "the key", c->key_file, why_key);
+    if (!why_chain) {
+        enum tls_certificate_result result =
+            tls_certificate_check(chain, config_files_text(c->chain_file), why_key ? SPAN("") : key,
+                                  config_files_text(c->key_file), (uint64_t)time(NULL), &problem);
+        text[problem.n] = 0;
+        if (result != TLS_CERTIFICATE_GOOD)
+            config_report_add(f->report, result == TLS_CERTIFICATE_BAD ? CONFIG_ERROR : CONFIG_WARNING,
+                              c->place, text, NULL);
+    }
+    if (!why_key) {
+        check_key_mode(f, c);
+        union { /* the secret was read into memory of our own */
+            const uint8_t *in;
+            void *out;
+        } secret = {.in = key.p};
+        explicit_bzero(secret.out, key.n);
+    }
+    arena_destroy(&arena);
+}
+
+/* Servers share certificates: each place of the configuration is looked at once. */
+static void check_certificates(const struct config_files *f)
+{
+    const struct config *c = f->config;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        for (uint32_t k = 0; k < c->servers[i].n_certificates; k++) {
+            bool seen = false;
+            for (uint32_t j = 0; j < i; j++)
+                seen |= c->servers[j].certificates == c->servers[i].certificates;
+            if (!seen) check_certificate(f, &c->servers[i].certificates[k]);
+        }
+}
+
+/* --- who exists */
+
+/* The first domain whose recipients are listed somewhere; null: nobody needs the users file. */
+static const struct config_domain *listed_domain(const struct config *c)
+{
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        for (uint32_t k = 0; c->servers[i].role == ROLE_MX && k < c->servers[i].n_domains; k++)
+            if (!c->servers[i].domains[k].any) return &c->servers[i].domains[k];
+    return NULL;
+}
+
+static void check_users(const struct config_files *f, const struct people *people)
+{
+    const struct config *c = f->config;
+    const struct config_domain *needs = listed_domain(c);
+
+    if (people->users_absent && !c->users_given) {
+        if (!needs) return;
+        config_report_add(f->report, CONFIG_ERROR, needs->place,
+                          CONFIG_FILES_SAY("there is no users file ", config_files_text(c->users_file),
+                                           ", and it would have to name the recipients of ",
+                                           config_files_text(needs->name)),
+                          CONFIG_FILES_ADVISE("make the file, or say that everyone exists: recipients ",
+                                              config_files_text(needs->name), " any"));
+    } else if (people->users_unreadable) {
+        config_files_unreadable(f, f->whole, "the users file", c->users_file, people->users_unreadable);
+    } else if (needs && people->names.users->count == 0) {
+        config_report_add(
+            f->report, CONFIG_WARNING, f->whole,
+            CONFIG_FILES_SAY("nobody has a mailbox: ", config_files_text(c->users_file), " names no user"),
+            NULL);
+    }
+}
+
+/* A line of the users file that is wrong takes somebody's mailbox away: an error. What is odd about aliases concerns them alone. */
+static void check_lines(const struct config_files *f, const struct people *people)
+{
+    struct config_report *r = f->report;
+
+    for (const struct problem *p = people->names.problems.first; p; p = p->next) {
+        bool users = span_eq(p->file, f->config->users_file);
+        if (!users && f->who->starts) continue;
+        struct config_place place = {.file = arena_copy(r->arena, p->file), .line = p->line};
+        struct span subject = arena_copy(r->arena, p->subject);
+        config_report_add(r, users ? CONFIG_ERROR : CONFIG_WARNING, place,
+                          subject.n ? CONFIG_FILES_SAY(config_files_text(subject), " ", p->text) : p->text,
+                          NULL);
+    }
+    if (people->names.problems.count > LIMIT_PROBLEMS)
+        config_report_add(r, CONFIG_WARNING, f->whole, "more lines of users or aliases are wrong", NULL);
+}
+
+static void check_people(const struct config_files *f)
+{
+    const struct config *c = f->config;
+    struct people people;
+
+    if (!people_load(&people, c)) {
+        config_report_add(f->report, CONFIG_ERROR, f->whole, "no memory for users and aliases", NULL);
+        return;
+    }
+    check_users(f, &people);
+    if (people.aliases_unreadable && (c->aliases_given || !people.aliases_absent))
+        config_files_unreadable(f, f->whole, "the aliases file", c->aliases_file, people.aliases_unreadable);
+    check_lines(f, &people);
+    people_free(&people);
+}
+
+static void check_descriptors(const struct config_files *f)
+{
+    const struct config *c = f->config;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY) return;
+    for (uint32_t i = 0; i < c->n_servers; i++) {
+        const struct config_server *s = &c->servers[i];
+        if (s->limits.sessions + LIMIT_SPARE_FDS <= limit.rlim_max) continue;
+        config_report_add(
+            f->report, CONFIG_WARNING, s->place,
+            CONFIG_FILES_SAY("server ", config_files_text(s->name),
+                             " permits more sessions than this system has descriptors for"),
+            "raise the limit of open files (systemd: LimitNOFILE=), or lower: limits { sessions ... }");
+    }
+}
+
+void config_files_check(const struct config *c, const struct config_files_who *who, struct config_report *r)
+{
+    const struct config_files f = {
+        .config = c, .who = who, .report = r, .whole = {.file = c->servers[0].place.file}};
+
+    check_certificates(&f);
+    config_files_folders(&f);
+    check_people(&f);
+    check_descriptors(&f);
+}

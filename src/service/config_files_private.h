@@ -1,0 +1,25 @@
+/* config_files_private: config_files.c (certificates, people) and config_folders.c share this. */
+#ifndef SERVICE_CONFIG_FILES_PRIVATE_H
+#define SERVICE_CONFIG_FILES_PRIVATE_H
+
+#include "base/buf.h"
+#include "service/config_files.h"
+
+struct config_files { /* one look */
+    const struct config *config;
+    const struct config_files_who *who;
+    struct config_report *report;
+    struct config_place whole;
+};
+
+/* What is said of a file is made of a few words; each text is used once and copied, and a suggestion beside it. */
+#define CONFIG_FILES_SAY(...)    config_files_say(0, (const char *[]){__VA_ARGS__, NULL})
+#define CONFIG_FILES_ADVISE(...) config_files_say(1, (const char *[]){__VA_ARGS__, NULL})
+const char *config_files_say(unsigned which, const char **parts);
+const char *config_files_text(struct span path); /* paths of a configuration have a NUL behind them */
+void config_files_unreadable(const struct config_files *f, struct config_place place, const char *what,
+                             struct span path, const char *why);
+
+void config_files_folders(const struct config_files *f);
+
+#endif

@@ -1,0 +1,145 @@
+/* The folders that a configuration names: there, of the right kind, and open to the process that uses them and to no stranger. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "service/config_files_private.h"
+
+/* Spool and mail folders are made by the server where only its own folder can be meant. */
+static bool is_makeable(const struct config *c, struct span path)
+{
+    struct span file = c->servers[0].place.file;
+    size_t of_file = span_rfind(file, '/'), of_path = span_rfind(path, '/');
+    return of_file != SPAN_NPOS && of_path != SPAN_NPOS && of_path + 1 < path.n &&
+           span_eq(span_head(file, of_file), span_head(path, of_path));
+}
+
+/* By the mode alone; lists of rights (acl(5)) may say otherwise, and then the process itself finds out at its start. */
+static bool mode_permits(const char *path, const struct stat *st, const struct config_files_owner *o)
+{
+    if (o->uid == geteuid()) return faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) == 0;
+    mode_t bits = st->st_uid == o->uid   ? st->st_mode >> 6
+                  : st->st_gid == o->gid ? st->st_mode >> 3
+                                         : st->st_mode;
+    return (bits & 7) == 7 || getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+static void check_owner(const struct config_files *f, struct config_place place, const char *what,
+                        const char *path, const struct stat *st, const struct config_files_owner *o)
+{
+    uint8_t memory[24];
+    struct buf uid = buf_on(memory, sizeof memory - 1);
+
+    if (mode_permits(path, st, o)) return;
+    buf_u64(&uid, o->uid);
+    memory[uid.n] = 0;
+    bool certain = f->who->starts || geteuid() == 0;
+    config_report_add(
+        f->report, certain ? CONFIG_ERROR : CONFIG_WARNING, place,
+        CONFIG_FILES_SAY(what, " ", path, " cannot be used by the ", o->process,
+                         " process, whose user id is ", (const char *)memory),
+        certain ? CONFIG_FILES_ADVISE("chown -R ", (const char *)memory, " ", path, " && chmod u+rwx ", path)
+                : "run sallyport check as root");
+}
+
+static void missing(const struct config_files *f, struct config_place place, const char *what,
+                    struct span path, bool makeable)
+{
+    const char *p = config_files_text(path);
+
+    if (errno == ENOENT && makeable && is_makeable(f->config, path))
+        config_report_add(f->report, CONFIG_WARNING, place,
+                          CONFIG_FILES_SAY(what, " ", p, " does not exist yet"),
+                          "sallyportd makes it when it starts");
+    else if (errno == EACCES && geteuid() != 0)
+        config_files_unreadable(f, place, what, path, strerrordesc_np(errno));
+    else
+        config_report_add(f->report, CONFIG_ERROR, place,
+                          CONFIG_FILES_SAY(what, " ", p, " cannot be used: ", strerrordesc_np(errno)),
+                          errno == ENOENT ? CONFIG_FILES_ADVISE("mkdir -m 750 ", p) : NULL);
+}
+
+/* owner: who will write there; null: the supervisor itself does. */
+static void check_folder(const struct config_files *f, struct config_place place, const char *what,
+                         struct span path, const struct config_files_owner *owner)
+{
+    struct stat st;
+    const char *p = config_files_text(path);
+
+    if (stat(p, &st) != 0) {
+        missing(f, place, what, path, owner != NULL);
+        return;
+    }
+    bool shared = !owner && (st.st_mode & S_ISVTX); /* as /tmp: a name in it is its maker's */
+    if (!S_ISDIR(st.st_mode))
+        config_report_add(f->report, CONFIG_ERROR, place, CONFIG_FILES_SAY(what, " ", p, " is no folder"),
+                          NULL);
+    else if ((st.st_mode & S_IWOTH) && !shared)
+        config_report_add(f->report, CONFIG_ERROR, place,
+                          CONFIG_FILES_SAY(what, " ", p, " may be written by everyone"),
+                          CONFIG_FILES_ADVISE("chmod o-w ", p));
+    else if (owner)
+        check_owner(f, place, what, p, &st, owner);
+}
+
+void config_files_folders(const struct config_files *f)
+{
+    const struct config *c = f->config;
+    struct span control = c->control_socket;
+
+    check_folder(f, f->whole, "the spool", c->spool_folder, &f->who->spooler);
+    for (uint32_t i = 0; i < c->n_deliver; i++)
+        if (c->deliver[i].how == DELIVER_MAILDIR)
+            check_folder(f, c->deliver[i].place, "the mail folder", c->deliver[i].target, &f->who->mailbox);
+    size_t slash = span_rfind(control, '/');
+    char folder[LIMIT_SOCKET_PATH_OCTETS + 1];
+    if (slash == SPAN_NPOS || slash == 0 || slash >= sizeof folder) return;
+    memcpy(folder, control.p, slash);
+    folder[slash] = 0;
+    check_folder(f, f->whole, "the folder of the control socket", span_of(folder, slash), NULL);
+}
+
+/* ---- what can be made */
+
+/* Null, or what failed; errno says why. */
+static const char *make(const char *path, const struct config_files_owner *o)
+{
+    if (mkdir(path, 0700) != 0) return errno == EEXIST ? NULL : "made";
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    /* the supervisor opens what it hands out, perhaps without the right to pass over modes: its group may always read */
+    bool good = fd >= 0 && (o->uid == geteuid() || fchown(fd, o->uid, (gid_t)-1) == 0) &&
+                fchmod(fd, 0750) == 0 && fsync(fd) == 0;
+    int why = errno;
+    if (fd >= 0) close(fd);
+    if (!good) rmdir(path); /* made a moment ago, and empty */
+    errno = why;
+    return good ? NULL : "given to its owner";
+}
+
+static bool make_one(const struct config *c, struct config_report *r, struct config_place place,
+                     struct span path, const struct config_files_owner *o)
+{
+    struct stat st;
+    const char *p = config_files_text(path);
+
+    if (stat(p, &st) == 0 || errno != ENOENT || !is_makeable(c, path)) return true;
+    const char *what = make(p, o);
+    if (!what) return true;
+    const char *why = strerrordesc_np(errno);
+    config_report_add(r, CONFIG_ERROR, place,
+                      CONFIG_FILES_SAY("the folder ", p, " cannot be ", what, ": ", why), NULL);
+    return false;
+}
+
+bool config_files_make(const struct config *c, const struct config_files_who *who, struct config_report *r)
+{
+    struct config_place whole = {.file = c->servers[0].place.file};
+    bool ok = make_one(c, r, whole, c->spool_folder, &who->spooler);
+
+    for (uint32_t i = 0; i < c->n_deliver; i++)
+        if (c->deliver[i].how == DELIVER_MAILDIR)
+            ok &= make_one(c, r, c->deliver[i].place, c->deliver[i].target, &who->mailbox);
+    return ok;
+}
