@@ -1,7 +1,10 @@
 /* check: every error of a configuration, and of the files that it names. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/complain.h"
 #include "cmd/problems.h"
 #include "process/role.h"
 #include "service/config_files.h"
@@ -25,10 +28,8 @@ int command_check(struct command_call *v)
     if (!command_options(v, NULL, 0, &words)) return EXIT_USAGE;
     if (words > 1 || (words == 1 && v->config_given)) return command_usage(v, "one FILE", NULL);
     const char *file = words ? v->argv[1] : v->config;
-    if (!config_load(&load, file)) {
-        perror("sallyport check");
-        return EXIT_NO;
-    }
+    if (!command_config_there(v, file)) return EXIT_CONFIG;
+    if (!config_load(&load, file)) return complain(EXIT_NO, "%s: %s", file, strerror(errno));
     config_report_begin(&list, load.arena);
     config_report_take(&list, load.problems);
     if (load.config) {

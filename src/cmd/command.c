@@ -8,6 +8,7 @@
 #include "cmd/complain.h"
 #include "cmd/queue.h"
 #include "cmd/send.h"
+#include "cmd/user.h"
 
 const struct command command_table[] = {
     {"init", "--dir DIR --domain DOMAIN --smtp-port PORT [options]",
@@ -33,6 +34,18 @@ const struct command command_table[] = {
      "  --server NAME   the virtual server it speaks to (default: the first)\n"
      "  --tls           under TLS\n",
      command_explain},
+    {"user", "add NAME@DOMAIN | passwd NAME@DOMAIN | remove NAME@DOMAIN | list [--no-password]",
+     "who has a mailbox here: the users file of the configuration",
+     "The password is read from standard input, or asked for on a terminal; never given as an argument.\n"
+     "\n"
+     "  add             a mailbox that does not exist yet\n"
+     "  passwd          another password for it\n"
+     "  remove          it is refused from then on; mail that was delivered stays\n"
+     "  list            all of them\n"
+     "  --no-password   add, passwd: mail is delivered, nobody can log in\n"
+     "\n"
+     "The file is replaced in one step. The running server knows the change after sallyport reload.\n",
+     command_user},
     {"status", "", "what the running server does", "", command_status},
     {"reload", "", "read the configuration and certificates anew, without dropping a session",
      "Returns when the new generation serves, or says why the old one stays.\n", command_reload},

@@ -1,9 +1,11 @@
 /* explain: replays "client, HELO, from, to" against a configuration, with the same functions that the server asks. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/complain.h"
 #include "cmd/explain_steps.h"
-#include "cmd/problems.h"
 #include "service/config_load.h"
 #include "service/people.h"
 #include "smtp/path.h"
@@ -76,6 +78,23 @@ static void put_address(struct buf *b, const struct path *p)
 
 /* --- the steps */
 
+/* What a rule of policy/decide means, where the step does not say it itself. The rule's name is for machines (--json). */
+static void put_rule(struct buf *b, const char *rule)
+{
+    static const struct {
+        const char *rule, *words;
+    } rows[] = {
+        {"access.anonymous", ": whoever comes may send to its recipients (access anonymous)"},
+        {"access.both", ": whoever comes may send to its recipients (access both)"},
+        {"access.authenticated", ": only who logged in may send here (access authenticated)"},
+        {"relay-network", ": the client's network may (relay-networks)"},
+        {"relay.denied", ", and this client may not relay"},
+        {"tls.required", ": TLS is needed first (require-tls)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].rule, rule) == 0) buf_str(b, rows[i].words);
+}
+
 static bool explain_client(struct explain *e, const struct config_server *s, const struct question *q)
 {
     bool relay = false;
@@ -100,11 +119,13 @@ static bool explain_mail(struct explain *e, const struct config_server *s, const
     buf_str(b, "MAIL FROM:");
     put_address(b, &q->sender);
     if (s->require_tls && !q->tls) {
+        put_rule(b, "tls.required");
         explain_end(e, "tls.required");
         explain_reply(e, 530, "5.7.0", "Must issue a STARTTLS command first");
         return false;
     }
     enum decision d = submit_decide(s->access, 0, relay, &rule);
+    put_rule(b, rule);
     explain_end(e, rule);
     if (d == DECISION_LOCAL) return true;
     unsigned code = decision_code(d, &enhanced);
@@ -147,6 +168,7 @@ static enum decision explain_rcpt(struct explain *e, const struct config_server 
     buf_str(b, "RCPT TO:");
     put_address(b, &q->recipient);
     buf_str(b, q->recipient.postmaster ? ": always taken (RFC 5321 4.5.1)" : served[found]);
+    if (d == DECISION_RELAY || d == DECISION_NO_RELAY) put_rule(b, rule);
     explain_end(e, rule);
     unsigned code = decision_code(d, &enhanced);
     explain_reply(e, code, enhanced, decision_text(d));
@@ -245,26 +267,16 @@ int command_explain(struct command_call *v)
     struct people people;
 
     if (!read_question(v, &q)) return EXIT_USAGE;
-    if (!config_load(&load, v->config)) {
-        perror("sallyport explain");
-        return EXIT_NO;
-    }
-    if (!load.config) {
-        struct config_report list;
-        config_report_begin(&list, load.arena);
-        config_report_take(&list, load.problems);
-        problems_print(&list, stderr, false);
+    if (!command_config_there(v, v->config)) return EXIT_CONFIG;
+    if (!config_load(&load, v->config)) return complain(EXIT_NO, "%s: %s", v->config, strerror(errno));
+    const struct config_server *s = load.config ? find_server(load.config, q.server) : NULL;
+    int code = !load.config ? complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config)
+               : !s         ? command_usage(v, "no such server in the configuration", q.server)
+               : !people_load(&people, load.config) ? complain(EXIT_NO, "no memory for users and aliases")
+                                                    : EXIT_YES;
+    if (code != EXIT_YES) {
         config_load_free(&load);
-        return EXIT_CONFIG;
-    }
-    const struct config_server *s = find_server(load.config, q.server);
-    if (!s || !people_load(&people, load.config)) {
-        if (!s)
-            command_usage(v, "no such server in the configuration", q.server);
-        else
-            fprintf(stderr, "sallyport explain: no memory for users and aliases\n");
-        config_load_free(&load);
-        return s ? EXIT_NO : EXIT_USAGE;
+        return code;
     }
     bool accepted = explain_all(&e, load.config, s, &q, &people);
     explain_print(&e, accepted, v->json);

@@ -55,7 +55,7 @@ void explain_print(const struct explain *e, bool accepted, bool json)
     for (unsigned i = 0; i < e->n; i++) {
         struct buf b = buf_on(memory, sizeof memory);
         buf_escaped(&b, buf_span(&e->steps[i].text), EXPLAIN_TEXT_OCTETS);
-        printf("%-8s %-24s %.*s\n", e->steps[i].name, e->steps[i].rule, (int)b.n, (const char *)memory);
+        printf("%-8s %.*s\n", e->steps[i].name, (int)b.n, (const char *)memory);
     }
     printf("%-8s %u %s %s\n", "reply", e->code, e->enhanced, e->text);
 }

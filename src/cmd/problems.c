@@ -1,6 +1,10 @@
 #include "cmd/problems.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "base/buf.h"
+#include "cmd/complain.h"
 
 enum { LINE_OCTETS = 16384, SHOWN_OCTETS = 2048 };
 
@@ -20,7 +24,7 @@ static void put_place(struct buf *b, const struct config_place *p)
 
 static void write_all(FILE *to, const struct buf *b)
 {
-    if (fwrite(b->p, 1, b->n, to) != b->n) perror("sallyport");
+    if (fwrite(b->p, 1, b->n, to) != b->n) complain(1, "standard output: %s", strerror(errno));
 }
 
 void problems_print(const struct config_report *l, FILE *to, bool color)
@@ -34,10 +38,10 @@ void problems_print(const struct config_report *l, FILE *to, bool color)
         buf_str(&b, !color ? "" : error ? "\033[31m" : "\033[33m");
         buf_str(&b, error ? "error" : "warning");
         buf_str(&b, color ? "\033[0m: " : ": ");
-        buf_put(&b, span_head(p->text, SHOWN_OCTETS));
+        buf_shown(&b, p->text, SHOWN_OCTETS);
         if (p->suggestion.n) {
             buf_str(&b, "\n    ");
-            buf_put(&b, span_head(p->suggestion, SHOWN_OCTETS));
+            buf_shown(&b, p->suggestion, SHOWN_OCTETS);
         }
         buf_byte(&b, '\n');
         write_all(to, &b);

@@ -66,6 +66,89 @@ def test_send_says_what_happened(shared):
     assert all(b"\nhello\n" in m and b"\nMessage-ID: <" in m for m in mails)
 
 
+def test_send_speaks_json_whatever_happens(shared):
+    def send(to, *more):
+        done = run(BUILD / "sallyport", "send", "--json", "--from", "me@example.net", "--to", to, *more, stdin=b"x\n", check=False)
+        said = json.loads(done.stdout)
+        assert said["exit"] == done.returncode
+        assert all(json.loads(line)["error"] for line in done.stderr.splitlines())
+        return said
+    here = ("--server", f"127.0.0.1:{shared.smtp}")
+    assert send(f"{USER}@{DOMAIN}", *here)["outcome"] == "sent"
+    refused = send(f"nobody@{DOMAIN}", *here)
+    assert (refused["outcome"], refused["code"], refused["refused"]) == ("refused", 550, 1)
+    assert send(f"{USER}@{DOMAIN}", *here, "--tls", "starttls")["outcome"] == "protocol"
+    assert send(f"{USER}@{DOMAIN}", "--server", "127.0.0.1:1")["outcome"] == "no-server"
+
+
+@pytest.mark.parametrize("command", [["queue", "list"], ["status"], ["explain", "--client", "192.0.2.1", "--from", "a@b", "--to", "c@d"], ["check"], ["user", "list"]])
+def test_a_configuration_that_does_not_exist(command, tmp_path):
+    def ask(*more):
+        return run(BUILD / "sallyport", *command, *more, check=False, cwd=tmp_path)
+    done = ask("--config", "nowhere.conf")
+    assert done.returncode == 78 and done.stdout == b"", done
+    assert b"nowhere.conf does not exist" in done.stderr and b"--config" in done.stderr and b"sallyport init" in done.stderr
+    error = json.loads(ask("--config", "nowhere.conf", "--json").stderr)
+    assert "does not exist" in error["error"] and error["exit"] == 78
+
+
+def test_hostile_octets_are_escaped_once(make):
+    s = make(start=False)
+    with s.config.open("ab") as f:
+        f.write(b"serv\xc3(er\x1b[2J x\n")
+    text = s.cli("check", check=False).stdout
+    assert b"serv\\xc3(er" in text and b"\\x1b[2J" in text and b"x5c" not in text and b"\x1b" not in text, text
+
+
+def test_a_suggestion_is_another_sentence(make):
+    s = make(start=False)
+    (s.folder / "tls/key.pem").chmod(0o644)
+    (s.folder / "spool").chmod(0o707)
+    problems = json.loads(s.cli("check", "--json", check=False).stdout)["problems"]
+    assert len([p for p in problems if p["suggestion"].startswith("chmod ")]) == 2, problems
+    assert all(p["suggestion"] != p["text"] for p in problems)
+
+
+def test_a_user_comes_and_goes(make):
+    s = make()
+    name = f"info@{DOMAIN}"
+
+    def answer():
+        talk = s.connect()
+        talk.say("EHLO c.example.net", 250)
+        talk.say("MAIL FROM:<me@example.net>", 250)
+        code = talk.say(f"RCPT TO:<{name}>")[0]
+        talk.close()
+        return code
+
+    def reload_until(code):
+        s.cli("reload")
+        # an edge of the former generation may have taken a connection a moment before it was told to stop
+        wait_for(lambda: all(answer() == code for _ in range(8)), 3)
+    before = (s.folder / "users").stat()
+    assert answer() == 550
+    done = s.cli("user", "add", name, stdin=b"secret\n")
+    assert b"sallyport reload" in done.stdout
+    after = (s.folder / "users").stat()
+    assert (before.st_uid, before.st_gid, before.st_mode) == (after.st_uid, after.st_gid, after.st_mode)
+    assert b"secret" not in (s.folder / "users").read_bytes() and not list(s.folder.glob("users.*"))
+    reload_until(250)
+    s.send(to=[name])
+    s.wait_mails(1, user="info")
+    again = s.cli("user", "add", name.upper(), stdin=b"secret\n", check=False)
+    assert again.returncode == 1 and b"already" in again.stderr
+    s.cli("user", "passwd", name, "--no-password")
+    assert {r["mailbox"]: r["password"] for r in s.ask("user", "list")} == {f"{USER}@{DOMAIN}": True, name: False}
+    for bad in ("info", f"../x@{DOMAIN}", f"a\tb@{DOMAIN}", f"a b@{DOMAIN}", "info@", f"info@{DOMAIN}\nx"):
+        assert s.cli("user", "add", bad, "--no-password", check=False).returncode == 64, bad
+    assert s.cli("user", "add", "other", "password", check=False).returncode == 64
+    s.cli("user", "remove", name)
+    assert s.cli("user", "remove", name, check=False).returncode == 1
+    reload_until(550)
+    assert len(s.mails(user="info")) == 1  # what was delivered stays
+    assert b"no server" in s.cli("user", "add", "--no-password", "a@elsewhere.example").stderr
+
+
 def test_files_carry_no_secret(make):
     s = make()
     s.send(tls="starttls")

@@ -68,7 +68,11 @@ def test_show_tells_the_timeline(make):
     head, *events = s.ask("queue", "show", identity)
     assert head["id"] == identity and head["from"] == "me@example.net"
     assert [e["event"] for e in events][0] == "arrival"
-    assert s.cli("queue", "show", identity).stdout
+    text = s.cli("queue", "show", identity).stdout.decode()
+    times = re.findall(r"(?m)^(\d{4}-\S+Z) ", text)
+    assert times and times == sorted(times), text
+    assert re.search(r"(?m) arrival .* client 127\.0\.0\.1 helo \S+.* tls false", text), text
+    assert "more" not in text and "1 times" not in text, text
     done = s.cli("queue", "show", "0000000000001", check=False)
     assert done.returncode == 69 and b"unknown" in done.stderr
     assert s.cli("queue", "show", "not-an-id", check=False).returncode == 64
