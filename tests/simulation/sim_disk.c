@@ -27,6 +27,8 @@ struct sim_disk {
     unsigned fail_sync, fail_write; /* 0: never; counts down to 1 */
     struct name now[FILES], durable[FILES];
     struct inode *handle[HANDLES];
+    bool direct
+        [HANDLES]; /* opened as for writing: reads go past the page cache, as those of the real disk do */
 };
 
 uint64_t sim_random(struct sim_disk *d)
@@ -133,6 +135,7 @@ static int op_open(void *context, const char *name, enum disk_open how)
     for (int i = 0; i < HANDLES; i++)
         if (!d->handle[i]) {
             d->handle[i] = n->inode;
+            d->direct[i] = how != DISK_READ;
             n->inode->handles++;
             return i;
         }
@@ -190,6 +193,11 @@ static int64_t op_read(void *context, int file, void *to, size_t n, uint64_t off
     if (offset >= f->size) return 0;
     if (n > f->size - offset) n = (size_t)(f->size - offset);
     memcpy(to, f->now + offset, n);
+    for (uint64_t s = offset / SECTOR; d->direct[file] && n && s <= (offset + n - 1) / SECTOR; s++) {
+        uint64_t from = s * SECTOR < offset ? offset : s * SECTOR;
+        uint64_t end = (s + 1) * SECTOR < offset + n ? (s + 1) * SECTOR : offset + n;
+        if (f->state[s] == LOST) memcpy((uint8_t *)to + (from - offset), f->durable + from, end - from);
+    }
     return (int64_t)n;
 }
 

@@ -1,5 +1,8 @@
-/* simulate: the spool and its schedule under a simulated disk and clock, from one seed: random submissions, chunks, aborts,
- * deliveries, deferrals, expansions, holds, leases, faults, time jumps and crashes. simulate --seeds N [--from K] [--talk] */
+/* simulate: two worlds from one seed. spool: the spool and its schedule under a simulated disk and clock: random submissions,
+ * chunks, aborts, deliveries, deferrals, expansions, holds, leases, faults, time jumps and crashes. session: SMTP clients, a
+ * network, engines and a delivery around such a spool (session_world.h). A failing seed is told by
+ * simulate --from SEED --seeds 1 --talk. */
+#include "session_world.h"
 #include "world.h"
 
 #include <stdio.h>
@@ -13,7 +16,7 @@ static void opened(struct world *w)
     }
 }
 
-static bool run(uint64_t seed, bool talk, struct world_numbers *total)
+static bool run_spool(uint64_t seed, bool talk, struct world_numbers *total)
 {
     struct world_options o = {.seed = seed, .faults = seed % 3 != 0, .talk = talk};
     struct world *w = world_create(&o);
@@ -42,37 +45,137 @@ static bool run(uint64_t seed, bool talk, struct world_numbers *total)
     total->crashes += n.crashes;
     total->expanded += n.expanded;
     bool fine = !world_error(w);
-    if (!fine) printf("seed %llu: %s\n", (unsigned long long)seed, world_error(w));
+    if (!fine) printf("seed %llu, spool: %s\n", (unsigned long long)seed, world_error(w));
     world_destroy(&w);
     return fine;
 }
 
-int main(int argc, char **argv)
+static void add(struct scene_numbers *total, const struct scene_numbers *n)
 {
-    uint64_t seeds = 200, from = 1, failed = 0;
-    bool talk = false;
+    total->sessions += n->sessions;
+    total->replies += n->replies;
+    total->sent += n->sent;
+    total->accepted += n->accepted;
+    total->refused += n->refused;
+    total->lost_250 += n->lost_250;
+    total->appeared += n->appeared;
+    total->late += n->late;
+    total->delivered += n->delivered;
+    total->bounced += n->bounced;
+    total->chunks += n->chunks;
+    total->crashes += n->crashes;
+    total->restarts += n->restarts;
+    total->resets += n->resets;
+}
+
+struct request {
+    uint64_t seeds, from;
+    bool talk, spool, session, recovery_faults;
+    enum sabotage sabotage;
+};
+
+static bool run_session(uint64_t seed, const struct request *q, struct scene_numbers *total)
+{
+    struct session_world_options o = {.seed = seed,
+                                      .faults = seed % 3 != 0,
+                                      .recovery_faults = q->recovery_faults,
+                                      .talk = q->talk,
+                                      .sabotage = q->sabotage};
+    struct session_world_result r = {.hash = 0}, again = {.hash = 0};
+    session_world_run(&o, &r);
+    add(total, &r.numbers);
+    if (q->talk) printf("trace %016llx\n", (unsigned long long)r.hash);
+    if (r.error[0]) printf("seed %llu, session: %s\n", (unsigned long long)seed, r.error);
+    if (r.error[0] || seed % 8 != 0) return !r.error[0];
+    o.talk = false;
+    session_world_run(&o, &again);
+    if (again.hash != r.hash)
+        printf("seed %llu, session: another run of it went another way\n", (unsigned long long)seed);
+    return again.hash == r.hash;
+}
+
+static bool read_word(struct request *q, const char *option, const char *word)
+{
+    static const char *const sabotages[] = {"none", "early", "chunk", "reset", "twice"};
+    if (strcmp(option, "--seeds") == 0) return span_u64(span_str(word), &q->seeds);
+    if (strcmp(option, "--from") == 0) return span_u64(span_str(word), &q->from);
+    if (strcmp(option, "--world") == 0) {
+        q->spool = strcmp(word, "spool") == 0;
+        q->session = strcmp(word, "session") == 0;
+        return q->spool || q->session;
+    }
+    if (strcmp(option, "--sabotage") != 0) return false;
+    for (unsigned i = 0; i < SABOTAGE_COUNT; i++)
+        if (strcmp(word, sabotages[i]) == 0) {
+            q->sabotage = (enum sabotage)i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_request(struct request *q, int argc, char **argv)
+{
     for (int i = 1; i < argc; i++) {
-        bool more = i + 1 < argc;
         if (strcmp(argv[i], "--talk") == 0)
-            talk = true;
-        else if (!more || (strcmp(argv[i], "--seeds") != 0 && strcmp(argv[i], "--from") != 0) ||
-                 !span_u64(span_str(argv[i + 1]), argv[i][2] == 's' ? &seeds : &from)) {
-            fprintf(stderr, "usage: simulate [--seeds N] [--from K] [--talk]\n");
-            return 2;
-        } else
+            q->talk = true;
+        else if (strcmp(argv[i], "--recovery-faults") == 0)
+            q->recovery_faults = true;
+        else if (i + 1 == argc || !read_word(q, argv[i], argv[i + 1]))
+            return false;
+        else
             i++;
     }
-    struct world_numbers total = {0};
-    for (uint64_t s = from; s < from + seeds; s++)
-        failed += run(s, talk, &total) ? 0 : 1;
-    printf("%llu seeds, %llu failed: %llu committed, %llu refused, %llu finished, %llu expanded, %llu "
-           "crashes, %llu checks\n",
-           (unsigned long long)seeds, (unsigned long long)failed, (unsigned long long)total.committed,
-           (unsigned long long)total.answered_failed, (unsigned long long)total.finished,
-           (unsigned long long)total.expanded, (unsigned long long)total.crashes,
-           (unsigned long long)total.recovered);
-    bool hollow =
-        seeds >= 100 && (total.committed < seeds || total.finished < seeds || total.crashes < seeds);
+    return true;
+}
+
+#define LLU(value) (unsigned long long)(value)
+
+/* True when too little happened for the result to mean anything. */
+static bool tell(const struct request *q, const struct world_numbers *n, const struct scene_numbers *s)
+{
+    uint64_t few = q->seeds >= 100 ? q->seeds : 0;
+    bool hollow = false;
+    if (q->spool) {
+        printf(
+            "spool: %llu committed, %llu refused, %llu finished, %llu expanded, %llu crashes, %llu checks\n",
+            LLU(n->committed), LLU(n->answered_failed), LLU(n->finished), LLU(n->expanded), LLU(n->crashes),
+            LLU(n->recovered));
+        hollow = n->committed < few || n->finished < few || n->crashes < few;
+    }
+    if (q->session) {
+        printf("session: %llu sessions, %llu replies, %llu letters sent, %llu accepted, %llu refused, %llu "
+               "stored but "
+               "their 250 lost (%llu found after a crash), %llu stored after a 451 for lack of an answer, "
+               "%llu chunks, "
+               "%llu delivered, %llu bounced, %llu resets, %llu crashes, %llu restarts\n",
+               LLU(s->sessions), LLU(s->replies), LLU(s->sent), LLU(s->accepted), LLU(s->refused),
+               LLU(s->lost_250), LLU(s->appeared), LLU(s->late), LLU(s->chunks), LLU(s->delivered),
+               LLU(s->bounced), LLU(s->resets), LLU(s->crashes), LLU(s->restarts));
+        hollow = hollow || s->accepted < 5 * few || s->refused < few || s->lost_250 < few / 10 ||
+                 s->appeared < few / 100 || s->chunks < few || s->resets < few / 2 || s->restarts < few / 10;
+    }
+    return hollow;
+}
+
+int main(int argc, char **argv)
+{
+    struct request q = {.seeds = 200, .from = 1, .spool = true, .session = true};
+    if (!read_request(&q, argc, argv)) {
+        fprintf(stderr, "usage: simulate [--seeds N] [--from K] [--world spool|session] [--talk]\n"
+                        "                [--recovery-faults]  (syncs fail while a spool is recovered, too)\n"
+                        "                [--sabotage early|chunk|reset|twice]  (then seeds must fail)\n");
+        return 2;
+    }
+    struct world_numbers spool = {0};
+    struct scene_numbers session = {0};
+    uint64_t failed = 0;
+    for (uint64_t s = q.from; s < q.from + q.seeds; s++) {
+        bool fine = !q.spool || run_spool(s, q.talk, &spool);
+        if (q.session && !run_session(s, &q, &session)) fine = false;
+        if (!fine) failed++;
+    }
+    bool hollow = tell(&q, &spool, &session);
     if (hollow) printf("hollow: too little happened\n");
+    printf("%llu passed, %llu failed\n", LLU(q.seeds - failed), LLU(failed + hollow));
     return failed || hollow ? 1 : 0;
 }
