@@ -95,9 +95,9 @@ def test_a_configuration_that_does_not_exist(command, tmp_path):
 def test_hostile_octets_are_escaped_once(make):
     s = make(start=False)
     with s.config.open("ab") as f:
-        f.write(b"serv\xc3(er\x1b[2J x\n")
+        f.write(b"serv\xc3(er x\nhostname \x1b[2J\n")
     text = s.cli("check", check=False).stdout
-    assert b"serv\\xc3(er" in text and b"\\x1b[2J" in text and b"x5c" not in text and b"\x1b" not in text, text
+    assert b"serv\\xc3(er" in text and b"x5c" not in text and b"\x1b" not in text, text
 
 
 def test_a_suggestion_is_another_sentence(make):
