@@ -146,6 +146,7 @@ static const char man_foot[] = ".Sh EXAMPLES\n"
                                ".Sh SEE ALSO\n"
                                ".Xr sallyport 1 ,\n"
                                ".Xr sallyport-aliases 5 ,\n"
+                               ".Xr sallyport-users 5 ,\n"
                                ".Xr sallyportd 8\n";
 
 void schema_man(struct buf *out)
