@@ -49,30 +49,60 @@ static size_t skip_damage(struct scan *s, size_t at, const struct record *bad, b
     return next;
 }
 
+/* The last segment: where does what counts end? Behind the last batch that is whole: a batch that is not was never answered, and
+ * what it holds may make sense only as a whole (a message copied forward and its states). */
+static void find_end(struct scan *s)
+{
+    struct scan end = *s;
+    size_t at = 0;
+    struct record r;
+    bool head;
+    end.batch = 0;
+    end.whole = end.clean = true;
+    s->end = 0;
+    s->batch = 0;
+    s->clean = true;
+    while (at + RECORD_HEAD_OCTETS <= s->n) {
+        if (intact(s, at, &r, &head)) {
+            end.batch = r.batch;
+            end.whole = (r.flags & RECORD_END) != 0;
+            at = record_next(at, &r);
+            if (!end.whole) continue;
+            s->end = at < s->n ? at : s->n;
+            s->batch = r.batch;
+            continue;
+        }
+        if (!proven_durable(&end, at + RECORD_ALIGN, &s->clean)) break;
+        at = next_intact(s, at + RECORD_ALIGN, &r); /* damage: told when the records are */
+        end.whole = false;
+    }
+    s->clean &= end.whole; /* the records of a torn batch stand behind the end */
+}
+
 void scan_segment(struct scan *s)
 {
     size_t at = 0;
     struct record r;
     bool head;
-    s->end = 0;
-    s->batch = 0;
-    s->whole = s->clean = true;
     s->records = s->gaps = 0;
+    if (s->how == SCAN_LAST) {
+        find_end(s);
+        s->n = s->end;
+    }
+    s->end = 0;
     while (at + RECORD_HEAD_OCTETS <= s->n) {
         if (intact(s, at, &r, &head)) {
             s->record(s->context, at, &r, span_of(s->p + at + RECORD_HEAD_OCTETS, r.length));
             s->records++;
             s->batch = r.batch;
-            s->whole = (r.flags & RECORD_END) != 0;
             at = record_next(at, &r);
             s->end = at < s->n ? at : s->n;
             continue;
         }
-        if (s->how == SCAN_LAST && !proven_durable(s, at + RECORD_ALIGN, &s->clean)) return;
         at = skip_damage(s, at, &r, head);
-        s->whole = false;
     }
-    s->clean = s->how == SCAN_LAST;
+    if (s->how == SCAN_LAST) s->end = s->n;
+    s->whole = true;
 }
 
 bool scan_head(const uint8_t *p, size_t n, uint32_t epoch, struct record *r, struct span *payload)

@@ -22,7 +22,7 @@ struct scan {
     /* Damage, from..to. id: of the record, when its head is intact, else 0. May be null. */
     void (*damage)(void *context, size_t from, size_t to, uint64_t id, const char *text);
     /* results */
-    size_t end;     /* behind the last record that counts */
+    size_t end;     /* behind the last record that counts; LAST: behind the last whole batch */
     uint16_t batch; /* of that record */
     bool whole;     /* that record ended its batch */
     bool clean;     /* LAST: no valid record of this epoch stands behind end */
