@@ -35,7 +35,7 @@ struct edge {
     unsigned n_grants;
     int spooler_fd, keyring_fd; /* conversations offered before the start; -1 */
     struct child *child;
-    bool started, stopping;
+    bool started, draining, stopping;
     uint64_t drain_until_ms; /* stopping: sessions that are still open then are cut */
     uint8_t problem[512];
 };
@@ -331,7 +331,7 @@ static void drain_again(struct timer *t)
     struct child *c = e->child;
     uint64_t now = loop_now_ms(c->loop);
     if (e->stopping) inbound_drain(e->inbound, true);
-    if (inbound_sessions(e->inbound) == 0 || (e->stopping && now >= e->drain_until_ms)) {
+    if (e->stopping && now >= e->drain_until_ms) {
         child_exit(c, 0);
         return;
     }
@@ -342,6 +342,7 @@ static void edge_drain(struct child *c, bool stopping)
 {
     struct edge *e = edge_of(c);
     inbound_drain(e->inbound, stopping);
+    e->draining = true;
     if (stopping && !e->stopping) {
         e->stopping = true;
         e->drain_until_ms = loop_now_ms(c->loop) + c->config->drain_seconds * 1000u;
@@ -353,6 +354,7 @@ static void edge_after_turn(struct child *c)
 {
     struct edge *e = edge_of(c);
     inbound_after_turn(e->inbound);
+    if (e->draining && inbound_sessions(e->inbound) == 0) child_exit(c, 0);
     if (e->spooler) ipc_flush(e->spooler);
     if (e->keyring) ipc_flush(e->keyring);
 }

@@ -26,7 +26,16 @@ struct preparer {
 #define ZERO_SYNC                                                                                            \
     8388608 /* written zeros go to disk in steps, so a batch's sync never waits for all of them */
 
-static int write_zeros(const struct preparer *p, int file)
+static bool stopping(struct preparer *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    bool stop = p->stop;
+    pthread_mutex_unlock(&p->mutex);
+    return stop;
+}
+
+/* The end of the service does not wait for a segment that nobody will use. */
+static int write_zeros(struct preparer *p, int file)
 {
     static _Alignas(DISK_ALIGN) const uint8_t zeros[ZERO_OCTETS];
     const struct disk *d = p->disk;
@@ -38,11 +47,12 @@ static int write_zeros(const struct preparer *p, int file)
         if (error == 0 && (at % ZERO_SYNC == 0 || at == p->segment_octets))
             error = d->ops->sync(d->context, file);
         if (error) return error;
+        if (at % ZERO_SYNC == 0 && stopping(p)) return -ECANCELED;
     }
     return 0;
 }
 
-static void create(const struct preparer *p, struct prepare_job *job)
+static void create(struct preparer *p, struct prepare_job *job)
 {
     const struct disk *d = p->disk;
     char fresh[DISK_NAME_OCTETS], name[DISK_NAME_OCTETS];
@@ -84,7 +94,7 @@ static void reuse(const struct preparer *p, struct prepare_job *job)
     job->file = file < 0 ? -1 : file;
 }
 
-static void perform(const struct preparer *p, struct prepare_job *job)
+static void perform(struct preparer *p, struct prepare_job *job)
 {
     job->file = -1;
     job->error = 0;
