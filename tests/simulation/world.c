@@ -1,5 +1,4 @@
 #include "world.h"
-
 #include "spool/envelope.h"
 #include "spool/message_id.h"
 
