@@ -303,6 +303,9 @@ static void use_on(struct recovery *v, const struct scan *c)
         store_say(s, ALARM_WRITE_FAILED, g->number, c->end, 0, -error,
                   "the last segment cannot be written on");
         g->spoiled = true;
+        /* What was read may be lost with the sync that failed: the next start reads what is really there. A disk that cannot be
+         * written on has nothing to lose. */
+        if (error != -EROFS) v->error = -error;
     }
     bool room = c->end + segment_octets(s) / 8 <= segment_octets(s) && v->n == segment_octets(s);
     if (!error && c->whole && c->clean && !g->damaged && room && c->end > 0) {
@@ -438,6 +441,7 @@ static bool run(struct recovery *v, const char **error)
     measure_large(v);
     scan_all(v);
     if (v->error) {
+        if (v->error != ENOMEM) *error = "the end of the spool cannot be made durable";
         errno = v->error;
         return false;
     }

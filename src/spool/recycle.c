@@ -125,9 +125,22 @@ static bool forward(struct store *s, struct segment *g)
     return !f.failed && journal_flush(s);
 }
 
+/* The newest log segment names the ends of all others: it stays until it has a successor, whether a failure has sealed it or a
+ * recovery that could not use it on (there is no active one then). */
+static bool names_the_ends(const struct store *s, const struct segment *g)
+{
+    if (s->log) return g == s->log;
+    for (size_t i = 0; i < s->segments.n; i++) {
+        const struct segment *other = s->segments.all[i];
+        if (other->kind == SEGMENT_LOG && other->state == SEGMENT_SEALED && other->number > g->number)
+            return false;
+    }
+    return g->kind == SEGMENT_LOG;
+}
+
 static bool free_to_go(const struct store *s, const struct segment *g)
 {
-    if (g == s->log) return false; /* sealed by a failure, and its successor is not there yet */
+    if (names_the_ends(s, g)) return false;
     if (g->state != SEGMENT_SEALED || g->damaged || g->kept || g->live || g->bodies || g->leases ||
         g->unsynced)
         return false;

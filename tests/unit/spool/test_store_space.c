@@ -54,6 +54,55 @@ static void failed_sync(void **state)
     assert_int_equal(f->alarms[ALARM_DAMAGED], 0);
 }
 
+/* What a recovery has read may go with the sync that it could not make: it is read again. */
+static void failed_sync_of_recovery(void **state)
+{
+    struct fixture *f = *state;
+    commit_and_flush(f, 1);
+    store_close(&f->store);
+    sim_disk_fail_sync(f->disk, 0);
+    assert_false(fixture_open(f));
+    assert_true(fixture_open(f));
+    assert_true(fixture_whole(f, 1, 3000));
+    commit_and_flush(f, 2);
+}
+
+/* The newest segment names the end of one that failed. It is nearly full, so that the next start does not write on in it, and
+ * nobody needs a record of it; if it went, what was refused would be back. */
+static void names_the_ends(struct fixture *f)
+{
+    commit_and_flush(f, 1);
+    sim_disk_fail_write(f->disk, 0);
+    assert_int_equal(fixture_commit(f, 2, 3000, 1), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    assert_int_equal(f->failed, 1);
+    for (uint64_t id = 3; id < 10; id++) {
+        assert_int_equal(fixture_commit(f, id, 3000, 1), STORE_PENDING);
+        assert_true(fixture_flush(f));
+        assert_true(fixture_finish(f, id));
+        assert_true(fixture_flush(f));
+    }
+    for (int i = 0; i < 3; i++) {
+        fixture_reopen(f);
+        fixture_maintain(f, 10);
+        assert_null(store_find(f->store, 2));
+        assert_null(store_find(f->store, 3));
+        assert_true(fixture_whole(f, 1, 3000));
+    }
+}
+
+static void newest_stays(void **state)
+{
+    struct fixture **f = (struct fixture **)state;
+    for (unsigned rolls = 0; rolls < 8; rolls++) { /* a write that fails is there or not */
+        fixture_free(f);
+        *f = fixture_new();
+        for (unsigned i = 0; i < rolls; i++)
+            (void)sim_random((*f)->disk);
+        names_the_ends(*f);
+    }
+}
+
 static void failed_write(void **state)
 {
     struct fixture *f = *state;
@@ -187,6 +236,8 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {TEST(failed_sync),
                                        TEST(failed_write),
+                                       TEST(failed_sync_of_recovery),
+                                       TEST(newest_stays),
                                        TEST(failed_sync_of_a_large_segment),
                                        TEST(nothing_is_answered_without_a_successor),
                                        TEST(full),
