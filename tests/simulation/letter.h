@@ -35,6 +35,7 @@ struct letter {
     uint8_t fate;
     uint64_t id;
     uint8_t now[LETTER_RECIPIENTS], durable[LETTER_RECIPIENTS]; /* states of the good ones, in order */
+    bool deferred[LETTER_RECIPIENTS]; /* since the last flush, perhaps with another result behind it */
     bool gone, gone_durably;
     unsigned copies; /* counted by a check */
 };

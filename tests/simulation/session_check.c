@@ -14,6 +14,7 @@ void check_flush(struct scene *s)
         if (l->fate == FATE_WAITING && s->sabotage == SABOTAGE_NONE)
             scene_wrong(s, "letter %u still waits after a flush", i);
         memcpy(l->durable, l->now, sizeof l->durable);
+        memset(l->deferred, 0, sizeof l->deferred);
         l->gone_durably = l->gone;
     }
 }
@@ -73,10 +74,12 @@ static void check_recipients(struct scene *s, struct letter *l, const struct mes
         letter_put_good(&path, l, i);
         if (!span_eq(message_path(m, r), buf_span(&path)))
             scene_wrong(s, "letter %u/%u has another's path", l->serial, i);
-        if (r->state != l->now[i] && r->state != l->durable[i])
+        bool between = r->state == RECIPIENT_DEFERRED && l->deferred[i];
+        if (r->state != l->now[i] && r->state != l->durable[i] && !between)
             scene_wrong(s, "letter %u/%u is %s, not %s or %s", l->serial, i, recipient_state_name(r->state),
                         recipient_state_name(l->durable[i]), recipient_state_name(l->now[i]));
         l->now[i] = l->durable[i] = r->state;
+        l->deferred[i] = false;
     }
 }
 
@@ -159,6 +162,7 @@ static void attempt(struct scene *s, struct letter *l, const struct message *m, 
     }
     scene_note(s, recipient_state_name(a.state), id, i);
     l->now[i] = a.state;
+    if (a.state == RECIPIENT_DEFERRED) l->deferred[i] = true;
     s->numbers.delivered += a.state == RECIPIENT_DELIVERED;
     s->numbers.bounced += a.state == RECIPIENT_BOUNCED || a.state == RECIPIENT_EXPIRED;
     l->gone = true;

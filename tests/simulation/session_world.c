@@ -4,7 +4,6 @@
 #include "edge.h"
 #include "session_check.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #define SEGMENT 65536
@@ -65,13 +64,10 @@ static void power_cut(struct session_world *w)
     check_forget_volatile(&w->scene);
 }
 
-static void disk_is_well(struct session_world *w)
+static void disk_has_room(struct session_world *w)
 {
     sim_disk_capacity(w->disk, UINT64_MAX);
     sim_disk_read_only(w->disk, false);
-    if (w->o.recovery_faults) return;
-    sim_disk_fail_sync(w->disk, UINT_MAX); /* never */
-    sim_disk_fail_write(w->disk, UINT_MAX);
 }
 
 /* Opens the spool, however often the power goes meanwhile, and compares everything. */
@@ -89,8 +85,7 @@ static void open_spool(struct session_world *w)
                               .place = on_place,
                               .alarm = on_alarm};
     const char *error = NULL;
-    bool faults = w->o.faults && w->o.recovery_faults;
-    if (faults && roll(w->disk, 3) == 0) sim_disk_fail_sync(w->disk, (unsigned)roll(w->disk, 4));
+    if (w->o.faults && roll(w->disk, 3) == 0) sim_disk_fail_sync(w->disk, (unsigned)roll(w->disk, 4));
     for (unsigned tries = 0;; tries++) {
         w->scene.store = store_open(&o, w->scene.unix_ms, &error);
         if (sim_disk_stopped(w->disk)) {
@@ -99,7 +94,7 @@ static void open_spool(struct session_world *w)
         }
         if (w->scene.store) break;
         scene_note(&w->scene, error, tries, 0);
-        if (faults && tries < 4) continue; /* the supervisor starts it again */
+        if (w->o.faults && tries < 4) continue; /* the supervisor starts it again */
         scene_wrong(&w->scene, "the spool does not open: %s", error);
         return;
     }
@@ -109,7 +104,7 @@ static void open_spool(struct session_world *w)
 /* The spooler's process ends, in order or not, and comes back; the edges stay. */
 static void restart_spooler(struct session_world *w)
 {
-    disk_is_well(w);
+    disk_has_room(w);
     if (roll(w->disk, 2)) check_flush(&w->scene);
     if (broken(w) || sim_disk_stopped(w->disk)) return; /* the power went off: the caller sees to it */
     scene_note(&w->scene, "spooler restarts", 0, 0);
@@ -239,7 +234,7 @@ static void round_of(struct session_world *w)
         if (sim_disk_stopped(w->disk)) break;
     }
     if (broken(w)) return;
-    disk_is_well(w);
+    disk_has_room(w);
     power_cut(w);
     if (roll(w->disk, 3) == 0)
         sim_disk_stop_at(w->disk, 1 + roll(w->disk, 12)); /* and again while it recovers */
@@ -249,7 +244,7 @@ static void round_of(struct session_world *w)
 /* No more faults: whoever still speaks comes to an end, and every message that was taken goes out. */
 static void finale(struct session_world *w)
 {
-    disk_is_well(w);
+    disk_has_room(w);
     sim_disk_stop_at(w->disk, 0);
     if (sim_disk_stopped(w->disk)) {
         power_cut(w);

@@ -7,8 +7,7 @@
 
 struct session_world_options {
     uint64_t seed;
-    bool faults;          /* failing, full and read-only disks */
-    bool recovery_faults; /* ... also while a spool is recovered after a power cut or a restart */
+    bool faults; /* failing, full and read-only disks, also while the spool is recovered */
     bool talk;
     enum sabotage sabotage;
 };

@@ -70,17 +70,14 @@ static void add(struct scene_numbers *total, const struct scene_numbers *n)
 
 struct request {
     uint64_t seeds, from;
-    bool talk, spool, session, recovery_faults;
+    bool talk, spool, session;
     enum sabotage sabotage;
 };
 
 static bool run_session(uint64_t seed, const struct request *q, struct scene_numbers *total)
 {
-    struct session_world_options o = {.seed = seed,
-                                      .faults = seed % 3 != 0,
-                                      .recovery_faults = q->recovery_faults,
-                                      .talk = q->talk,
-                                      .sabotage = q->sabotage};
+    struct session_world_options o = {
+        .seed = seed, .faults = seed % 3 != 0, .talk = q->talk, .sabotage = q->sabotage};
     struct session_world_result r = {.hash = 0}, again = {.hash = 0};
     session_world_run(&o, &r);
     add(total, &r.numbers);
@@ -118,8 +115,6 @@ static bool read_request(struct request *q, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--talk") == 0)
             q->talk = true;
-        else if (strcmp(argv[i], "--recovery-faults") == 0)
-            q->recovery_faults = true;
         else if (i + 1 == argc || !read_word(q, argv[i], argv[i + 1]))
             return false;
         else
@@ -162,7 +157,6 @@ int main(int argc, char **argv)
     struct request q = {.seeds = 200, .from = 1, .spool = true, .session = true};
     if (!read_request(&q, argc, argv)) {
         fprintf(stderr, "usage: simulate [--seeds N] [--from K] [--world spool|session] [--talk]\n"
-                        "                [--recovery-faults]  (syncs fail while a spool is recovered, too)\n"
                         "                [--sabotage early|chunk|reset|twice]  (then seeds must fail)\n");
         return 2;
     }
