@@ -1,0 +1,208 @@
+#include "service/config_files.h"
+
+#include "../span_check.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "service/config_load.h"
+
+static char folder[64];
+static struct config_load load;
+static struct config_report report;
+
+static void put(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    memcpy(folder, "/tmp/sallyport-files-XXXXXX", sizeof "/tmp/sallyport-files-XXXXXX");
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    config_load_free(&load);
+    return chdir("/") == 0 ? nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) : -1;
+}
+
+static struct config_files_who who(bool starts)
+{
+    const struct config_files_owner me = {"spooler", geteuid(), getegid()};
+    struct config_files_who w = {me, me, starts};
+    w.mailbox.process = "mailbox";
+    return w;
+}
+
+static void look_as(const char *text, struct config_files_who w)
+{
+    put("a.conf", text);
+    config_load_free(&load);
+    assert_true(config_load(&load, "a.conf"));
+    assert_non_null(load.config);
+    config_report_begin(&report, load.arena);
+    config_files_check(load.config, &w, &report);
+}
+
+static void look(const char *text)
+{
+    look_as(text, who(true));
+}
+
+/* The first problem with that text. */
+static const struct config_problem *said(const char *text)
+{
+    for (const struct config_problem *p = report.first; p; p = p->next)
+        if (strstr((const char *)p->text.p, text)) return p;
+    return NULL;
+}
+
+#define NOBODY "recipients example.org any\nhold *\n"
+
+static void missing_folders_beside_the_file_are_made(void **state)
+{
+    struct stat st;
+    struct config_files_who w = who(true);
+    (void)state;
+    look(NOBODY "deliver example.org to maildir mail\n");
+    assert_int_equal(report.errors, 0);
+    assert_non_null(said("the spool "));
+    assert_non_null(said("/mail does not exist yet"));
+    assert_int_not_equal(stat("spool", &st), 0); /* a look changes nothing */
+    umask(077);
+    assert_true(config_files_make(load.config, &w, &report));
+    assert_int_equal(stat("spool", &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0750);
+    assert_int_equal(stat("mail", &st), 0);
+    assert_true(config_files_make(load.config, &w, &report));
+    look(NOBODY "deliver example.org to maildir mail\n");
+    assert_int_equal(report.errors, 0);
+    assert_null(said("does not exist yet"));
+}
+
+static void folders_elsewhere_are_not_made(void **state)
+{
+    struct stat st;
+    struct config_files_who w = who(true);
+    (void)state;
+    look(NOBODY "spool deep/spool\n");
+    const struct config_problem *p = said("deep/spool cannot be used: No such file");
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_ERROR);
+    assert_true(config_files_make(load.config, &w, &report));
+    assert_int_not_equal(stat("deep", &st), 0);
+}
+
+static void folders_of_the_wrong_kind(void **state)
+{
+    (void)state;
+    put("spool", "");
+    look(NOBODY);
+    assert_non_null(said("is no folder"));
+    assert_int_equal(unlink("spool"), 0);
+    assert_int_equal(mkdir("spool", 0700), 0);
+    assert_int_equal(chmod("spool", 01777), 0);
+    look(NOBODY);
+    const struct config_problem *p = said("may be written by everyone");
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_ERROR);
+    assert_true(span_starts_nocase(p->suggestion, SPAN("chmod o-w ")));
+}
+
+static void folders_of_somebody_else(void **state)
+{
+    struct config_files_who w = who(true);
+    char words[64];
+    (void)state;
+    assert_int_equal(mkdir("spool", 0700), 0);
+    w.spooler.uid += 17;
+    w.spooler.gid += 17;
+    look_as(NOBODY, w);
+    snprintf(words, sizeof words, "spooler process, whose user id is %u", w.spooler.uid);
+    const struct config_problem *p = said(words);
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_ERROR);
+    assert_non_null(strstr((const char *)p->suggestion.p, "chown -R "));
+    assert_int_equal(chmod("spool", 0070), 0); /* its group's */
+    w.spooler.gid = getegid();
+    look_as(NOBODY, w);
+    assert_int_equal(report.errors, 0);
+    assert_int_equal(chmod("spool", 0050), 0); /* which may not write */
+    look_as(NOBODY, w);
+    assert_int_equal(report.errors, 1);
+    w.starts = false; /* somebody asks who cannot know who will start it, unless it is root */
+    look_as(NOBODY, w);
+    assert_int_equal(report.errors, geteuid() == 0);
+    assert_int_equal(chmod("spool", 0700), 0);
+}
+
+static void users(void **state)
+{
+    (void)state;
+    look("server mx {\n recipients example.org\n listen 127.0.0.1:2525\n}\nhold *\n");
+    const struct config_problem *p = said("there is no users file");
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_ERROR);
+    assert_int_equal(p->place.line, 2);
+    look(NOBODY);
+    assert_null(said("users"));
+    look(NOBODY "users people\n");
+    assert_non_null(said("cannot read the users file"));
+    put("users",
+        "# mailbox verifier\nyou@example.org\tv\t\nme@example.org\nyou@example.org\tv\t\n\x1b[2Jx\tv\t\n");
+    look("recipients example.org\nhold *\n");
+    assert_int_equal(report.errors, 3);
+    assert_int_equal(said("has one field")->place.line, 3);
+    assert_int_equal(said("stands twice")->place.line, 4);
+    p = said("control character");
+    assert_int_equal(p->place.line, 5);
+    assert_null(memchr(p->text.p, 0x1b, p->text.n));
+    put("users", "# nobody\n");
+    look("recipients example.org\nhold *\n");
+    assert_int_equal(report.errors, 0);
+    assert_non_null(said("nobody has a mailbox"));
+}
+
+static void certificates(void **state)
+{
+    (void)state;
+    put("chain", "no certificate");
+    put("key", "");
+    look("server mx {\n listen 127.0.0.1:2525 tls starttls\n tls starttls certificate chain key key\n "
+         "recipients example.org any\n}\nhold *\n");
+    assert_int_equal(report.errors, 2);
+    assert_non_null(said("/key: it is empty"));
+    const struct config_problem *p = said("/chain: no certificate");
+    assert_non_null(p);
+    assert_int_equal(p->place.line, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(missing_folders_beside_the_file_are_made, begin, end),
+        cmocka_unit_test_setup_teardown(folders_elsewhere_are_not_made, begin, end),
+        cmocka_unit_test_setup_teardown(folders_of_the_wrong_kind, begin, end),
+        cmocka_unit_test_setup_teardown(folders_of_somebody_else, begin, end),
+        cmocka_unit_test_setup_teardown(users, begin, end),
+        cmocka_unit_test_setup_teardown(certificates, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
