@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from sallyport import BUILD, DOMAIN, ROOT, USER, run
+from sallyport import BUILD, DOMAIN, ROOT, USER, run, wait_for
 
 
 def test_init_refuses_to_overwrite(make):
