@@ -84,6 +84,7 @@
 #define LIMIT_SEGMENTS               65536    /* segment files: 4 TiB */
 #define LIMIT_SEGMENT_FILES_OPEN     256      /* sealed segments kept open for reading */
 #define LIMIT_SEGMENTS_SPARE         8        /* dead segments kept to be written again; more are removed */
+#define LIMIT_DAMAGES                1024     /* damaged places of the spool that are told apart */
 #define LIMIT_SPOOL_RESERVE_OCTETS   4194304  /* of the last free segment, for states when the disk is full */
 #define LIMIT_LARGE_BUFFER_OCTETS    2097152  /* content waiting to be written to a large segment */
 #define LIMIT_OPEN_MESSAGES          131072   /* of which content came, and no commit yet */

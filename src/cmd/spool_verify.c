@@ -130,17 +130,14 @@ static void on_problem(void *context, uint32_t segment, uint64_t offset, uint64_
     put_number(&b, ",\"offset\":", offset);
     buf_str(&b, ",\"problem\":\"");
     buf_json(&b, span_str(text), 256);
-    buf_str(&b, "\",\"id\":\"");
-    if (id != 0) message_id_put(&b, id);
-    buf_str(&b, "\"}");
+    buf_byte(&b, '"');
+    if (id != 0) {
+        buf_str(&b, ",\"id\":\"");
+        message_id_put(&b, id);
+        buf_byte(&b, '"');
+    }
+    buf_byte(&b, '}');
     if (!b.over) v->line(v->context, buf_span(&b));
-}
-
-static void on_alarm(void *context, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
-                     int error, const char *text)
-{
-    (void)error;
-    if (what == ALARM_DAMAGED) on_problem(context, segment, offset, id, text);
 }
 
 static enum store_place hold_everything(void *context, const struct message *m, const struct recipient *r)
@@ -202,8 +199,7 @@ bool spool_verify(const char *folder, control_client_line_fn *line, void *contex
                               .queue_seconds = LIMIT_QUEUE_SECONDS_DEFAULT,
                               .context = &v,
                               .committed = on_committed,
-                              .place = hold_everything,
-                              .alarm = on_alarm};
+                              .place = hold_everything}; /* what recovery finds, store_verify reports */
     struct store *s = store_open(&o, (uint64_t)time(NULL) * 1000, &error);
     bool opened = s != NULL;
     if (opened)

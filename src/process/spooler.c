@@ -228,8 +228,7 @@ static void end(struct spooler *s)
     uint64_t waited = loop_now_ms(s->child->loop) - s->drain_ms;
     if (s->stopping && spooler_edges_open(s)) return;
     if (spooler_busy(s) && waited < SPOOLER_DRAIN_MS) return;
-    (void)store_flush(s->store, s->now_ms); /* what is not durable was not answered */
-    store_close(&s->store);
+    (void)store_stop(&s->store, s->now_ms); /* what is not durable was not answered */
     s->started = false;
     child_exit(s->child, 0);
 }

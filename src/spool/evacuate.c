@@ -108,7 +108,8 @@ static bool copy_extent(struct store *s, struct copy *c, const struct extent *e,
             return keep_extent(s, c, &(struct extent){s->log->number, e->length, slot.offset, e->crc});
         }
         victim->damaged = true;
-        store_say(s, ALARM_DAMAGED, e->segment, e->offset, c->id, 0, "content cannot be copied forward");
+        store_damage(s, e->segment, e->offset - RECORD_HEAD_OCTETS, e->offset + e->length, c->id,
+                     "content cannot be copied forward");
     }
     return false;
 }

@@ -78,21 +78,24 @@ void journal_finish(struct store *s, struct message *m)
     b->finished[b->n_finished++] = m;
 }
 
-/* Makes the next segment the active one; its SEGMENT record opens the batch, which must be empty. */
-static enum store_status next_segment(struct store *s)
+static int write_batch(struct store *s);
+
+/* The salt outlives a damaged SEGMENT record; while no SEGMENT record has it, nothing is written without it. */
+static int keep_salt(struct store *s)
 {
-    int error = 0;
-    struct segment *fresh = segment_take(s, SEGMENT_LOG, &error);
-    if (!fresh) return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
-    if (s->log) segment_seal(s->log, &s->o.disk);
+    int error = s->salt_kept ? 0 : salt_keep(s);
+    for (size_t i = 0; error && i < s->segments.n; i++) {
+        const struct segment *g = s->segments.all[i];
+        if (g->kind == SEGMENT_LOG && g->state != SEGMENT_PREPARED) error = 0;
+    }
+    return error;
+}
+
+static void put_segment_record(struct store *s)
+{
     uint32_t rows = 0;
     for (size_t i = 0; i < s->segments.n; i++)
         if (s->segments.all[i]->kind == SEGMENT_LOG && s->segments.all[i]->state >= SEGMENT_SEALED) rows++;
-    fresh->state = SEGMENT_ACTIVE;
-    fresh->end = 0;
-    s->log = fresh;
-    s->batch_number = 1;
-    s->recheck = true;
     struct slot slot = journal_begin(s, RECORD_SEGMENT, 0, 0, SEGMENT_PAYLOAD_OCTETS(rows));
     struct buf b = buf_on(slot.payload, slot.record.length);
     segment_payload_begin(&b, SEGMENT_LOG, s->salt, rows);
@@ -102,7 +105,25 @@ static enum store_status next_segment(struct store *s)
             segment_payload_row(&b, (struct segment_end){old->number, old->end});
     }
     journal_end_crc(s, &slot);
-    return STORE_DURABLE;
+}
+
+/* Makes the next segment the active one: its SEGMENT record is a batch of its own, durable before anything else is in it. The batch
+ * must be empty. */
+static enum store_status next_segment(struct store *s)
+{
+    int error = -keep_salt(s);
+    struct segment *fresh = error ? NULL : segment_take(s, SEGMENT_LOG, &error);
+    if (!fresh) return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
+    if (s->log) segment_seal(s->log, &s->o.disk);
+    fresh->state = SEGMENT_ACTIVE;
+    fresh->end = 0;
+    s->log = fresh;
+    s->batch_number = 1;
+    s->recheck = true;
+    put_segment_record(s);
+    error = write_batch(s);
+    batch_empty(s->batch);
+    return error ? STORE_FAILED : STORE_DURABLE;
 }
 
 static bool fits_segment(const struct store *s, size_t octets)
@@ -138,6 +159,7 @@ enum store_status journal_room(struct store *s, size_t octets, bool urgent)
             if (!fits_segment(s, octets)) return STORE_FAILED;
         }
     }
+    if (!clean_remove(s)) return STORE_FAILED;
     int error = 0;
     if (!urgent && reserve_touched(s, octets) && !segment_ready(s, SEGMENT_LOG, &error))
         return error == ENOSPC || error == EDQUOT ? STORE_FULL : STORE_FAILED;
@@ -253,13 +275,11 @@ static void carry(struct store *s, const struct record *r, const uint8_t *payloa
     }
 }
 
-static void carry_all(struct store *s, const struct batch *failed, uint32_t epoch, bool first)
+static void carry_all(struct store *s, const struct batch *failed, uint32_t epoch)
 {
     size_t at = 0;
     struct record r;
     if (failed->moving) return;
-    if (first && record_head_read(failed->p, epoch, 0, &r))
-        at = record_octets(r.length); /* its SEGMENT record */
     while (at + RECORD_HEAD_OCTETS <= failed->n && record_head_read(failed->p + at, epoch, s->salt, &r)) {
         if (r.type == RECORD_STATE || r.type == RECORD_HOLD || r.type == RECORD_TOMBSTONE)
             carry(s, &r, failed->p + at + RECORD_HEAD_OCTETS);
@@ -277,13 +297,12 @@ static bool succeed(struct store *s)
     struct batch *failed = s->batch, *fresh = failed == &s->batches[0] ? &s->batches[1] : &s->batches[0];
     const struct segment *lost = s->log;
     uint32_t epoch = lost->number;
-    bool first = lost->end == 0;
     for (int i = 0; i < SUCCESSORS_TRIED; i++) {
         s->batch = fresh;
         batch_empty(fresh);
-        if (next_segment(s) != STORE_DURABLE) break;
-        carry_all(s, failed, epoch, first);
-        if (write_batch(s) != 0) continue;
+        if (next_segment(s) != STORE_DURABLE) continue;
+        carry_all(s, failed, epoch);
+        if (fresh->n && write_batch(s) != 0) continue;
         for (uint32_t c = 0; c < failed->n_commits; c++)
             failed->commits[c].failed = true;
         batch_empty(fresh);

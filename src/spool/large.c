@@ -31,7 +31,10 @@ static void take_results(struct store *s, bool wait)
             /* A recycling that failed may have happened or not: that segment is counted as existing, for good. */
             continue;
         }
-        if (old) segments_remove(&s->segments, &s->o.disk, old);
+        if (old) {
+            damage_forget(s, old->number);
+            segments_remove(&s->segments, &s->o.disk, old);
+        }
         if (job.what == PREPARE_REMOVE) continue;
         s->prepare_error[job.kind] = 0;
         if (s->full) store_say(s, ALARM_SPACE, job.number, 0, 0, 0, "space for segments again");

@@ -203,7 +203,7 @@ static void show_arrival(struct store *s, const struct message *m, struct buf *b
     put_text(b, "envid", h.envid);
     put_key(b, "session");
     buf_byte(b, '"');
-    message_id_put(b, h.session);
+    buf_hex64(b, h.session); /* as in the log */
     buf_byte(b, '"');
     put_key(b, "tls");
     buf_str(b, h.flags & ENVELOPE_TLS ? "true" : "false");

@@ -43,7 +43,9 @@ bool store_read_envelope(struct store *s, const struct message *m, uint8_t *to)
     if (!store_read_record(s, m->home, m->envelope_offset - RECORD_HEAD_OCTETS, RECORD_ENVELOPE, m->id, to,
                            m->envelope_length, &payload) ||
         payload.n != m->envelope_length || !envelope_valid(payload, LIMIT_MESSAGE_RECIPIENTS, &count)) {
-        store_say(s, ALARM_DAMAGED, m->home, m->envelope_offset, m->id, 0, "an envelope cannot be read back");
+        store_damage(s, m->home, m->envelope_offset - RECORD_HEAD_OCTETS,
+                     (uint64_t)m->envelope_offset + m->envelope_length, m->id,
+                     "an envelope cannot be read back");
         return false;
     }
     return true;
@@ -59,7 +61,8 @@ int64_t store_read_content(struct store *s, const struct message *m, uint8_t *to
             take == e->length; /* a part of an extent cannot be checked; it is only shown, in a DSN */
         if (whole ? !store_read_extent(s, e, to + done)
                   : !read_at(s, e->segment, e->offset, to + done, take)) {
-            store_say(s, ALARM_DAMAGED, e->segment, e->offset, m->id, 0, "content cannot be read back");
+            store_damage(s, e->segment, e->offset - RECORD_HEAD_OCTETS, e->offset + e->length, m->id,
+                         "content cannot be read back");
             return -1;
         }
         done += take;

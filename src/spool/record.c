@@ -12,6 +12,7 @@ struct head { /* as on disk, little-endian; no filling between the fields */
     uint16_t batch;
 };
 _Static_assert(sizeof(struct head) == RECORD_HEAD_OCTETS, "the head of a record has no filling");
+_Static_assert(offsetof(struct head, epoch) == RECORD_EPOCH_AT, "for who does not know the epoch");
 #define CHECKED_FROM 8 /* head_crc covers what stands behind it */
 
 static uint32_t magic_of(uint64_t salt)

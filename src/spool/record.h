@@ -7,6 +7,7 @@
 #include "base/span.h"
 
 #define RECORD_HEAD_OCTETS 32
+#define RECORD_EPOCH_AT    24 /* in the head */
 #define RECORD_ALIGN       8
 #define RECORD_BATCH_ALIGN 4096
 
@@ -19,6 +20,7 @@ enum record_type {
     RECORD_HOLD,
     RECORD_TOMBSTONE,
     RECORD_VOID,
+    RECORD_CLEAN, /* the one record of the mark of a clean stop (clean.c) */
     RECORD_TYPE_END
 };
 
@@ -38,7 +40,7 @@ struct record {
 };
 
 /* salt: random, one for the whole spool, kept in every SEGMENT record. A sender does not know it, so content of a message never
- * passes for a record when the scan searches behind damage. The SEGMENT record itself is written with salt 0: it is read
+ * passes for a record when the scan searches behind damage. SEGMENT and CLEAN records are written with salt 0: they are read
  * at offset 0 only. */
 void record_head_put(uint8_t head[RECORD_HEAD_OCTETS], const struct record *r, uint64_t salt);
 /* False unless the head is intact and of this epoch. */

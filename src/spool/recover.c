@@ -14,6 +14,7 @@ struct recovery {
     size_t max, n;
     bool *end_known;       /* by place in segments.all, for log segments */
     size_t envelope, body; /* heads of the newest intact ENVELOPE and BODY of this segment */
+    struct clean mark;
     int error;
     uint32_t highest, n_stale;
     uint32_t *stale; /* numbers of new-* files */
@@ -59,7 +60,7 @@ static bool load(struct recovery *v, struct segment *g, size_t most)
     most = record_align(most < v->max ? most : v->max, DISK_ALIGN);
     int64_t got = read_whole(v, g, most);
     if (got < 0) {
-        store_say(v->s, ALARM_DAMAGED, g->number, 0, 0, (int)-got, "a segment cannot be read");
+        damage_note(v->s, g->number, 0, LIMIT_SEGMENT_OCTETS, 0, "a segment cannot be read");
         g->damaged = true;
         got = 0;
     }
@@ -68,26 +69,68 @@ static bool load(struct recovery *v, struct segment *g, size_t most)
     return !g->damaged;
 }
 
-static void read_manifest(struct recovery *v, struct span payload)
+static void know_end(struct recovery *v, const struct segment *g, uint32_t end)
+{
+    struct segments *t = &v->s->segments;
+    for (size_t k = 0; k < t->n; k++)
+        if (t->all[k] == g) {
+            t->all[k]->end = end;
+            v->end_known[k] = true;
+        }
+}
+
+static void read_manifest(struct recovery *v, struct span payload, bool rows_count)
 {
     struct wire w = wire_on(payload);
     enum segment_kind kind;
     uint32_t rows;
     uint64_t salt;
     if (!segment_payload_read(&w, &kind, &salt, &rows)) return;
+    if (salt != v->s->salt) v->s->salt_kept = false; /* the file is wrong, or not there */
     v->s->salt = salt;
-    for (uint32_t i = 0; i < rows; i++) {
+    v->s->salt_known = true;
+    for (uint32_t i = 0; i < rows && rows_count; i++) {
         struct segment_end row = segment_row_read(&w);
-        struct segments *t = &v->s->segments;
-        struct segment *g = segments_find(t, row.number);
-        if (!g || g->kind != SEGMENT_LOG || row.end > LIMIT_SEGMENT_OCTETS) continue;
-        g->end = row.end;
-        for (size_t k = 0; k < t->n; k++)
-            if (t->all[k] == g) v->end_known[k] = true;
+        const struct segment *g = segments_find(&v->s->segments, row.number);
+        if (g && g->kind == SEGMENT_LOG && row.end <= v->max) know_end(v, g, row.end);
     }
 }
 
-/* Which log segments are in use: those with a SEGMENT record, and those without one that had more than one batch. */
+/* A recycled segment that was not used yet begins with the SEGMENT record of its older epoch. */
+static void read_old_head(struct recovery *v)
+{
+    struct record r;
+    struct span payload;
+    uint32_t epoch;
+    if (v->s->salt_known || v->n < RECORD_HEAD_OCTETS) return;
+    memcpy(&epoch, v->p + RECORD_EPOCH_AT, sizeof epoch);
+    if (scan_head(v->p, v->n, epoch, &r, &payload)) read_manifest(v, payload, false);
+}
+
+static bool zeros(const uint8_t *p, size_t n)
+{
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+/* A log segment without an intact SEGMENT record: prepared, or damaged at its beginning? */
+static void judge_headless(struct recovery *v, struct segment *g, size_t place)
+{
+    struct store *s = v->s;
+    if (v->end_known[place] || !load(v, g, v->max)) {
+        if (g->end > 0) g->state = SEGMENT_SEALED; /* a later SEGMENT record knew it */
+        return;
+    }
+    if (s->salt_known) {
+        if (scan_proves_use(v->p, v->n, 0, g->number, s->salt)) g->state = SEGMENT_SEALED;
+    } else if (!zeros(v->p, v->n)) {
+        damage_note(s, g->number, 0, v->n, 0, "the salt is lost: what is in a segment cannot be told");
+        g->damaged = true;
+        g->state = SEGMENT_SEALED;
+        g->end = (uint32_t)v->n;
+    }
+}
+
+/* Which log segments are in use. */
 static void read_heads(struct recovery *v)
 {
     struct segments *t = &v->s->segments;
@@ -98,20 +141,81 @@ static void read_heads(struct recovery *v)
         if (g->kind != SEGMENT_LOG ||
             !load(v, g, RECORD_HEAD_OCTETS + SEGMENT_PAYLOAD_OCTETS(LIMIT_SEGMENTS)))
             continue;
-        if (!scan_head(v->p, v->n, g->number, &r, &payload)) continue;
+        if (!scan_head(v->p, v->n, g->number, &r, &payload)) {
+            read_old_head(v);
+            continue;
+        }
         g->state = SEGMENT_SEALED;
-        read_manifest(v, payload);
+        read_manifest(v, payload, true);
     }
+    for (size_t i = 0; i < t->n; i++)
+        if (t->all[i]->kind == SEGMENT_LOG && t->all[i]->state == SEGMENT_PREPARED && !t->all[i]->damaged)
+            judge_headless(v, t->all[i], i);
+}
+
+static const struct clean_row *row_of(const struct clean *c, uint32_t number)
+{
+    for (uint32_t i = 0; i < c->n; i++)
+        if (c->rows[i].number == number) return &c->rows[i];
+    return NULL;
+}
+
+/* Was something written that the mark cannot know? Then it is a leftover. */
+static bool mark_stale(struct recovery *v)
+{
+    struct segments *t = &v->s->segments;
     for (size_t i = 0; i < t->n; i++) {
         struct segment *g = t->all[i];
-        if (g->kind != SEGMENT_LOG || g->state != SEGMENT_PREPARED || !load(v, g, v->max)) continue;
-        if (scan_proves_use(v->p, v->n, g->number, v->s->salt)) g->state = SEGMENT_SEALED;
+        const struct clean_row *row = row_of(&v->mark, g->number);
+        if (g->kind != SEGMENT_LOG || g->state != SEGMENT_SEALED || g->damaged) continue;
+        if ((row && g->number != v->mark.active) || !load(v, g, v->max)) continue;
+        if (scan_proves_use(v->p, v->n, row ? row->end : 0, g->number, v->s->salt)) return true;
     }
+    return false;
+}
+
+static int64_t file_octets(struct recovery *v, struct segment *g)
+{
+    int file = segment_read_file(&v->s->segments, &v->s->o.disk, g);
+    return file < 0 ? file : v->s->o.disk.ops->size(v->s->o.disk.context, file);
+}
+
+static void apply_mark(struct recovery *v)
+{
+    struct store *s = v->s;
+    if (mark_stale(v)) {
+        s->mark_holds = false;
+        return;
+    }
+    for (uint32_t i = 0; i < v->mark.n; i++) {
+        const struct clean_row *row = &v->mark.rows[i];
+        struct segment *g = segments_find(&s->segments, row->number);
+        if (row->number >= s->next_number && row->number < UINT32_MAX) s->next_number = row->number + 1;
+        if (!g || g->kind != row->kind) {
+            damage_note(s, row->number, 0, 1, 0, "a segment that was there at the clean stop is missing");
+            continue;
+        }
+        if (g->kind == SEGMENT_LOG && row->end <= v->max) {
+            know_end(v, g, row->end);
+            if (row->end > 0) g->state = SEGMENT_SEALED;
+        }
+        int64_t size = g->kind == SEGMENT_LARGE ? file_octets(v, g) : row->end;
+        if (size < (int64_t)row->end)
+            damage_note(s, g->number, size < 0 ? 0 : (uint64_t)size, row->end, 0,
+                        "a large segment is shorter than its durable end");
+    }
+}
+
+static void check_count(struct recovery *v)
+{
+    struct store *s = v->s;
+    if (s->mark_holds && s->n_damages == 0 && s->index.messages != v->mark.messages)
+        damage_note(s, v->mark.active, 0, 1, 0, "not as many messages are here as at the clean stop");
 }
 
 static size_t largest(struct store *s)
 {
-    int64_t most = RECORD_BATCH_ALIGN;
+    int64_t most = segment_octets(s);
     for (size_t i = 0; i < s->segments.n; i++) {
         int file = segment_read_file(&s->segments, &s->o.disk, s->segments.all[i]);
         int64_t size = file < 0 ? 0 : s->o.disk.ops->size(s->o.disk.context, file);
@@ -133,16 +237,15 @@ static void measure_large(struct recovery *v)
     }
 }
 
-static void damaged(struct recovery *v, uint64_t offset, uint64_t id, const char *text)
+static void damaged(struct recovery *v, uint64_t from, uint64_t to, uint64_t id, const char *text)
 {
     v->g->damaged = true;
-    store_say(v->s, ALARM_DAMAGED, v->g->number, offset, id, 0, text);
+    damage_note(v->s, v->g->number, from, to, id, text);
 }
 
 static void on_damage(void *context, size_t from, size_t to, uint64_t id, const char *text)
 {
-    (void)to;
-    damaged(context, from, id, text);
+    damaged(context, from, to, id, text);
 }
 
 /* Does an intact record with that payload stand there? `seen` is one that was just checked. */
@@ -157,14 +260,16 @@ static bool stands(const struct recovery *v, uint64_t offset, uint32_t length, e
     return head == seen || crc32c(0, v->p + offset, length) == r.payload_crc;
 }
 
-static bool content_stands(struct recovery *v, uint64_t id, const struct extent *extents, uint32_t n)
+/* The first extent in this segment that is not there, or null. */
+static const struct extent *content_bad(const struct recovery *v, uint64_t id, const struct extent *extents,
+                                        uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
         const struct extent *e = &extents[i];
         if (e->segment == v->g->number && !stands(v, e->offset, e->length, RECORD_BODY, id, v->body))
-            return false;
+            return e;
     }
-    return true;
+    return NULL;
 }
 
 static struct message *moved(struct recovery *v, struct message *m, const struct commit_payload *c,
@@ -185,11 +290,15 @@ static void on_commit(struct recovery *v, size_t offset, const struct record *r,
     struct store *s = v->s;
     struct commit_payload c;
     uint32_t count;
-    if (!commit_payload_read(payload, &c) ||
-        !stands(v, c.envelope_offset, c.envelope_length, RECORD_ENVELOPE, r->id, v->envelope) ||
+    if (!commit_payload_read(payload, &c)) {
+        damaged(v, offset, record_next(offset, r), r->id, "the commit of a message is malformed");
+        return;
+    }
+    if (!stands(v, c.envelope_offset, c.envelope_length, RECORD_ENVELOPE, r->id, v->envelope) ||
         !envelope_valid(span_of(v->p + c.envelope_offset, c.envelope_length), LIMIT_MESSAGE_RECIPIENTS,
                         &count)) {
-        damaged(v, offset, r->id, "the envelope of a message is damaged: it cannot be delivered");
+        damaged(v, c.envelope_offset - RECORD_HEAD_OCTETS, (uint64_t)c.envelope_offset + c.envelope_length,
+                r->id, "the envelope of a message is damaged: it cannot be delivered");
         return;
     }
     struct extent *extents = (struct extent *)(void *)s->scratch;
@@ -198,7 +307,7 @@ static void on_commit(struct recovery *v, size_t offset, const struct record *r,
         extents[i] = extent_read(&w);
     struct message *m = id_map_find(&s->index.map, r->id);
     if (m && !(r->flags & RECORD_MOVED)) {
-        damaged(v, offset, r->id, "a message was committed twice");
+        damaged(v, offset, record_next(offset, r), r->id, "a message was committed twice");
         return;
     }
     bool fresh = !m;
@@ -210,9 +319,11 @@ static void on_commit(struct recovery *v, size_t offset, const struct record *r,
     }
     m->home = v->g->number;
     m->flags &= (uint8_t)~MESSAGE_DAMAGED;
-    if (!content_stands(v, r->id, extents, c.count)) {
+    const struct extent *bad = content_bad(v, r->id, extents, c.count);
+    if (bad) {
         m->flags |= MESSAGE_DAMAGED;
-        damaged(v, offset, r->id, "the content of a message is damaged: it is kept on hold");
+        damaged(v, bad->offset - RECORD_HEAD_OCTETS, bad->offset + bad->length, r->id,
+                "the content of a message is damaged: it is kept on hold");
     }
 }
 
@@ -227,7 +338,7 @@ static void on_state(struct recovery *v, size_t offset, const struct record *r, 
     struct store *s = v->s;
     struct state_payload state;
     if (!state_payload_read(payload, &state)) {
-        damaged(v, offset, r->id, "a state is malformed");
+        damaged(v, offset, record_next(offset, r), r->id, "a state is malformed");
         return;
     }
     if (r->flags & RECORD_LAST) segment_need(v->g, state.home);
@@ -288,14 +399,14 @@ static void on_record(void *context, size_t offset, const struct record *r, stru
     }
 }
 
-/* The last segment is used on when its tail is clean, else sealed where it was cut. */
-static void use_on(struct recovery *v, const struct scan *c)
+/* The last segment is used on when its tail is clean, else sealed where it was cut. known: by the mark. */
+static void use_on(struct recovery *v, const struct scan *c, bool known)
 {
     struct store *s = v->s;
     struct segment *g = v->g;
     const struct disk *d = &s->o.disk;
     char name[DISK_NAME_OCTETS];
-    g->end = (uint32_t)c->end;
+    if (!known) g->end = (uint32_t)c->end;
     segment_name_put(name, NAME_LOG, g->number);
     int file = d->ops->open(d->context, name, DISK_WRITE);
     int error = file < 0 ? file : d->ops->sync(d->context, file);
@@ -307,8 +418,10 @@ static void use_on(struct recovery *v, const struct scan *c)
          * written on has nothing to lose. */
         if (error != -EROFS) v->error = -error;
     }
-    bool room = c->end + segment_octets(s) / 8 <= segment_octets(s) && v->n == segment_octets(s);
-    if (!error && c->whole && c->clean && !g->damaged && room && c->end > 0) {
+    bool room = c->end + segment_octets(s) / 8 <= segment_octets(s) &&
+                file_octets(v, g) == (int64_t)segment_octets(s);
+    bool clean = known ? g->number == v->mark.active && c->end == g->end : c->clean;
+    if (!error && c->whole && clean && !g->damaged && room && c->end > 0) {
         g->state = SEGMENT_ACTIVE;
         g->file = file;
         s->log = g;
@@ -320,33 +433,39 @@ static void use_on(struct recovery *v, const struct scan *c)
 
 static void scan_all(struct recovery *v)
 {
-    struct segments *t = &v->s->segments;
+    struct store *s = v->s;
+    struct segments *t = &s->segments;
     size_t last = t->n;
     for (size_t i = 0; i < t->n; i++)
         if (t->all[i]->kind == SEGMENT_LOG && t->all[i]->state == SEGMENT_SEALED) last = i;
     for (size_t i = 0; i < t->n && !v->error; i++) {
         struct segment *g = t->all[i];
         if (g->kind != SEGMENT_LOG || g->state != SEGMENT_SEALED) continue;
-        bool known = v->end_known[i] && i != last;
+        bool known = v->end_known[i] && (i != last || s->mark_holds);
         if (!load(v, g, known ? g->end : v->max)) continue;
-        if (known && v->n > g->end) v->n = g->end;
-        if (known && v->n < g->end) damaged(v, v->n, 0, "a segment is shorter than its durable end");
+        size_t octets = v->n;
+        if (known) {
+            if (octets < g->end) memset(v->p + octets, 0, g->end - octets);
+            v->n = g->end;
+        }
         v->body = v->envelope = SIZE_MAX;
         struct scan c = {.p = v->p,
                          .n = v->n,
+                         .file = octets ? octets : 1,
                          .epoch = g->number,
-                         .salt = v->s->salt,
-                         .how = i == last ? SCAN_LAST
-                                : known   ? SCAN_EXACT
-                                          : SCAN_OPEN,
+                         .salt = s->salt,
+                         .how = known       ? SCAN_EXACT
+                                : i == last ? SCAN_LAST
+                                            : SCAN_OPEN,
                          .context = v,
                          .record = on_record,
                          .damage = on_damage};
-        scan_segment(&c);
+        if (!g->damaged) scan_segment(&c);
         if (i == last)
-            use_on(v, &c);
+            use_on(v, &c, known);
         else if (!known)
             g->end = (uint32_t)c.end;
+        damage_tell(s);
     }
 }
 
@@ -376,23 +495,22 @@ static void renumber(struct recovery *v)
 }
 
 /* Content in other segments: only now, since those of finished messages may be gone. */
-static bool content_exists(const struct store *s, const struct message *m)
+static void check_content(struct store *s, struct message *m)
 {
     for (uint32_t i = 0; i < m->n_extents; i++) {
         const struct extent *e = &message_extents(m)[i];
         const struct segment *g = segments_find(&s->segments, e->segment);
-        if (!g || e->offset > g->end || e->length > g->end - e->offset) return false;
+        bool there = g && e->offset <= g->end && e->length <= g->end - e->offset;
+        if (there && !damage_extent_known(s, e)) continue;
+        m->flags |= MESSAGE_DAMAGED;
+        damage_note(s, e->segment, e->offset - RECORD_HEAD_OCTETS, e->offset + e->length, m->id,
+                    "content of a message is missing: it is kept on hold");
     }
-    return true;
 }
 
 static void settle_message(struct store *s, struct message *m)
 {
-    if (!content_exists(s, m)) {
-        m->flags |= MESSAGE_DAMAGED;
-        store_say(s, ALARM_DAMAGED, m->home, 0, m->id, 0,
-                  "content of a message is missing: it is kept on hold");
-    }
+    check_content(s, m);
     m->n_open = 0;
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         const struct recipient *r = &message_recipients(m)[i];
@@ -437,8 +555,14 @@ static bool run(struct recovery *v, const char **error)
     v->p = aligned_alloc(DISK_ALIGN, v->max);
     v->end_known = calloc(s->segments.n + 1, sizeof *v->end_known);
     if (!v->p || !v->end_known) return false;
+    salt_read(s);
+    if (clean_read(s, &v->mark)) {
+        s->salt = v->mark.salt;
+        s->salt_known = true;
+    }
     read_heads(v);
     measure_large(v);
+    if (s->mark_holds) apply_mark(v);
     scan_all(v);
     if (v->error) {
         if (v->error != ENOMEM) *error = "the end of the spool cannot be made durable";
@@ -447,6 +571,8 @@ static bool run(struct recovery *v, const char **error)
     }
     renumber(v);
     settle(s);
+    check_count(v);
+    damage_tell(s);
     return true;
 }
 
@@ -457,5 +583,6 @@ bool store_recover(struct store *s, const char **error)
     free(v.p);
     free(v.end_known);
     free(v.stale);
+    free(v.mark.rows);
     return fine;
 }

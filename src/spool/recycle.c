@@ -100,6 +100,12 @@ static void forward_one(void *context, size_t offset, const struct record *r, st
     if (r->type == RECORD_TOMBSTONE) forward_tombstones(f, r, payload);
 }
 
+static void forward_damage(void *context, size_t from, size_t to, uint64_t id, const char *text)
+{
+    const struct forward *f = context;
+    damage_note(f->s, f->g->number, from, to, id, text);
+}
+
 /* True: nothing in g is needed any more, and that is durable. */
 static bool forward(struct store *s, struct segment *g)
 {
@@ -114,12 +120,13 @@ static bool forward(struct store *s, struct segment *g)
                      .salt = s->salt,
                      .how = SCAN_EXACT,
                      .context = &f,
-                     .record = forward_one};
+                     .record = forward_one,
+                     .damage = forward_damage};
     if (read) scan_segment(&c);
     free(p);
     if (read && c.gaps) {
-        g->damaged = true;
-        store_say(s, ALARM_DAMAGED, g->number, 0, 0, 0, "a segment is damaged; it is kept");
+        g->damaged = true; /* kept */
+        damage_tell(s);
         return false;
     }
     return !f.failed && journal_flush(s);
@@ -149,6 +156,7 @@ static bool free_to_go(const struct store *s, const struct segment *g)
 
 static void let_go(struct store *s, struct segment *g)
 {
+    if (s->marked && (!s->log || !clean_remove(s))) return; /* what the mark names stays as long as it */
     bool reuse = !g->spoiled && s->n_ready[g->kind] + s->asked[g->kind] < LIMIT_SEGMENTS_SPARE &&
                  s->next_number < UINT32_MAX;
     struct prepare_job job = {.what = reuse ? PREPARE_RECYCLE : PREPARE_REMOVE,

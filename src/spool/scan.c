@@ -45,7 +45,9 @@ static size_t skip_damage(struct scan *s, size_t at, const struct record *bad, b
     s->gaps++;
     if (s->damage)
         s->damage(s->context, at, next, head ? bad->id : 0,
-                  head ? "the payload of a record is damaged" : "records are damaged");
+                  s->file && s->file < s->n && next == s->n ? "a segment is shorter than its durable end"
+                  : head                                    ? "the payload of a record is damaged"
+                                                            : "records are damaged");
     return next;
 }
 
@@ -115,11 +117,9 @@ bool scan_head(const uint8_t *p, size_t n, uint32_t epoch, struct record *r, str
     return true;
 }
 
-bool scan_proves_use(const uint8_t *p, size_t n, uint32_t epoch, uint64_t salt)
+bool scan_proves_use(const uint8_t *p, size_t n, size_t from, uint32_t epoch, uint64_t salt)
 {
     struct scan s = {.p = p, .n = n, .epoch = epoch, .salt = salt};
     struct record r;
-    for (size_t at = 0; (at = next_intact(&s, at, &r)) < n; at += record_octets(r.length))
-        if (r.batch >= 2) return true;
-    return false;
+    return next_intact(&s, from < RECORD_ALIGN ? RECORD_ALIGN : from, &r) < n;
 }

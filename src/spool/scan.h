@@ -13,6 +13,7 @@ enum scan_end {
 struct scan {
     const uint8_t *p;
     size_t n;
+    size_t file; /* octets that the file really has, when fewer than n: zeros follow; 0: n */
     uint32_t epoch;
     uint64_t salt;
     enum scan_end how;
@@ -32,7 +33,7 @@ struct scan {
 void scan_segment(struct scan *s);
 /* The SEGMENT record at offset 0, written with salt 0. */
 bool scan_head(const uint8_t *p, size_t n, uint32_t epoch, struct record *r, struct span *payload);
-/* A valid record proves that the segment was in use, and had more than one batch. */
-bool scan_proves_use(const uint8_t *p, size_t n, uint32_t epoch, uint64_t salt);
+/* A valid record other than SEGMENT stands at or behind `from`: SEGMENT was durable before it was written. */
+bool scan_proves_use(const uint8_t *p, size_t n, size_t from, uint32_t epoch, uint64_t salt);
 
 #endif

@@ -8,8 +8,26 @@
 void store_say(struct store *s, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
                int error, const char *text)
 {
-    if (what == ALARM_DAMAGED) s->damaged++;
-    if (s->o.alarm) s->o.alarm(s->o.context, what, segment, offset, id, error, text);
+    char said[160], name[DISK_NAME_OCTETS];
+    if (!s->o.alarm) return;
+    if (error) { /* which file, and what is wrong, for the reader of a log */
+        const struct segment *g = segments_find(&s->segments, segment);
+        const char *words = strerrordesc_np(error);
+        struct buf b = buf_on(said, sizeof said - 1);
+        buf_str(&b, text);
+        if (segment) {
+            segment_name_put(name, g ? segment_name_of(g->kind) : NAME_NEW, segment);
+            buf_str(&b, ": ");
+            buf_str(&b, name);
+        }
+        buf_str(&b, ": ");
+        buf_str(&b, words ? words : "unknown error");
+        if (!b.over) {
+            said[b.n] = 0;
+            text = said;
+        }
+    }
+    s->o.alarm(s->o.context, what, segment, offset, id, error, text);
 }
 
 #define MANIFEST_OCTETS (SEGMENT_PAYLOAD_OCTETS(LIMIT_SEGMENTS) + 2 * RECORD_BATCH_ALIGN)
@@ -29,8 +47,9 @@ static bool allocate(struct store *s)
     s->batch = &s->batches[0];
     s->large_buffer = aligned_alloc(DISK_ALIGN, LIMIT_LARGE_BUFFER_OCTETS + RECORD_BATCH_ALIGN);
     s->scratch = malloc(LIMIT_ENVELOPE_OCTETS);
+    s->damages = calloc(LIMIT_DAMAGES, sizeof *s->damages);
     s->preparer = preparer_create(&s->o.disk, s->o.segment_octets, s->o.thread);
-    return s->large_buffer && s->scratch && s->preparer;
+    return s->large_buffer && s->scratch && s->damages && s->preparer;
 }
 
 struct store *store_open(const struct store_options *o, uint64_t now_ms, const char **error)
@@ -71,11 +90,22 @@ void store_close(struct store **sp)
     }
     free(s->large_buffer);
     free(s->scratch);
+    free(s->damages);
     index_destroy(&s->index);
     schedule_destroy(&s->schedule);
     segments_destroy(&s->segments, &s->o.disk);
     free(s);
     *sp = NULL;
+}
+
+bool store_stop(struct store **sp, uint64_t now_ms)
+{
+    struct store *s = *sp;
+    bool clean = store_flush(s, now_ms) && !s->stuck && (!s->log || s->log->state == SEGMENT_ACTIVE);
+    preparer_destroy(&s->preparer); /* its helper renames and removes */
+    clean = clean && clean_write(s);
+    store_close(sp);
+    return clean;
 }
 
 void store_pin_extents(struct store *s, const struct extent *extents, uint32_t n, int sign)
@@ -373,7 +403,7 @@ struct store_counters store_counters(const struct store *s)
                                .batches = s->n_batches,
                                .octets_written = s->octets_written,
                                .syncs = s->syncs,
-                               .damaged = s->damaged,
+                               .damaged = s->n_damages + s->more_damages,
                                .memory_octets = s->index.slab.used,
                                .full = s->full,
                                .stuck = s->stuck};

@@ -42,14 +42,15 @@ struct store_options {
                       enum store_status status);
     /* Where a recipient that is not final goes: at arrival, after recovery, at store_place_again. */
     enum store_place (*place)(void *context, const struct message *m, const struct recipient *r);
-    /* error: errno or 0; text: constant, what exactly */
+    /* error: errno or 0; text: what exactly, with the file and the words for the error; valid during the call */
     void (*alarm)(void *context, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
                   int error, const char *text);
 };
 
 struct store_counters {
     uint64_t messages, recipients, queued, deferred, held; /* now */
-    uint64_t segments, large_segments, spare_segments, damaged;
+    uint64_t segments, large_segments, spare_segments;
+    uint64_t damaged; /* places known to be damaged, each once */
     uint64_t committed, refused, finished, batches, octets_written, syncs; /* since the start */
     uint64_t memory_octets;                                                /* of the index */
     bool full, stuck;
@@ -58,6 +59,9 @@ struct store_counters {
 /* Opens the spool and recovers what is in it. Null: *error is a constant text and errno is set. */
 struct store *store_open(const struct store_options *o, uint64_t now_ms, const char **error);
 void store_close(struct store **s); /* what was not flushed is lost */
+/* The end in order: flushes, closes, and when all is durable leaves the mark of a clean stop, by which the next start tells damage
+ * from a torn tail (STATES.md). False: no mark. */
+bool store_stop(struct store **s, uint64_t now_ms);
 
 /* Submission. Parts are copied before anything is checked. owner: who may continue, commit or abort an open message. */
 enum store_status store_chunk(struct store *s, uint64_t id, uint32_t owner, const struct span *parts,
@@ -121,7 +125,8 @@ void store_lease_return(struct store *s, uint32_t segment);
 /* A sealed segment with leases that nobody needs otherwise: ask for it back. 0: none. After: the one last returned, or 0. */
 uint32_t store_wanted_back(const struct store *s, uint32_t after);
 
-/* Verify: checks everything there is, in bounded steps. cursor: 0 at first; false when all was looked at. */
+/* Verify: checks everything there is, in bounded steps; what recovery found counts too, each place once. cursor: 0 at first; false
+ * when all was looked at. */
 struct verify_report {
     void (*problem)(void *context, uint32_t segment, uint64_t offset, uint64_t id, const char *text);
     void *context;

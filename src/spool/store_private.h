@@ -42,6 +42,13 @@ struct evacuation {    /* a segment being copied forward */
 
 #define READY_MAX (LIMIT_SEGMENTS_SPARE + 4)
 
+struct damage {            /* a damaged place: head of the first bad record, end of the last */
+    uint64_t from, to, id; /* id: of the message it belongs to, 0: unknown */
+    uint32_t segment;
+    bool told;
+    const char *text;
+};
+
 struct store {
     struct store_options o;
     struct segments segments;
@@ -68,7 +75,12 @@ struct store {
     bool recheck;     /* some segment may have become free */
     uint8_t *scratch; /* LIMIT_ENVELOPE_OCTETS, for reading back */
     uint64_t now_ms;
-    uint64_t committed, refused, finished, n_batches, octets_written, syncs, damaged;
+    uint64_t committed, refused, finished, n_batches, octets_written, syncs;
+    bool salt_known, salt_kept; /* read from the disk; the file `salt` is durable */
+    bool marked, mark_holds;    /* `clean-stop` may be on disk; it is intact and describes what is there */
+    struct damage *damages;     /* LIMIT_DAMAGES */
+    uint32_t n_damages;
+    uint64_t more_damages; /* told, but beyond the limit */
 };
 
 /* journal.c: the active log segment and its batch */
@@ -117,6 +129,36 @@ void store_place_recipient(struct store *s, struct message *m, uint32_t recipien
 void store_forget_open(struct store *s, struct open_message *o);
 void store_say(struct store *s, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
                int error, const char *text);
+
+/* damage.c: each damaged place is counted and told once */
+void damage_note(struct store *s, uint32_t segment, uint64_t from, uint64_t to, uint64_t id,
+                 const char *text);
+void damage_tell(struct store *s); /* what was noted and not told yet */
+static inline void store_damage(struct store *s, uint32_t segment, uint64_t from, uint64_t to, uint64_t id,
+                                const char *text)
+{
+    damage_note(s, segment, from, to, id, text);
+    damage_tell(s);
+}
+bool damage_known(const struct store *s, uint32_t segment, uint64_t from, uint64_t to);
+bool damage_extent_known(const struct store *s, const struct extent *e);
+void damage_forget(struct store *s, uint32_t segment); /* the segment is gone, nobody needed it */
+
+/* clean.c: the files `salt` and `clean-stop` (STATES.md, "The mark of a clean stop") */
+struct clean_row {
+    uint32_t number, end;
+    uint8_t kind;
+};
+struct clean {
+    uint64_t salt, messages;
+    uint32_t active, n;     /* active: number of the log segment that is written on, or 0 */
+    struct clean_row *rows; /* malloc */
+};
+void salt_read(struct store *s);                     /* into s->salt, when it is there */
+int salt_keep(struct store *s);                      /* durable; 0 or a negative errno */
+bool clean_read(struct store *s, struct clean *ret); /* false: no mark that is intact; ret->rows is null */
+bool clean_write(struct store *s);                   /* everything is durable, nobody else touches the disk */
+bool clean_remove(struct store *s);                  /* durably; true when there is none */
 
 /* change.c: fills the derived recipients of an EXPANDED state into m, which has room for them and their strings */
 void store_derive(struct message *m, const struct state_payload *state);

@@ -16,6 +16,14 @@ struct walk {
     struct verify_report *report;
 };
 
+static void found(struct store *s, struct verify_report *report, uint32_t segment, uint64_t from, uint64_t to,
+                  uint64_t id, const char *text)
+{
+    store_damage(s, segment, from, to, id, text);
+    report->damaged++;
+    report->problem(report->context, segment, from, id, text);
+}
+
 static void on_record(void *context, size_t offset, const struct record *r, struct span payload)
 {
     struct walk *w = context;
@@ -28,9 +36,17 @@ static void on_record(void *context, size_t offset, const struct record *r, stru
 static void on_damage(void *context, size_t from, size_t to, uint64_t id, const char *text)
 {
     struct walk *w = context;
-    (void)to;
-    w->report->damaged++;
-    w->report->problem(w->report->context, w->g->number, from, id, text);
+    if (!damage_known(w->s, w->g->number, from, to)) found(w->s, w->report, w->g->number, from, to, id, text);
+}
+
+/* What recovery and reading have found; most of it is seen again by the scan, some (a missing file) only here. */
+static void report_known(struct store *s, struct verify_report *report)
+{
+    for (uint32_t i = 0; i < s->n_damages; i++) {
+        const struct damage *d = &s->damages[i];
+        report->damaged++;
+        report->problem(report->context, d->segment, d->from, d->id, d->text);
+    }
 }
 
 static void verify_segment(struct store *s, struct segment *g, struct verify_report *report)
@@ -40,11 +56,13 @@ static void verify_segment(struct store *s, struct segment *g, struct verify_rep
     int file = segment_read_file(&s->segments, &s->o.disk, g);
     int64_t got = p && file >= 0 ? s->o.disk.ops->read(s->o.disk.context, file, p, g->end, 0) : -1;
     report->segments++;
-    if (got != (int64_t)g->end) {
-        on_damage(&w, 0, g->end, 0, "the segment cannot be read to its durable end");
+    if (got < 0) {
+        on_damage(&w, 0, g->end ? g->end : 1, 0, "a segment cannot be read");
     } else {
+        memset(p + got, 0, g->end - (size_t)got);
         struct scan c = {.p = p,
                          .n = g->end,
+                         .file = got ? (size_t)got : 1,
                          .epoch = g->number,
                          .salt = s->salt,
                          .how = SCAN_EXACT,
@@ -65,8 +83,9 @@ static void verify_content(struct store *s, const struct message *m, struct veri
         if (g && g->kind == SEGMENT_LOG) continue; /* seen by the scan */
         uint8_t *p = malloc(e->length ? e->length : 1);
         if (!p || !store_read_extent(s, e, p)) {
-            report->damaged++;
-            report->problem(report->context, e->segment, e->offset, m->id, "content is damaged or missing");
+            if (p && !damage_extent_known(s, e))
+                found(s, report, e->segment, e->offset - RECORD_HEAD_OCTETS, e->offset + e->length, m->id,
+                      "content is damaged or missing");
         }
         free(p);
     }
@@ -74,6 +93,7 @@ static void verify_content(struct store *s, const struct message *m, struct veri
 
 bool store_verify(struct store *s, uint64_t *cursor, struct verify_report *report)
 {
+    if (*cursor == 0) report_known(s, report);
     if (*cursor < CURSOR_MESSAGES) {
         for (size_t i = 0; i < s->segments.n; i++) {
             struct segment *g = s->segments.all[i];

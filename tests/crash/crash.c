@@ -10,6 +10,7 @@
 struct cut {
     uint64_t seed, step;
     bool faults, recovering; /* recovering: the second cut comes while the first is recovered from */
+    bool stopping;           /* the cut comes at a clean stop, or at the start after it */
     uint64_t acts;
 };
 
@@ -29,14 +30,19 @@ static bool reopen(struct world *w)
 }
 
 /* One run with one cut. *more: the cut came before the run was over. */
-static bool run(const struct cut *c, bool *more)
+static bool run(const struct cut *c, bool *more, uint64_t *stopped)
 {
     struct world_options o = {.seed = c->seed, .faults = c->faults};
     struct world *w = world_create(&o);
     struct sim_disk *d = world_disk(w);
     *more = false;
-    if (!c->recovering) sim_disk_stop_at(d, c->step);
-    if (world_open(w)) act(w, c->acts);
+    if (!c->recovering && !c->stopping) sim_disk_stop_at(d, c->step);
+    if (world_open(w)) act(w, c->stopping ? c->acts / 2 : c->acts);
+    if (c->stopping && !world_error(w)) {
+        sim_disk_stop_at(d, sim_disk_steps(d) + c->step);
+        *stopped += world_stop(w) ? 1 : 0;
+        if (!sim_disk_stopped(d) && world_open(w) && !sim_disk_stopped(d) && world_check(w)) act(w, 12);
+    }
     *more = sim_disk_stopped(d);
     sim_disk_capacity(d, UINT64_MAX);
     sim_disk_read_only(d, false);
@@ -56,7 +62,10 @@ static bool run(const struct cut *c, bool *more)
     bool fine = !world_error(w);
     if (!fine)
         printf("seed %llu, cut at step %llu%s%s: %s\n", (unsigned long long)c->seed,
-               (unsigned long long)c->step, c->faults ? ", faults" : "", c->recovering ? ", recovering" : "",
+               (unsigned long long)c->step, c->faults ? ", faults" : "",
+               c->recovering ? ", recovering"
+               : c->stopping ? ", stopping"
+                             : "",
                world_error(w));
     world_destroy(&w);
     return fine;
@@ -64,18 +73,22 @@ static bool run(const struct cut *c, bool *more)
 
 int main(int argc, char **argv)
 {
-    uint64_t runs = 10, acts = 160, cuts = 0, failed = 0;
+    uint64_t runs = 10, acts = 160, cuts = 0, failed = 0, stopped = 0;
     for (int i = 1; i + 1 < argc; i += 2)
         if (!span_u64(span_str(argv[i + 1]), strcmp(argv[i], "--runs") == 0 ? &runs : &acts)) return 2;
     for (uint64_t seed = 1; seed <= runs; seed++) {
-        for (int kind = 0; kind < 4; kind++) {
-            struct cut c = {
-                .seed = seed * 4 + (uint64_t)kind, .faults = kind & 1, .recovering = kind >> 1, .acts = acts};
+        for (int kind = 0; kind < 6; kind++) {
+            struct cut c = {.seed = seed * 8 + (uint64_t)kind,
+                            .faults = kind & 1,
+                            .recovering = kind >> 1 == 1,
+                            .stopping = kind >> 1 == 2,
+                            .acts = acts};
             bool more = true;
             for (c.step = 1; more && failed < 5; c.step++, cuts++)
-                failed += run(&c, &more) ? 0 : 1;
+                failed += run(&c, &more, &stopped) ? 0 : 1;
         }
     }
-    printf("%llu cuts, %llu failed\n", (unsigned long long)cuts, (unsigned long long)failed);
-    return failed || cuts < runs * 100 ? 1 : 0;
+    printf("%llu cuts, %llu behind a clean stop, %llu failed\n", (unsigned long long)cuts,
+           (unsigned long long)stopped, (unsigned long long)failed);
+    return failed || cuts < runs * 100 || stopped < runs ? 1 : 0;
 }

@@ -412,6 +412,16 @@ bool sim_disk_damage(struct sim_disk *d, const char *name, uint64_t offset, uint
     return true;
 }
 
+bool sim_disk_truncate(struct sim_disk *d, const char *name, uint64_t octets)
+{
+    struct name *n = find(d->now, name);
+    if (!n || octets > n->inode->room) return false;
+    memset(n->inode->now + octets, 0, n->inode->room - octets);
+    memset(n->inode->durable + octets, 0, n->inode->room - octets);
+    n->inode->size = n->inode->durable_size = octets;
+    return true;
+}
+
 const char *sim_disk_name(const struct sim_disk *d, unsigned i)
 {
     for (int k = 0; k < FILES; k++)

@@ -26,6 +26,8 @@ uint64_t sim_disk_used(const struct sim_disk *d);
 void sim_disk_read_only(struct sim_disk *d, bool on);
 /* Turns bits of a file, durably: damage. False: no such file or offset. */
 bool sim_disk_damage(struct sim_disk *d, const char *name, uint64_t offset, uint8_t bits);
+/* Cuts or lengthens a file, durably. */
+bool sim_disk_truncate(struct sim_disk *d, const char *name, uint64_t octets);
 /* Name of the i-th file, or null. */
 const char *sim_disk_name(const struct sim_disk *d, unsigned i);
 

@@ -44,6 +44,7 @@ static bool run_spool(uint64_t seed, bool talk, struct world_numbers *total)
     total->recovered += n.recovered;
     total->crashes += n.crashes;
     total->expanded += n.expanded;
+    total->stopped += n.stopped;
     bool fine = !world_error(w);
     if (!fine) printf("seed %llu, spool: %s\n", (unsigned long long)seed, world_error(w));
     world_destroy(&w);
@@ -131,11 +132,11 @@ static bool tell(const struct request *q, const struct world_numbers *n, const s
     uint64_t few = q->seeds >= 100 ? q->seeds : 0;
     bool hollow = false;
     if (q->spool) {
-        printf(
-            "spool: %llu committed, %llu refused, %llu finished, %llu expanded, %llu crashes, %llu checks\n",
-            LLU(n->committed), LLU(n->answered_failed), LLU(n->finished), LLU(n->expanded), LLU(n->crashes),
-            LLU(n->recovered));
-        hollow = n->committed < few || n->finished < few || n->crashes < few;
+        printf("spool: %llu committed, %llu refused, %llu finished, %llu expanded, %llu crashes, %llu clean "
+               "stops, %llu checks\n",
+               LLU(n->committed), LLU(n->answered_failed), LLU(n->finished), LLU(n->expanded),
+               LLU(n->crashes), LLU(n->stopped), LLU(n->recovered));
+        hollow = n->committed < few || n->finished < few || n->crashes < few || n->stopped < few;
     }
     if (q->session) {
         printf("session: %llu sessions, %llu replies, %llu letters sent, %llu accepted, %llu refused, %llu "

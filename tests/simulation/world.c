@@ -2,6 +2,7 @@
 #include "spool/envelope.h"
 #include "spool/message_id.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,12 +194,6 @@ static void forget_volatile(struct world *w)
     w->n_leases = 0;
 }
 
-void world_close(struct world *w)
-{
-    store_close(&w->store);
-    forget_volatile(w);
-}
-
 void world_crash(struct world *w)
 {
     w->numbers.crashes++;
@@ -223,6 +218,16 @@ void world_flush(struct world *w)
             e->r[k].durable_attempts = e->r[k].attempts;
         }
     }
+}
+
+bool world_stop(struct world *w)
+{
+    if (!sim_disk_stopped(w->disk)) world_flush(w);
+    bool clean = store_stop(&w->store, w->now_ms);
+    if (w->o.talk) printf("  stopped: %d\n", clean);
+    if (clean) w->numbers.stopped++;
+    forget_volatile(w);
+    return clean;
 }
 
 static void put_path(struct buf *b, uint64_t id, uint32_t i)
@@ -451,6 +456,13 @@ static void fault(struct world *w)
     }
 }
 
+static void restart(struct world *w)
+{
+    (void)world_stop(w);
+    sim_disk_fail_sync(w->disk, UINT_MAX); /* a start whose sync fails is no start: never, here */
+    if (!world_error(w) && world_open(w) && !sim_disk_stopped(w->disk)) (void)world_check(w);
+}
+
 void world_act(struct world *w)
 {
     uint64_t kind = dice(w, 100);
@@ -472,7 +484,7 @@ void world_act(struct world *w)
     else if (kind < 96)
         w->now_ms += dice(w, 8) ? dice(w, 600000) : dice(w, 86400000);
     else if (kind < 97)
-        w->now_ms -= dice(w, 60000);
+        dice(w, 2) ? restart(w) : (void)(w->now_ms -= dice(w, 60000));
     else if (kind < 98) {
         w->hold_all = dice(w, 3) == 0;
         store_place_again(w->store, w->now_ms);
@@ -504,7 +516,8 @@ static void check_recipients(struct world *w, struct model *e, const struct mess
         bool old = r->state == x->durable && r->attempts == x->durable_attempts;
         bool now = r->state == x->now && r->attempts == x->attempts;
         bool between = r->attempts > x->durable_attempts &&
-                       r->attempts < x->attempts + (x->now == RECIPIENT_EXPANDED); /* no attempt by itself */
+                       r->attempts < x->attempts + (x->now == RECIPIENT_EXPANDED ||
+                                                    x->now == RECIPIENT_EXPIRED); /* no attempts */
         if (x->durable == RECIPIENT_VOID && r->state == RECIPIENT_QUEUED && r->attempts == 0) old = true;
         if (!old && !now && !between)
             wrong(w, "%llx/%u is %s after %u attempts, not %s/%u or %s/%u", (unsigned long long)e->id, i,

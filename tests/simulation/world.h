@@ -18,7 +18,7 @@ struct world *world_create(const struct world_options *o);
 void world_destroy(struct world **w);
 struct sim_disk *world_disk(struct world *w);
 bool world_open(struct world *w);  /* false: the power went off while it was opened */
-void world_close(struct world *w); /* in order, nothing waiting: all answers were given */
+bool world_stop(struct world *w);  /* in order: a mark of a clean stop, if true; the store is not open */
 void world_crash(struct world *w); /* power cut and back; the store is not open */
 void world_act(struct world *w);   /* one random action */
 void world_flush(struct world *w);
@@ -28,7 +28,7 @@ const char *world_error(const struct world *w); /* null: all is well */
 struct store *world_store(struct world *w);
 /* Numbers, to see that the run was not empty. */
 struct world_numbers {
-    uint64_t committed, answered_failed, finished, recovered, recycled, crashes, expanded;
+    uint64_t committed, answered_failed, finished, recovered, recycled, crashes, expanded, stopped;
 };
 struct world_numbers world_numbers(const struct world *w);
 

@@ -116,7 +116,7 @@ static void counts_and_verify(void **state)
     assert_true(says("{\"queued\":20,\"deferred\":0,\"held\":0,\"messages\":20,"));
     assert_int_equal(ask(f, (struct question){.kind = QUESTION_VERIFY}, ANSWER_OK), 1);
     assert_true(says("\"messages\":20,\"damaged\":0}"));
-    assert_true(sim_disk_damage(f->disk, "log-00000001", 3000, 1));
+    assert_true(sim_disk_damage(f->disk, "log-00000001", 4096 + 3000, 1));
     assert_int_equal(ask(f, (struct question){.kind = QUESTION_VERIFY}, ANSWER_OK), 2);
     assert_true(says("\"damaged\":1}"));
 }

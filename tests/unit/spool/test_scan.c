@@ -171,12 +171,14 @@ static void a_lie_about_the_salt_is_not_believed(void **state)
 static void proof_of_use(void **state)
 {
     (void)state;
-    three_batches();
-    assert_true(scan_proves_use(p, N, 1, SALT));
-    assert_false(scan_proves_use(p, N, 2, SALT));
-    assert_false(scan_proves_use(p, starts[3], 1, SALT)); /* one batch may be torn */
+    size_t end = three_batches();
+    assert_true(scan_proves_use(p, N, 0, 1, SALT));
+    assert_false(scan_proves_use(p, N, 0, 2, SALT));
+    assert_false(scan_proves_use(p, starts[1], 0, 1, SALT)); /* SEGMENT alone may be torn */
+    assert_true(scan_proves_use(p, N, starts[8], 1, SALT));
+    assert_false(scan_proves_use(p, N, end, 1, SALT));
     memset(p, 0, sizeof p);
-    assert_false(scan_proves_use(p, N, 1, SALT));
+    assert_false(scan_proves_use(p, N, 0, 1, SALT));
 }
 
 int main(void)
