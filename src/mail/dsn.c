@@ -182,7 +182,7 @@ size_t dsn_octets(const struct dsn *d)
     size_t n = FRAME_OCTETS + 8 * (d->to.n + d->host.n + d->id.n + d->envid.n);
     for (size_t i = 0; i < d->n; i++) {
         const struct dsn_recipient *r = &d->recipients[i];
-        n += RECIPIENT_OCTETS + PATH_FACTOR * (r->final.n + r->orcpt.n) +
+        n += RECIPIENT_OCTETS + PATH_FACTOR * (r->final.n + r->expanded_from.n + r->orcpt.n) +
              4 * (span_head(r->diagnostic, 1000).n + r->remote.n);
     }
     return n + d->content.n + d->content.n / 64;

@@ -17,6 +17,7 @@ struct dsn_recipient {
     struct span remote;            /* name of the remote server that said it, or empty: we did */
     uint64_t last_attempt_seconds; /* unix time; 0: none */
     uint64_t retry_until_seconds;  /* with DSN_DELAYED */
+    struct span expanded_from;     /* what the sender wrote, when an alias led from it to `final`, or empty */
 };
 
 struct dsn {

@@ -65,6 +65,11 @@ void dsn_put_text(struct buf *b, const struct dsn *d)
         buf_str(b, "\r\n<");
         field_put_clean(b, r->final, d->utf8);
         buf_str(b, ">\r\n");
+        if (r->expanded_from.n) {
+            buf_str(b, "    (expanded from <");
+            field_put_clean(b, r->expanded_from, d->utf8);
+            buf_str(b, ">)\r\n");
+        }
         if (r->diagnostic.n) {
             if (r->remote.n) {
                 buf_str(b, "    The server ");

@@ -33,6 +33,14 @@ struct original { /* what the notification says of the message it is about */
     struct buf envid_out, orcpt_out;
 };
 
+/* The recipient that the sender wrote. */
+static const struct recipient *written(const struct message *m, const struct recipient *r)
+{
+    for (uint32_t i = 0; r->flags & RECIPIENT_DERIVED && i < m->n_recipients; i++)
+        r = &message_recipients(m)[r->parent];
+    return r;
+}
+
 static void read_original(struct original *o, struct span envelope, uint32_t recipient)
 {
     struct wire w = wire_on(envelope);
@@ -100,21 +108,25 @@ enum store_status spooler_notify(struct spooler *s, struct delivery *d)
     const struct message *m = store_find(s->store, d->id);
     uint8_t *content = malloc(CONTENT_OCTETS), *envelope = malloc(m->envelope_length);
     static struct original o;
-    uint8_t id[MESSAGE_ID_TEXT], to[LIMIT_PATH_OCTETS], final[LIMIT_PATH_OCTETS];
+    uint8_t id[MESSAGE_ID_TEXT], to[LIMIT_PATH_OCTETS], final[LIMIT_PATH_OCTETS], wrote[LIMIT_PATH_OCTETS];
     enum store_status status = STORE_FAILED;
     if (content && envelope) {
         const struct recipient *r = &message_recipients(m)[d->recipient];
+        const struct recipient *first = written(m, r);
         o = (struct original){0};
         if (store_read_envelope(s->store, m, envelope))
             read_original(&o, span_of(envelope, m->envelope_length),
-                          r->flags & RECIPIENT_DERIVED ? r->parent : d->recipient);
+                          (uint32_t)(first - message_recipients(m)));
         int64_t n = store_read_content(s->store, m, content, CONTENT_OCTETS);
-        struct buf i = buf_on(id, sizeof id), t = buf_on(to, sizeof to), f = buf_on(final, sizeof final);
+        struct buf i = buf_on(id, sizeof id), t = buf_on(to, sizeof to), f = buf_on(final, sizeof final),
+                   o_path = buf_on(wrote, sizeof wrote);
         message_id_put(&i, d->id);
         buf_put(&t, message_reverse_path_for(m, r)); /* copies: the commit may move the message */
         buf_put(&f, message_path(m, r));
+        if (first != r) buf_put(&o_path, message_path(m, first));
         struct dsn_recipient about = {.action = d->state == RECIPIENT_DELIVERED ? DSN_DELIVERED : DSN_FAILED,
                                       .final = buf_span(&f),
+                                      .expanded_from = buf_span(&o_path),
                                       .orcpt = buf_span(&o.orcpt_out),
                                       .status = span_str(d->enhanced),
                                       .diagnostic = span_of(d->text, d->text_length),

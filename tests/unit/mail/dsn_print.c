@@ -30,7 +30,8 @@ int main(int argc, char **argv)
                                           span_str(argv[i + 3]),
                                           span_str(argv[i + 4]),
                                           0,
-                                          0};
+                                          0,
+                                          {NULL, 0}};
     size_t max = dsn_octets(&d);
     uint8_t *memory = malloc(max);
     if (!memory) return 2;

@@ -17,7 +17,8 @@ static const struct dsn_recipient one = {DSN_FAILED,
                                          SPAN("550 5.1.1 No such user"),
                                          SPAN("mx.example.com"),
                                          1795620600,
-                                         0};
+                                         0,
+                                         {NULL, 0}};
 
 static struct dsn sample(void)
 {
@@ -179,6 +180,11 @@ static void other_actions(void **state)
     struct dsn_recipient r = one;
     d.recipients = &r;
     r.remote = SPAN("");
+    r.expanded_from = SPAN("team\r\n@example.com");
+    HAS(put(&d), "<bob@example.com>\r\n    (expanded from <team");
+    assert_null(strstr(text, "team\r\n@")); /* no line of its own */
+    r.expanded_from = SPAN("");
+    assert_null(strstr(put(&d), "expanded from"));
     r.action = DSN_DELAYED;
     r.status = SPAN("4.4.1");
     r.retry_until_seconds = 1795880000;
@@ -272,6 +278,7 @@ static void hostile(void **state)
             r[i].orcpt = hostile_text(m[4 * i + 1], 400);
             r[i].diagnostic = hostile_text(m[4 * i + 2], 400);
             r[i].remote = hostile_text(m[4 * i + 3], 300);
+            r[i].expanded_from = r[i].remote;
             r[i].status = random() % 2 ? SPAN("5.1.1") : r[i].diagnostic;
         }
         d.recipients = r;
