@@ -20,7 +20,7 @@ struct reader {
 
 static void complain(struct reader *r, struct span subject, const char *text)
 {
-    problem_add(r->arena, r->problems, r->file, r->line, subject, text);
+    problem_add(r->arena, r->problems, r->file, r->line, subject, text, false);
     if (r->entry) r->entry->broken = true;
 }
 
@@ -209,7 +209,8 @@ static void read_name(struct reader *r, struct span written)
     }
     uint32_t slot = slot_of(r->aliases, key, SPAN(""));
     if (r->aliases->table[slot]) {
-        complain(r, written, "stands twice: the first one counts");
+        problem_add(r->arena, r->problems, r->file, r->line, written, "stands twice: the first one counts",
+                    true);
         return;
     }
     r->entry = new_entry(r, key, &r->last_name);
@@ -224,7 +225,7 @@ static void finish_name(struct reader *r)
     struct alias_entry *e = r->entry;
     r->entry = NULL;
     if (!e || e->targets || e->broken) return;
-    problem_add(r->arena, r->problems, r->file, e->line, e->key, "has no target");
+    problem_add(r->arena, r->problems, r->file, e->line, e->key, "has no target", false);
     e->broken = true;
 }
 

@@ -9,6 +9,7 @@ struct problem {
     uint32_t line;
     struct span subject; /* what was written there, not escaped, may be empty; points into the file's text */
     const char *text;    /* what is wrong with it, and what to do; constant */
+    bool odd;            /* it works, though perhaps not as meant; otherwise it is an error */
     struct problem *next;
 };
 
@@ -19,6 +20,6 @@ struct problems { /* in the order they were found */
 
 /* Keeps at most LIMIT_PROBLEMS of them; counts all. */
 void problem_add(struct arena *a, struct problems *p, struct span file, uint32_t line, struct span subject,
-                 const char *text);
+                 const char *text, bool odd);
 
 #endif

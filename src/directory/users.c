@@ -34,7 +34,8 @@ static uint32_t *slot_of(const struct reader *r, struct span key)
 /* The first field alone is shown: the second is a secret. */
 static void complain(struct reader *r, struct span mailbox, const char *text)
 {
-    problem_add(r->arena, r->problems, r->file, r->line, arena_copy(r->arena, span_head(mailbox, 128)), text);
+    problem_add(r->arena, r->problems, r->file, r->line, arena_copy(r->arena, span_head(mailbox, 128)), text,
+                false);
 }
 
 static bool has_control(struct span s)
@@ -93,7 +94,7 @@ struct users *users_parse(struct arena *a, struct span file, struct span text, s
     for (size_t i = 0; i < text.n; i++)
         lines += text.p[i] == '\n';
     if (lines > LIMIT_USERS) {
-        problem_add(a, problems, file, 0, SPAN(""), "has more lines than users are allowed");
+        problem_add(a, problems, file, 0, SPAN(""), "has more lines than users are allowed", false);
         lines = LIMIT_USERS;
     }
     while (r.slots < 2 * lines)

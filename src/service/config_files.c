@@ -138,7 +138,8 @@ static void check_users(const struct config_files *f, const struct people *peopl
     }
 }
 
-/* A line of the users file that is wrong takes somebody's mailbox away: an error. What is odd about aliases concerns them alone. */
+/* A line of the users file that is wrong takes somebody's mailbox away, and an alias that is wrong (`|command` and `/file` are
+ * refused: nothing here executes) makes its mail wait: errors. The service starts with a wrong alias all the same. */
 static void check_lines(const struct config_files *f, const struct people *people)
 {
     struct config_report *r = f->report;
@@ -148,7 +149,7 @@ static void check_lines(const struct config_files *f, const struct people *peopl
         if (!users && f->who->starts) continue;
         struct config_place place = {.file = arena_copy(r->arena, p->file), .line = p->line};
         struct span subject = arena_copy(r->arena, p->subject);
-        config_report_add(r, users ? CONFIG_ERROR : CONFIG_WARNING, place,
+        config_report_add(r, p->odd ? CONFIG_WARNING : CONFIG_ERROR, place,
                           subject.n ? CONFIG_FILES_SAY(config_files_text(subject), " ", p->text) : p->text,
                           NULL);
     }

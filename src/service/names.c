@@ -105,11 +105,11 @@ static void find_dead_ends(struct names *n, struct span file)
         if (!recipients_split(e->key, &local, &domain)) continue;
         if (domain.n && recipients_domain(&n->map, domain) == RECIPIENTS_NOT_SERVED)
             problem_add(n->arena, &n->problems, file, e->line, e->key,
-                        "the domain of this alias is not served here");
+                        "the domain of this alias is not served here", true);
         for (const struct alias_target *t = e->targets; t; t = t->next)
             if (leads_nowhere(n, t, domain))
                 problem_add(n->arena, &n->problems, file, e->line, t->text,
-                            "an alias names it, but nobody has that name");
+                            "an alias names it, but nobody has that name", true);
     }
 }
 

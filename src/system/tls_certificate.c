@@ -266,7 +266,8 @@ enum tls_certificate_result tls_certificate_check(struct span chain, const char 
         EVP_PKEY_free(k);
     }
     if (chain_warn(&c, chain_file, unix_seconds, problem) && result == TLS_CERTIFICATE_GOOD)
-        result = chain_expired(&c, unix_seconds) ? TLS_CERTIFICATE_BAD : TLS_CERTIFICATE_WARNING;
+        result =
+            TLS_CERTIFICATE_WARNING; /* an expired one still encrypts: most senders do not look, no mail is worse */
     tls_chain_free(&c);
     ERR_clear_error();
     return result;

@@ -170,10 +170,21 @@ def empty_key(s):
     return "tls/key.pem: it is empty"
 
 
-@pytest.mark.parametrize("spoil", [another_key, expired, no_chain, half_a_key, empty_key])
+@pytest.mark.parametrize("spoil", [another_key, no_chain, half_a_key, empty_key])
 def test_a_certificate_that_cannot_serve(make, spoil):
     s = make()
     refused_everywhere(s, spoil(s))
+
+
+def test_an_expired_certificate_is_a_warning(make):
+    """It still encrypts, and most senders do not look: no mail at all would be worse."""
+    s = make()
+    word = expired(s)
+    done = s.cli("check")
+    assert done.returncode == 0 and word in done.stdout.decode() + done.stderr.decode()
+    s.cli("reload")
+    s.send()
+    s.wait_mails(1)
 
 
 def test_a_certificate_is_complained_of_once(make):
