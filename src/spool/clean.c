@@ -56,7 +56,7 @@ static struct span read_file(const struct disk *d, const char *name, enum record
     return span_of(*memory + RECORD_HEAD_OCTETS, r.length);
 }
 
-void salt_read(struct store *s)
+void clean_salt_read(struct store *s)
 {
     uint8_t *memory;
     bool there;
@@ -71,7 +71,7 @@ void salt_read(struct store *s)
     free(memory);
 }
 
-int salt_keep(struct store *s)
+int clean_salt_keep(struct store *s)
 {
     uint8_t payload[SEGMENT_PAYLOAD_OCTETS(0)];
     struct buf b = buf_on(payload, sizeof payload);

@@ -83,7 +83,7 @@ static int write_batch(struct store *s);
 /* The salt outlives a damaged SEGMENT record; while no SEGMENT record has it, nothing is written without it. */
 static int keep_salt(struct store *s)
 {
-    int error = s->salt_kept ? 0 : salt_keep(s);
+    int error = s->salt_kept ? 0 : clean_salt_keep(s);
     for (size_t i = 0; error && i < s->segments.n; i++) {
         const struct segment *g = s->segments.all[i];
         if (g->kind == SEGMENT_LOG && g->state != SEGMENT_PREPARED) error = 0;

@@ -555,7 +555,7 @@ static bool run(struct recovery *v, const char **error)
     v->p = aligned_alloc(DISK_ALIGN, v->max);
     v->end_known = calloc(s->segments.n + 1, sizeof *v->end_known);
     if (!v->p || !v->end_known) return false;
-    salt_read(s);
+    clean_salt_read(s);
     if (clean_read(s, &v->mark)) {
         s->salt = v->mark.salt;
         s->salt_known = true;

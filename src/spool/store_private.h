@@ -154,8 +154,8 @@ struct clean {
     uint32_t active, n;     /* active: number of the log segment that is written on, or 0 */
     struct clean_row *rows; /* malloc */
 };
-void salt_read(struct store *s);                     /* into s->salt, when it is there */
-int salt_keep(struct store *s);                      /* durable; 0 or a negative errno */
+void clean_salt_read(struct store *s);               /* into s->salt, when it is there */
+int clean_salt_keep(struct store *s);                /* durable; 0 or a negative errno */
 bool clean_read(struct store *s, struct clean *ret); /* false: no mark that is intact; ret->rows is null */
 bool clean_write(struct store *s);                   /* everything is durable, nobody else touches the disk */
 bool clean_remove(struct store *s);                  /* durably; true when there is none */

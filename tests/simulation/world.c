@@ -1,53 +1,9 @@
-#include "world.h"
-#include "spool/envelope.h"
-#include "spool/message_id.h"
+#include "world_private.h"
 
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#define MESSAGES   4000
-#define RECIPIENTS 24
-#define SEGMENT    65536
-#define CONTENT    60000
-
-enum answer {
-    OPEN,
-    WAITING,
-    QUEUED,
-    REFUSED /* must never exist */,
-    MAYBE /* never answered: whole or not at all */
-};
-
-struct expected {
-    uint8_t now, durable; /* state */
-    uint16_t attempts, durable_attempts;
-};
-struct model {
-    uint64_t id, content_seed, octets, sent;
-    uint8_t answer;
-    bool gone, gone_durably, held, held_durably,
-        held_changed;      /* changed: since the last flush, perhaps twice */
-    uint32_t n, n_durable; /* recipients, with derived ones */
-    uint32_t first;        /* in the envelope */
-    struct expected r[RECIPIENTS];
-};
-
-struct world {
-    struct world_options o;
-    struct sim_disk *disk;
-    struct store *store;
-    uint64_t now_ms, last_id, random;
-    struct model *models;
-    unsigned n;
-    char error[400];
-    struct world_numbers numbers;
-    uint32_t leases[8];
-    unsigned n_leases;
-    uint8_t content[CONTENT], back[CONTENT], envelope[8192];
-    bool hold_all;
-};
 
 static uint64_t mix(uint64_t v)
 {
@@ -62,7 +18,7 @@ static uint64_t dice(struct world *w, uint64_t sides)
     return mix(w->random++) % sides;
 }
 
-__attribute__((format(printf, 2, 3))) static void wrong(struct world *w, const char *format, ...)
+void world_wrong(struct world *w, const char *format, ...)
 {
     if (w->error[0]) return;
     va_list a;
@@ -71,13 +27,13 @@ __attribute__((format(printf, 2, 3))) static void wrong(struct world *w, const c
     va_end(a);
 }
 
-static void fill(uint8_t *p, uint64_t seed, uint64_t from, uint64_t n)
+void world_fill(uint8_t *p, uint64_t seed, uint64_t from, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
         p[i] = (uint8_t)mix(seed + (from + i) / 8) ^ (uint8_t)((from + i) & 7);
 }
 
-static struct model *model_of(struct world *w, uint64_t id)
+struct model *world_model(struct world *w, uint64_t id)
 {
     for (unsigned i = w->n; i-- > 0;)
         if (w->models[i].id == id) return &w->models[i];
@@ -88,12 +44,12 @@ static void on_committed(void *context, uint64_t token, const struct message *m,
                          enum store_status status)
 {
     struct world *w = context;
-    struct model *e = model_of(w, id);
+    struct model *e = world_model(w, id);
     if (!e || e->answer != WAITING || token != (id ^ 0x5a5a)) {
-        wrong(w, "answer %d for %llx, which did not wait", (int)status, (unsigned long long)id);
+        world_wrong(w, "answer %d for %llx, which did not wait", (int)status, (unsigned long long)id);
         return;
     }
-    if ((m != NULL) != (status == STORE_DURABLE)) wrong(w, "answer and message disagree");
+    if ((m != NULL) != (status == STORE_DURABLE)) world_wrong(w, "answer and message disagree");
     e->answer = status == STORE_DURABLE ? QUEUED : REFUSED;
     if (status == STORE_DURABLE)
         w->numbers.committed++;
@@ -117,8 +73,8 @@ static void on_alarm(void *context, enum store_alarm what, uint32_t segment, uin
         printf("  alarm %d segment %u offset %llu id %llx error %d: %s\n", (int)what, segment,
                (unsigned long long)offset, (unsigned long long)id, error, text);
     if (what == ALARM_DAMAGED && !sim_disk_stopped(w->disk))
-        wrong(w, "damage reported on a disk without damage: segment %u offset %llu: %s", segment,
-              (unsigned long long)offset, text);
+        world_wrong(w, "damage reported on a disk without damage: segment %u offset %llu: %s", segment,
+                    (unsigned long long)offset, text);
 }
 
 struct world *world_create(const struct world_options *o)
@@ -179,7 +135,7 @@ bool world_open(struct world *w)
                               .alarm = on_alarm};
     const char *error;
     w->store = store_open(&o, w->now_ms, &error);
-    if (!w->store && !sim_disk_stopped(w->disk)) wrong(w, "the spool does not open: %s", error);
+    if (!w->store && !sim_disk_stopped(w->disk)) world_wrong(w, "the spool does not open: %s", error);
     return w->store != NULL;
 }
 
@@ -208,7 +164,7 @@ void world_flush(struct world *w)
     if (w->o.talk) printf("  flush: %d\n", durable);
     for (unsigned i = 0; durable && i < w->n; i++) {
         struct model *e = &w->models[i];
-        if (e->answer == WAITING) wrong(w, "%llx still waits after a flush", (unsigned long long)e->id);
+        if (e->answer == WAITING) world_wrong(w, "%llx still waits after a flush", (unsigned long long)e->id);
         e->gone_durably = e->gone;
         e->held_durably = e->held;
         e->held_changed = false;
@@ -230,7 +186,7 @@ bool world_stop(struct world *w)
     return clean;
 }
 
-static void put_path(struct buf *b, uint64_t id, uint32_t i)
+void world_put_path(struct buf *b, uint64_t id, uint32_t i)
 {
     buf_str(b, i % 5 == 4 ? "far" : "near");
     buf_u64(b, i);
@@ -251,7 +207,7 @@ static size_t make_envelope(struct world *w, const struct model *e)
     envelope_put_head(&b, &head);
     for (uint32_t i = 0; i < e->first; i++) {
         struct buf path = buf_on(memory, sizeof memory);
-        put_path(&path, e->id, i);
+        world_put_path(&path, e->id, i);
         struct envelope_recipient r = {.local = i % 5 != 4, .path = buf_span(&path)};
         envelope_put_recipient(&b, &r);
     }
@@ -274,7 +230,7 @@ static void send_chunk(struct world *w, struct model *e)
 {
     uint64_t n = 1 + dice(w, e->octets - e->sent);
     struct span parts[2];
-    fill(w->content, e->content_seed, e->sent, n);
+    world_fill(w->content, e->content_seed, e->sent, n);
     uint64_t half = dice(w, n + 1);
     parts[0] = span_of(w->content, half);
     parts[1] = span_of(w->content + half, n - half);
@@ -286,7 +242,7 @@ static void commit(struct world *w, struct model *e)
 {
     uint64_t rest = e->octets - e->sent;
     size_t n = make_envelope(w, e), half = dice(w, n + 1);
-    fill(w->content, e->content_seed, e->sent, rest);
+    world_fill(w->content, e->content_seed, e->sent, rest);
     struct span parts[4] = {span_of(w->envelope, half), span_of(w->envelope + half, n - half),
                             span_of(w->content, rest / 2), span_of(w->content + rest / 2, rest - rest / 2)};
     e->answer = WAITING;
@@ -296,10 +252,11 @@ static void commit(struct world *w, struct model *e)
         printf("  commit %llx %llu octets: %d\n", (unsigned long long)e->id, (unsigned long long)e->octets,
                (int)status);
     if (status != STORE_PENDING) {
-        if (e->answer != WAITING) wrong(w, "answered twice");
+        if (e->answer != WAITING) world_wrong(w, "answered twice");
         e->answer = REFUSED;
         w->numbers.answered_failed++;
-        if (!w->o.faults && !sim_disk_stopped(w->disk)) wrong(w, "a commit was refused: %d", (int)status);
+        if (!w->o.faults && !sim_disk_stopped(w->disk))
+            world_wrong(w, "a commit was refused: %d", (int)status);
     }
 }
 
@@ -339,17 +296,17 @@ static void submit_nonsense(struct world *w)
     uint64_t fresh = message_id_next(w->last_id, 2, w->now_ms);
     w->last_id = fresh;
     if (store_commit(w->store, fresh, 1, 0, parts, 1, 2, 7, w->now_ms) == STORE_PENDING)
-        wrong(w, "nonsense was taken");
+        world_wrong(w, "nonsense was taken");
     if (!e) return;
     size_t n = make_envelope(w, e);
     parts[0] = span_of(w->envelope, n);
     if (store_commit(w->store, e->id, 1, 0, parts, 1, 2, 7, w->now_ms) == STORE_PENDING)
-        wrong(w, "an id was taken twice");
+        world_wrong(w, "an id was taken twice");
     if (store_commit(w->store, fresh + 1, 1, 0, parts, 1, 2, 8, w->now_ms) == STORE_PENDING)
-        wrong(w, "a wrong size was taken");
+        world_wrong(w, "a wrong size was taken");
     if ((e = pick(w, OPEN)) &&
         store_commit(w->store, e->id, 2, 0, parts, 1, 2, e->octets, w->now_ms) == STORE_PENDING)
-        wrong(w, "another's message was committed");
+        world_wrong(w, "another's message was committed");
 }
 
 static void expand(struct world *w, struct model *e, uint32_t i)
@@ -359,7 +316,7 @@ static void expand(struct world *w, struct model *e, uint32_t i)
     uint32_t count = 1 + (uint32_t)dice(w, 3);
     for (uint32_t k = 0; k < count; k++) {
         struct buf path = buf_on(one, sizeof one);
-        put_path(&path, e->id, e->n + k);
+        world_put_path(&path, e->id, e->n + k);
         struct derived d = {(e->n + k) % 5 != 4, buf_span(&path)};
         derived_put(&b, &d);
     }
@@ -396,7 +353,7 @@ static void attempt(struct world *w, struct model *e, uint32_t i)
         if (!recipient_final(e->r[k].now)) e->gone = false;
     if (e->gone) w->numbers.finished++;
     if ((store_find(w->store, e->id) == NULL) != e->gone)
-        wrong(w, "%llx: finished or not?", (unsigned long long)e->id);
+        world_wrong(w, "%llx: finished or not?", (unsigned long long)e->id);
 }
 
 static void deliver(struct world *w)
@@ -404,10 +361,10 @@ static void deliver(struct world *w)
     uint64_t id;
     uint32_t i;
     for (uint64_t k = dice(w, 6); k > 0 && store_due(w->store, w->now_ms, &id, &i); k--) {
-        struct model *e = model_of(w, id);
+        struct model *e = world_model(w, id);
         if (!e || i >= e->n || recipient_final(e->r[i].now) || e->held ||
             (e->answer != QUEUED && e->answer != MAYBE)) {
-            wrong(w, "%llx/%u is due and should not be", (unsigned long long)id, i);
+            world_wrong(w, "%llx/%u is due and should not be", (unsigned long long)id, i);
             return;
         }
         if (dice(w, 8) == 0 && e->n + 3 <= RECIPIENTS)
@@ -490,124 +447,4 @@ void world_act(struct world *w)
         store_place_again(w->store, w->now_ms);
     } else if (w->o.faults)
         fault(w);
-}
-
-static bool known_path(const struct model *e, const struct message *m, uint32_t i)
-{
-    uint8_t memory[128];
-    struct buf b = buf_on(memory, sizeof memory);
-    const struct recipient *r = &message_recipients(m)[i];
-    if (r->state == RECIPIENT_VOID) return true;
-    put_path(&b, e->id, i);
-    return span_eq(message_path(m, r), buf_span(&b)) && ((r->flags & RECIPIENT_LOCAL) != 0) == (i % 5 != 4);
-}
-
-static void check_recipients(struct world *w, struct model *e, const struct message *m)
-{
-    if (m->n_recipients < e->n_durable || m->n_recipients > e->n) {
-        wrong(w, "%llx has %u recipients, not %u..%u", (unsigned long long)e->id, m->n_recipients,
-              e->n_durable, e->n);
-        return;
-    }
-    uint32_t open = 0;
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        const struct recipient *r = &message_recipients(m)[i];
-        struct expected *x = &e->r[i];
-        bool old = r->state == x->durable && r->attempts == x->durable_attempts;
-        bool now = r->state == x->now && r->attempts == x->attempts;
-        bool between = r->attempts > x->durable_attempts &&
-                       r->attempts < x->attempts + (x->now == RECIPIENT_EXPANDED ||
-                                                    x->now == RECIPIENT_EXPIRED); /* no attempts */
-        if (x->durable == RECIPIENT_VOID && r->state == RECIPIENT_QUEUED && r->attempts == 0) old = true;
-        if (!old && !now && !between)
-            wrong(w, "%llx/%u is %s after %u attempts, not %s/%u or %s/%u", (unsigned long long)e->id, i,
-                  recipient_state_name(r->state), r->attempts, recipient_state_name(x->durable),
-                  x->durable_attempts, recipient_state_name(x->now), x->attempts);
-        if (!known_path(e, m, i)) wrong(w, "%llx/%u has another's path", (unsigned long long)e->id, i);
-        if (!recipient_final(r->state)) open++;
-        *x = (struct expected){r->state, r->state, r->attempts, r->attempts};
-    }
-    if (open != m->n_open || open == 0)
-        wrong(w, "%llx: %u open recipients, %u said", (unsigned long long)e->id, open, m->n_open);
-    e->n = e->n_durable = m->n_recipients;
-}
-
-static void check_message(struct world *w, struct model *e, const struct message *m)
-{
-    bool there = m != NULL;
-    switch (e->answer) {
-    case QUEUED:
-        if (!there && !e->gone) wrong(w, "%llx was acknowledged and is lost", (unsigned long long)e->id);
-        if (there && e->gone_durably) wrong(w, "%llx was finished and is back", (unsigned long long)e->id);
-        break;
-    case REFUSED:
-        if (there)
-            wrong(w, "%llx was refused, aborted or incomplete, and is there", (unsigned long long)e->id);
-        break;
-    case MAYBE: break;
-    default:
-        if (there) wrong(w, "%llx is there before its time", (unsigned long long)e->id);
-    }
-    if (!there) {
-        if (e->answer == MAYBE) e->answer = REFUSED;
-        e->gone = e->gone_durably = e->answer == QUEUED;
-        return;
-    }
-    e->answer = QUEUED;
-    e->gone = e->gone_durably = false;
-    if (m->content_octets != e->octets) wrong(w, "%llx has another size", (unsigned long long)e->id);
-    if (m->flags & MESSAGE_DAMAGED) wrong(w, "%llx is said to be damaged", (unsigned long long)e->id);
-    bool held = (m->flags & MESSAGE_HELD) != 0;
-    if (held != e->held_durably && !e->held_changed)
-        wrong(w, "%llx: hold is wrong", (unsigned long long)e->id);
-    e->held = e->held_durably = held;
-    e->held_changed = false;
-    check_recipients(w, e, m);
-    if (m->content_octets > CONTENT ||
-        store_read_content(w->store, m, w->back, CONTENT) != (int64_t)e->octets) {
-        wrong(w, "%llx cannot be read", (unsigned long long)e->id);
-        return;
-    }
-    fill(w->content, e->content_seed, 0, e->octets);
-    if (memcmp(w->content, w->back, e->octets) != 0)
-        wrong(w, "%llx has other octets", (unsigned long long)e->id);
-    if (m->envelope_length > sizeof w->envelope || !store_read_envelope(w->store, m, w->envelope))
-        wrong(w, "%llx: no envelope", (unsigned long long)e->id);
-}
-
-static void no_problem(void *context, uint32_t segment, uint64_t offset, uint64_t id, const char *text)
-{
-    (void)id;
-    wrong(context, "verify: segment %u offset %llu: %s", segment, (unsigned long long)offset, text);
-}
-
-static void check_counters(struct world *w)
-{
-    struct store_counters c = store_counters(w->store);
-    uint64_t messages = 0, recipients = 0, cursor = 0;
-    const struct message *m;
-    while ((m = store_after(w->store, cursor))) {
-        if (m->id <= cursor) wrong(w, "not in order");
-        cursor = m->id;
-        messages++;
-        recipients += m->n_open;
-        if (!model_of(w, m->id)) wrong(w, "%llx was never submitted", (unsigned long long)m->id);
-    }
-    if (c.messages != messages || c.recipients != recipients || c.queued + c.deferred + c.held != recipients)
-        wrong(w, "counters are wrong: %llu messages, %llu recipients, %llu+%llu+%llu",
-              (unsigned long long)c.messages, (unsigned long long)c.recipients, (unsigned long long)c.queued,
-              (unsigned long long)c.deferred, (unsigned long long)c.held);
-    struct verify_report report = {.problem = no_problem, .context = w};
-    cursor = 0;
-    while (store_verify(w->store, &cursor, &report)) {
-    }
-}
-
-bool world_check(struct world *w)
-{
-    for (unsigned i = 0; i < w->n && !w->error[0]; i++)
-        check_message(w, &w->models[i], store_find(w->store, w->models[i].id));
-    if (!w->error[0]) check_counters(w);
-    w->numbers.recovered++;
-    return !w->error[0];
 }
