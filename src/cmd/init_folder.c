@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/complain.h"
+#include "cmd/write_all.h"
 #include "process/role.h"
 #include "system/sandbox.h"
 
@@ -88,17 +89,6 @@ bool init_folder_make(const struct init_folder *f, const char *name, enum init_o
     if (!good) cannot(f, name, "give away");
     close(fd);
     return good;
-}
-
-static bool write_all(int fd, struct span s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return false;
-        s = span_skip(s, (size_t)n);
-    }
-    return true;
 }
 
 bool init_folder_write(const struct init_folder *f, const char *name, struct span content,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/complain.h"
+#include "cmd/write_all.h"
 #include "process/role.h"
 #include "system/sandbox.h"
 
@@ -191,17 +192,6 @@ void users_file_remove(struct users_file *f, struct span key)
 }
 
 /* --- the new file */
-
-static bool write_all(int fd, struct span s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return false;
-        s = span_skip(s, (size_t)n);
-    }
-    return true;
-}
 
 /* Owner and mode of the old file, or what `sallyport init` gives one. */
 static bool give(const struct users_file *f, int fd)

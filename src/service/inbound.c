@@ -219,7 +219,6 @@ uint32_t inbound_sessions(const struct inbound *in)
 
 void inbound_drain(struct inbound *in, bool stopping)
 {
-    in->draining = true;
     in->stopping |= stopping;
     for (uint32_t i = 0; i < in->n_listening; i++) {
         struct listening *l = &in->listening[i];

@@ -57,7 +57,7 @@ void inbound_count_out(struct session *s)
     s->counted = false;
 }
 
-static bool address_of(const struct sockaddr_storage *from, struct address *ret, uint16_t *port)
+static bool address_of(const struct sockaddr_storage *from, struct address *ret)
 {
     if (from->ss_family == AF_INET) {
         struct sockaddr_in v4;
@@ -65,14 +65,12 @@ static bool address_of(const struct sockaddr_storage *from, struct address *ret,
         memset(ret->octets, 0, 10);
         ret->octets[10] = ret->octets[11] = 0xff;
         memcpy(ret->octets + 12, &v4.sin_addr, 4);
-        *port = ntohs(v4.sin_port);
         return true;
     }
     if (from->ss_family != AF_INET6) return false;
     struct sockaddr_in6 v6;
     memcpy(&v6, from, sizeof v6);
     memcpy(ret->octets, &v6.sin6_addr, 16);
-    *port = ntohs(v6.sin6_port);
     return true;
 }
 
@@ -96,7 +94,6 @@ static bool greet(struct session *s)
             out.n = 0;
             server_early_talker(&s->engine, &out);
             s->closing = true;
-            in->counters.errors++;
         }
     }
     inbound_deadline(s);
@@ -141,8 +138,7 @@ const char *inbound_too_many(enum sources_answer a)
                                     : "Too many sessions on this server, try again later";
 }
 
-static struct session *take_slot(struct inbound *in, const struct listening *l, const struct address *a,
-                                 uint16_t port)
+static struct session *take_slot(struct inbound *in, const struct listening *l, const struct address *a)
 {
     struct session *s = in->free_sessions;
     if (s)
@@ -154,7 +150,6 @@ static struct session *take_slot(struct inbound *in, const struct listening *l, 
     *s = (struct session){
         .in = in,
         .client = *a,
-        .port = port,
         .server = l->server,
         .listener = l->listener,
         .input = {POOL_NONE, 0, 0},
@@ -169,12 +164,11 @@ static struct session *take_slot(struct inbound *in, const struct listening *l, 
     return s;
 }
 
-static void begin(struct inbound *in, const struct listening *l, int fd, const struct address *a,
-                  uint16_t port)
+static void begin(struct inbound *in, const struct listening *l, int fd, const struct address *a)
 {
     const struct config_server *server = &in->setup.config->servers[l->server];
     const struct config_listener *listener = &server->listeners[l->listener];
-    struct session *s = take_slot(in, l, a, port);
+    struct session *s = take_slot(in, l, a);
     if (!s) { /* more slots than the limits of all servers together are never needed */
         close(fd);
         return;
@@ -234,9 +228,8 @@ void inbound_on_listener(struct watch *w, uint32_t events)
             return;
         }
         struct address a;
-        uint16_t port;
-        if (address_of(&from, &a, &port))
-            begin(l->in, l, fd, &a, port);
+        if (address_of(&from, &a))
+            begin(l->in, l, fd, &a);
         else
             close(fd);
     }

@@ -149,8 +149,8 @@ static void end_session(struct session *s)
 {
     if (s->wait & WAIT_WRITE) return; /* inbound_on_socket comes back here */
     if (s->tls) (void)tls_shutdown(s->tls);
-    if (s->peer_closed || s->engine.verb == VERB_QUIT) {
-        inbound_session_close(s, s->peer_closed ? "peer closed" : "quit");
+    if (s->engine.verb == VERB_QUIT) {
+        inbound_session_close(s, "quit");
         return;
     }
     if (!s->lingering) {
@@ -257,7 +257,6 @@ static bool may_read(struct session *s)
 
 static void peer_gone(struct session *s, bool clean)
 {
-    s->peer_closed = true;
     inbound_session_close(s, clean ? "peer closed" : s->tls ? tls_reason(s->tls) : "connection lost");
 }
 

@@ -67,7 +67,7 @@ struct session {
     uint64_t paused_ms; /* since when it waits for a block; 0: it does not */
     struct kept input, output;
     struct address client;
-    uint16_t port, server, listener;
+    uint16_t server, listener;
     uint8_t wait;            /* enum session_wait */
     bool open;               /* has a connection */
     bool ready;              /* is on the ready list */
@@ -75,7 +75,7 @@ struct session {
     bool rerun;              /* kept input may hold whole commands */
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
-    bool peer_closed, relay_network, tls_wants_write, greeted, counted;
+    bool relay_network, tls_wants_write, greeted, counted;
     bool fin; /* the peer will send no more */
     struct server engine;
 };
@@ -90,7 +90,7 @@ struct listening {
 };
 
 struct inbound_counters {
-    uint64_t sessions, messages, octets, refused_recipients, refused_sessions, deferred, aborted, errors;
+    uint64_t sessions, messages, octets, refused_recipients, refused_sessions, deferred, aborted;
 };
 
 struct inbound {
@@ -108,7 +108,7 @@ struct inbound {
     uint32_t n_listening;
     struct session *ready, **ready_tail; /* sessions that go on in the next turn */
     struct timer again;                  /* wakes the loop while ready is not empty */
-    bool draining, stopping;
+    bool stopping;
     uint32_t n_aborting; /* transactions */
     uint64_t last_message_id, last_session_id;
     struct inbound_counters counters;

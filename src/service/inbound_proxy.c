@@ -26,7 +26,6 @@ void inbound_read_proxy(struct session *s)
     if (!h.local) {
         inbound_count_out(s);
         s->client = h.source;
-        s->port = h.port;
         s->relay_network = inbound_in_networks(server->relay_networks, server->n_relay_networks, &s->client);
         enum sources_answer counted = inbound_count_in(s, server->limits.sessions_per_source);
         if (counted != SOURCES_OK) {
