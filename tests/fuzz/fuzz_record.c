@@ -68,6 +68,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         scan_segment(&s);
         if (s.end > size) abort();
     }
-    (void)scan_proves_use(data, size, 1, 0);
+    (void)scan_proves_use(data, size, 0, 1, 0);
     return 0;
 }
