@@ -100,6 +100,29 @@
 #define LIMIT_RETRY_SECONDS_MAX     4200
 #define LIMIT_QUEUE_SECONDS_DEFAULT 432000
 
+/* outbound: RFC 5321 4.5.3.2, totals, and how much at once */
+#define LIMIT_NEXT_HOP_OCTETS                  1024 /* names of one next hop */
+#define LIMIT_RELAY_RECIPIENTS                 100  /* of one transaction (RFC 5321 4.5.3.1.8) */
+#define LIMIT_RELAYS_MAX                       8    /* processes */
+#define LIMIT_CONNECT_SECONDS                  30   /* one address */
+#define LIMIT_CONNECT_STAGGER_MS               250 /* before the next address is tried beside it (RFC 8305 5) */
+#define LIMIT_GREETING_SECONDS                 300
+#define LIMIT_REPLY_SECONDS                    300 /* MAIL, RCPT, EHLO, RSET */
+#define LIMIT_DATA_REPLY_SECONDS               120
+#define LIMIT_CONTENT_STALL_SECONDS            180
+#define LIMIT_END_OF_DATA_SECONDS              600
+#define LIMIT_OUTBOUND_SESSION_SECONDS         7200
+#define LIMIT_REPLY_OCTETS                     65536 /* one reply, all lines */
+#define LIMIT_REPLY_LINES                      512
+#define LIMIT_DNS_TTL_SECONDS                  86400
+#define LIMIT_DNS_RECORDS                      64
+#define LIMIT_DNS_SECONDS                      20
+#define LIMIT_MX_HOSTS                         32 /* of one domain that are looked at */
+#define LIMIT_MX_ADDRESSES                     8  /* of one host, each family */
+#define LIMIT_SESSIONS_FIRST_DEFAULT           5  /* to one destination, at the start */
+#define LIMIT_SESSIONS_PER_DESTINATION_DEFAULT 20
+#define LIMIT_DELAY_WARNING_SECONDS_DEFAULT    14400
+
 /* the control socket */
 #define LIMIT_CONTROL_CLIENTS         16
 #define LIMIT_CONTROL_REQUEST_OCTETS  1024 /* one line */

@@ -39,6 +39,25 @@ enum message_type {
     MSG_KEY_QUESTION = 34, /* does the key fit the certificate? */
     MSG_KEY_ANSWER = 35,
 
+    /* spooler <-> relay (spool/relay_job.h); segments as to the mailbox */
+    MSG_RELAY_HEAD = 40,
+    MSG_RELAY_RECIPIENT = 41,
+    MSG_RELAY_EXTENTS = 42,
+    MSG_RELAY_RESULT = 43,
+
+    /* relay <-> connector (service/connect_message.h) */
+    MSG_CONNECT_QUESTION = 48,
+    MSG_CONNECT_OPEN = 49,   /* a struct connect_answer with its socket */
+    MSG_CONNECT_ANSWER = 50, /* one without */
+
+    /* connector (and later edge) <-> resolver (system/dns_message.h) */
+    MSG_DNS_QUESTION = 56,
+    MSG_DNS_ANSWER = 57,
+
+    /* relay <-> directory: credentials for a next hop (directory/credential.h) */
+    MSG_CREDENTIAL_QUESTION = 64,
+    MSG_CREDENTIAL_ANSWER = 65,
+
     MSG_SUPERVISOR_FIRST = 1024
 };
 

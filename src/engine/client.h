@@ -1,0 +1,102 @@
+/* client: the SMTP and LMTP client engine (RFC 5321, 2033, 2920, 3030, 3207, 3461, 1870, 6152, 6531, 9422). Pure: octets in, events and
+ * command octets out; the caller owns sockets, clock, TLS, credentials, content. One struct per session; a session carries any number
+ * of transactions, one after the other. Nothing a server sends (endless replies, garbage, replies nobody asked for, early close) leads
+ * to anything but the end of this session, with each recipient that had no final reply deferred.
+ *
+ * Use: client_begin, then client_next with what was read, until it says CLIENT_INPUT; commands to be sent are appended to *out. */
+#ifndef ENGINE_CLIENT_H
+#define ENGINE_CLIENT_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "smtp/ehlo.h"
+#include "smtp/params.h"
+#include "smtp/reply.h"
+
+enum client_tls { CLIENT_TLS_NEVER, CLIENT_TLS_MAY, CLIENT_TLS_MUST };
+
+struct client_conf {  /* of one session */
+    struct span helo; /* our name */
+    bool lmtp;
+    enum client_tls
+        tls; /* STARTTLS; with implicit TLS the handshake is done before client_begin and tls_active is set */
+    bool tls_active;
+    bool
+        authenticate; /* credentials exist: AUTH before the first MAIL, and never in clear unless tls is NEVER */
+};
+
+struct client_recipient {
+    uint32_t index;   /* the caller's */
+    struct span path; /* without brackets */
+    uint8_t notify;   /* DSN_NOTIFY_* */
+    struct span
+        orcpt; /* "type;xtext" as it came; empty: "rfc822;" and the path are given when DSN is offered */
+};
+
+struct client_transaction {   /* the caller keeps it, and what it points to, until CLIENT_TRANSACTION_DONE */
+    struct span reverse_path; /* without brackets, empty for <> */
+    struct span envid;        /* xtext, may be empty */
+    enum dsn_ret ret;
+    bool body_8bit, body_binary, utf8; /* what the content and the addresses need */
+    uint64_t content_octets;
+    const struct client_recipient *recipients;
+    uint32_t n; /* 1..LIMIT_RELAY_RECIPIENTS */
+};
+
+enum client_event {
+    CLIENT_INPUT,    /* everything usable is consumed: send *out, come back with more octets */
+    CLIENT_FLUSH,    /* less than CLIENT_COMMAND_ROOM free in *out: send it and call again */
+    CLIENT_STARTTLS, /* send *out (nothing of the input is left, I9), shake hands, then client_tls_started, or give the session up */
+    CLIENT_AUTH,     /* ASK: d->mechanisms, and d->challenge once the exchange runs: client_auth_answer */
+    CLIENT_READY, /* greeting, EHLO, TLS and AUTH are done, no transaction is open: client_transaction, or client_quit */
+    CLIENT_RCPT,    /* d->recipient has its result now: d->reply (refused; with LMTP also the final one) */
+    CLIENT_CONTENT, /* send *out, then the content: d->dot_stuffed tells how (dot_stuff and dot_finish, or raw), then client_content_sent */
+    CLIENT_TRANSACTION_DONE, /* d->reply goes for all accepted recipients that had no result of their own */
+    CLIENT_CLOSE, /* send *out and close; d->reply or d->why says why; an open transaction had its results before */
+};
+
+struct client_reply {
+    uint16_t code;            /* 0: no reply: the connection was lost, timed out, or the reply was garbage */
+    struct enhanced enhanced; /* of the reply, or ours */
+    struct span
+        text; /* printable, one line, at most LIMIT_RESULT_TEXT_OCTETS; in the client's memory until the next call */
+};
+
+struct client_detail {
+    struct client_reply reply;
+    uint32_t recipient;     /* RCPT: index in the transaction's array */
+    bool dot_stuffed;       /* CONTENT */
+    struct span mechanisms; /* AUTH: blank-separated, as offered */
+    struct span challenge;  /* AUTH: base64 as it came; empty at first */
+    const char *why;        /* CLOSE: constant */
+    bool
+        next_hop_failed; /* CLOSE: another message would fare the same here now (no TLS, 421, 4xx or 5xx greeting, AUTH refused) */
+};
+
+#define CLIENT_COMMAND_ROOM 4096
+
+struct client; /* fields are private: see engine/client_private.h; sizeof by client_octets() */
+size_t client_octets(void);
+
+void client_begin(struct client *c, const struct client_conf *conf, uint64_t now_ms);
+enum client_event client_next(struct client *c, uint64_t now_ms, struct span *in, struct buf *out,
+                              struct client_detail *d);
+void client_tls_started(struct client *c, uint64_t now_ms);
+/* response: base64 or empty; null mechanism: no credential fits: the session ends with next_hop_failed. */
+void client_auth_answer(struct client *c, uint64_t now_ms, const char *mechanism, struct span response,
+                        struct buf *out);
+/* Begins a transaction; client_next goes on with it. What this hop cannot take (8BITMIME, BINARYMIME, SMTPUTF8, SIZE) is refused to the
+ * recipients by CLIENT_RCPT without a command being sent: 5.6.3, 5.6.7, 5.3.4. */
+void client_transaction(struct client *c, const struct client_transaction *t, uint64_t now_ms);
+/* All octets of the content were handed to the connection. failed: the content cannot be read: the session must end, nothing may look
+ * like a whole message. */
+void client_content_sent(struct client *c, uint64_t now_ms, bool failed);
+void client_quit(struct client *c, uint64_t now_ms, struct buf *out);
+/* The connection ended, or an error came: the results follow from client_next with an empty input. */
+void client_lost(struct client *c, const char *constant_why);
+
+/* When to look again (RFC 5321 4.5.3.2 and total deadlines); client_next at that time says what has become of it. */
+uint64_t client_deadline(const struct client *c);
+uint32_t client_extensions(const struct client *c); /* EXT_* of the server's last EHLO */
+
+#endif
