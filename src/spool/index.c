@@ -64,15 +64,19 @@ struct message *index_build(struct index *x, uint64_t id, const struct commit_pa
     struct envelope_recipient r;
     (void)envelope_read_head(&w, &head); /* measured: it is whole */
     m->reverse_length = (uint8_t)head.reverse_path.n;
+    m->envelope_flags = (uint16_t)head.flags;
+    if (head.envid.n) m->flags |= MESSAGE_DSN_PARAMETERS;
     if (head.flags & ENVELOPE_DSN || head.reverse_path.n == 0) m->flags |= MESSAGE_DSN;
     (void)add_string(m, head.reverse_path);
-    for (uint32_t i = 0; i < recipients && envelope_read_recipient(&w, &r); i++)
+    for (uint32_t i = 0; i < recipients && envelope_read_recipient(&w, &r); i++) {
         message_recipients(m)[i] = (struct recipient){.heap = NOT_SCHEDULED,
                                                       .path_offset = add_string(m, r.path),
                                                       .path_length = (uint8_t)r.path.n,
                                                       .state = RECIPIENT_QUEUED,
                                                       .flags = r.local ? RECIPIENT_LOCAL : 0,
                                                       .notify = r.notify};
+        if (r.orcpt.n) m->flags |= MESSAGE_DSN_PARAMETERS;
+    }
     return m;
 }
 

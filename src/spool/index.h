@@ -44,6 +44,8 @@ enum {                      /* flags of a message */
        MESSAGE_HELD = 2,    /* by an operator, durable */
        MESSAGE_DAMAGED = 4, /* its content is damaged: never delivered, shown as held */
        MESSAGE_DSN = 8,     /* ENVELOPE_DSN, or the reverse-path is null: never answered by a DSN */
+       MESSAGE_DSN_PARAMETERS =
+           16, /* ENVID or an ORCPT stands in its envelope; otherwise nobody needs to read that */
 };
 
 struct message {
@@ -54,6 +56,7 @@ struct message {
     uint32_t n_recipients, n_open, n_extents;  /* open: not in a final state */
     uint32_t octets;                           /* of this block of memory */
     uint32_t strings_length;
+    uint16_t envelope_flags; /* ENVELOPE_* of spool/envelope.h */
     uint8_t reverse_length, flags;
 };
 

@@ -46,9 +46,36 @@ static void built_from_its_envelope(void **state)
     index_free(&x, m);
     m = index_build(&x, 42, &commit, envelope(SPAN("s@example.org"), ENVELOPE_DSN), &content);
     assert_true(m->flags & MESSAGE_DSN);
+    assert_int_equal(m->envelope_flags, ENVELOPE_DSN);
     index_free(&x, m);
     assert_null(index_build(&x, 42, &commit, SPAN("nonsense"), &content));
     assert_int_equal(x.slab.used, 0);
+    index_destroy(&x);
+}
+
+static void knows_parameters_of_dsn(void **state)
+{
+    (void)state;
+    struct index x = {0};
+    struct message *m =
+        index_build(&x, 42, &commit, envelope(SPAN("s@example.org"), ENVELOPE_8BITMIME), &content);
+    assert_false(m->flags & MESSAGE_DSN_PARAMETERS);
+    assert_int_equal(m->envelope_flags, ENVELOPE_8BITMIME);
+    index_free(&x, m);
+    struct buf b = buf_on(memory, sizeof memory);
+    envelope_put_head(&b,
+                      &(struct envelope_head){.envid = SPAN("abc"), .reverse_path = SPAN("s@example.org")});
+    envelope_put_recipient(&b, &(struct envelope_recipient){.path = SPAN("second@example.net")});
+    m = index_build(&x, 42, &commit, buf_span(&b), &content);
+    assert_true(m->flags & MESSAGE_DSN_PARAMETERS);
+    index_free(&x, m);
+    b.n = 0;
+    envelope_put_head(&b, &(struct envelope_head){.reverse_path = SPAN("s@example.org")});
+    envelope_put_recipient(
+        &b, &(struct envelope_recipient){.path = SPAN("a@example.net"), .orcpt = SPAN("rfc822;a")});
+    m = index_build(&x, 42, &commit, buf_span(&b), &content);
+    assert_true(m->flags & MESSAGE_DSN_PARAMETERS);
+    index_free(&x, m);
     index_destroy(&x);
 }
 
@@ -115,8 +142,8 @@ static void an_ordinary_message_is_small(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(built_from_its_envelope), cmocka_unit_test(grows),
-                                       cmocka_unit_test(counts),
-                                       cmocka_unit_test(an_ordinary_message_is_small)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(built_from_its_envelope), cmocka_unit_test(knows_parameters_of_dsn),
+        cmocka_unit_test(grows), cmocka_unit_test(counts), cmocka_unit_test(an_ordinary_message_is_small)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
