@@ -7,7 +7,8 @@
 #include "base/wire.h"
 
 enum next_hop_kind {
-    NEXT_HOP_MX, /* name: a domain. Mail exchangers of DNS, port 25 (RFC 5321 5.1) */
+    NEXT_HOP_MX, /* name: a domain: its mail exchangers by DNS, port 25 (RFC 5321 5.1); or an address literal in brackets, which a
+                  * sender chose: never one of ours, a private or a loopback one */
     NEXT_HOP_HOST, /* name: one or more "host:port", "[v6]:port", separated by one blank, in order of preference */
     NEXT_HOP_UNIX, /* name: absolute path of a UNIX stream socket */
     NEXT_HOP_KIND_COUNT
@@ -32,8 +33,14 @@ struct next_hop {
     bool implicit_tls; /* the handshake comes first (RFC 8314); HOST only */
     struct span name;  /* printable, lower case where it is a name; at most LIMIT_NEXT_HOP_OCTETS */
     struct span
-        user; /* file with the credentials, as the configuration names it; empty: none. They are the directory's */
+        user; /* HOST only: file with the credentials, absolute; empty: none. They are the directory's */
 };
+
+/* Everything above holds. What next_hop_read gives, and what config_next_hop says, is valid. */
+bool next_hop_valid(const struct next_hop *h);
+/* The hosts of a HOST's name, one after the other: takes one off *names. host: a name, or an address without brackets. False: none is
+ * left, or (hostile input) it is malformed. */
+bool next_hop_take_host(struct span *names, struct span *host, uint16_t *port);
 
 /* The encoding is also the key of its queue: equal next hops have equal encodings. */
 #define NEXT_HOP_KEY_OCTETS (8U + LIMIT_NEXT_HOP_OCTETS + LIMIT_CONFIG_PATH_OCTETS)
@@ -42,7 +49,8 @@ void next_hop_put(struct buf *b, const struct next_hop *h);
 bool next_hop_read(struct wire *w, struct next_hop *ret);
 /* For people: "mx example.org", "smtp smtp.example.net:587", "lmtp unix:/run/dovecot/lmtp". */
 void next_hop_put_text(struct buf *b, const struct next_hop *h);
-/* "may", "dane" ...: the words of the configuration. */
+/* The words of the configuration, in the order of enum tls_policy. */
+#define TLS_POLICY_WORDS "none may dane encrypt verify dane-only"
 const char *tls_policy_name(enum tls_policy p);
 
 #endif
