@@ -349,6 +349,8 @@ static void on_message(void *context, uint16_t type, struct span payload, const 
             me.row->hooks->drain(&me.child, payload.p[0] != 0);
         else
             child_exit(&me.child, 0);
+        if (!tell(SUPERVISE_DRAINING, (struct span){NULL, 0}))
+            log_note(LOG_LEVEL_WARNING, "supervisor-unreachable", "drain", 0);
         break;
     case SUPERVISE_PING:
         if (!tell(SUPERVISE_PONG, payload)) log_note(LOG_LEVEL_WARNING, "supervisor-unreachable", "ping", 0);

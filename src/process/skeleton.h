@@ -62,7 +62,7 @@ void child_exit(struct child *c, int status);
 void child_peer_lost(struct child *c, enum role role, unsigned index, const char *reason);
 enum child_question { CHILD_ASK_STATUS, CHILD_ASK_RELOAD, CHILD_ASK_STOP, CHILD_ASK_COUNT };
 /* Asks the supervisor (admin only; one question at a time). The answer arrives by `answer`: of STATUS one JSON object, of the others
- * nothing when it was done (RELOAD: the new generation serves; STOP: draining began), else why it was not, as lines of text. */
+ * nothing when it was done (RELOAD: the new generation serves, and the one before accepts no more; STOP: draining began), else why it was not, as lines of text. */
 bool child_ask(struct child *c, uint32_t question, struct span argument,
                void (*answer)(struct child *c, uint32_t question, struct span text));
 

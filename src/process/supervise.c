@@ -24,6 +24,7 @@ const struct ipc_allowed supervise_from_child[] = {
     {SUPERVISE_LOST, SUPERVISE_PEER_OCTETS, SUPERVISE_PEER_OCTETS, 0},
     {SUPERVISE_STATUS, 4, 4 + SUPERVISE_STATUS_OCTETS, 0},
     {SUPERVISE_QUESTION, 4, 4, 0},
+    {SUPERVISE_DRAINING, 0, 0, 0},
 };
 const unsigned supervise_from_child_n = sizeof supervise_from_child / sizeof supervise_from_child[0];
 

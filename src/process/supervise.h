@@ -25,6 +25,7 @@ enum supervise_type {
     SUPERVISE_STATUS,   /* u32 tag, then members of a JSON object */
     SUPERVISE_LOST,     /* struct supervise_peer: that conversation broke off */
     SUPERVISE_QUESTION, /* u32 enum child_question */
+    SUPERVISE_DRAINING, /* the drain began: from here on it takes no new work */
 };
 
 enum {

@@ -82,6 +82,7 @@ void supervisor_stop(struct supervisor *s)
         return;
     }
     s->stopping = true;
+    if (s->retiring) supervisor_retire_end(s); /* that reload is done, as far as anybody cares now */
     log_note(LOG_LEVEL_INFO, "stopping", "sessions inside a transaction may end", 0);
     notify_send(SPAN("STOPPING=1\nSTATUS=draining"));
     supervisor_reload_refuse(s, "it is being stopped");

@@ -169,6 +169,47 @@ static void reload_wanted(struct supervisor *s)
     supervisor_reload(s, who);
 }
 
+static void say_serving(struct supervisor *s, const char *event)
+{
+    log_begin(LOG_LEVEL_INFO, event);
+    log_u64("generation", s->serving->number);
+    log_u64("edges", s->serving->n_edges);
+    log_u64("listeners", s->n_listenings);
+    log_str("version", SALLYPORT_VERSION);
+    log_end();
+    log_flush();
+    notify_send(SPAN("READY=1\nSTATUS=serving"));
+}
+
+void supervisor_retire_end(struct supervisor *s)
+{
+    loop_timer_stop(s->loop, &s->retire_timer);
+    s->retiring = NULL;
+    say_serving(s, "reloaded");
+    if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, (struct span){NULL, 0});
+    s->asker = NULL;
+    reload_wanted(s);
+}
+
+void supervisor_retire_step(struct supervisor *s)
+{
+    if (!s->retiring) return;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        const struct process *p = &s->processes[i];
+        if (p->generation == s->retiring && p->role == PROC_EDGE && supervisor_process_alive(p) && !p->quiet)
+            return;
+    }
+    supervisor_retire_end(s);
+}
+
+static void on_retire_overdue(struct timer *t)
+{
+    struct supervisor *s =
+        (struct supervisor *)(void *)((char *)t - offsetof(struct supervisor, retire_timer));
+    log_note(LOG_LEVEL_WARNING, "drain-slow", "an edge of the configuration before may still accept", 0);
+    supervisor_retire_end(s);
+}
+
 static void serve(struct generation *g)
 {
     struct supervisor *s = g->supervisor;
@@ -177,23 +218,18 @@ static void serve(struct generation *g)
     g->state = GENERATION_SERVING;
     s->serving = g;
     supervisor_listeners_serve(s);
-    log_begin(LOG_LEVEL_INFO, before ? "reloaded" : "ready");
-    log_u64("generation", g->number);
-    log_u64("edges", g->n_edges);
-    log_u64("listeners", s->n_listenings);
-    log_str("version", SALLYPORT_VERSION);
-    log_end();
-    log_flush();
-    notify_send(SPAN("READY=1\nSTATUS=serving"));
-    if (before) {
-        tell_lasting(before, g);
-        drain(before);
-    } else {
+    if (!before) {
+        say_serving(s, "ready");
         supervisor_release_shell(s, 0);
+        reload_wanted(s);
+        return;
     }
-    if (s->asker) supervisor_answer(s, s->asker, CHILD_ASK_RELOAD, (struct span){NULL, 0});
-    s->asker = NULL;
-    reload_wanted(s);
+    tell_lasting(before, g);
+    s->retiring = before;
+    loop_timer_set(s->loop, &s->retire_timer, loop_now_ms(s->loop) + RETIRE_SECONDS * 1000,
+                   on_retire_overdue);
+    drain(before);
+    supervisor_retire_step(s);
 }
 
 void supervisor_generation_step(struct generation *g)
@@ -293,7 +329,7 @@ void supervisor_reload(struct supervisor *s, struct process *asker)
 {
     static uint8_t memory[PROBLEMS_OCTETS];
     struct buf text = buf_on(memory, sizeof memory);
-    if (!s->stopping && supervisor_starting(s)) {
+    if (!s->stopping && (supervisor_starting(s) || s->retiring)) {
         log_note(LOG_LEVEL_INFO, "reload-waits", "for the end of the start or reload that is running", 0);
         s->reload_wanted = true;
         if (asker) s->waits = asker; /* one at a time asks */

@@ -19,7 +19,8 @@ enum {
     PROCESSES_MAX = SOURCES_EDGES + 2 * GENERATIONS_MAX +
                     PROC_ROLE_COUNT, /* 16 edges, keyrings and directories, the others */
     LISTEN_BACKLOG = 4096,
-    START_SECONDS = 30,     /* a new generation that is not ready by then is given up */
+    START_SECONDS = 30, /* a new generation that is not ready by then is given up */
+    RETIRE_SECONDS = 5, /* a reload waits for the old edges to stop accepting, then it is answered anyway */
     STOP_GRACE_SECONDS = 5, /* beyond a process' own deadline, then it is killed */
     STOP_SPOOLER_SECONDS = 30,
     PING_MS = 2000,
@@ -59,6 +60,7 @@ struct process {
     int pool;                        /* edge */
     uint8_t caged;                   /* enum sandbox_result, when READY */
     bool slow;                       /* said that it does not answer */
+    bool quiet;                      /* DRAINING: said that it takes no new work */
     bool replace;                    /* DRAINING in order to be started again */
     uint32_t serials[PROCESSES_MAX]; /* of the newest conversation with each; 0: none */
     uint64_t lost;                   /* one bit for each process whose newest conversation broke off */
@@ -121,12 +123,15 @@ struct supervisor {
     int lock;              /* the spool's folder, locked; -1 until then */
     uint64_t patience_ms;  /* until then a first start waits for what is in use; 0: it did not have to */
     struct process *asker; /* whose reload is running; null: a signal's */
-    bool reload_wanted;    /* when the start or reload that is running is over */
+    struct generation
+        *retiring;      /* a reload is all but done: its edges have not all stopped accepting; null: none */
+    bool reload_wanted; /* when the start or reload that is running is over */
     struct process *waits; /* who wants it; null: a signal */
     bool status_asked;     /* asked by the admin process, answer open */
     uint32_t status_tag;
     uint64_t status_open; /* one bit for each process that has not said its status yet */
-    struct timer relink_timer, ticket_timer, ping_timer, watchdog_timer, status_timer, stop_timer;
+    struct timer relink_timer, retire_timer, ticket_timer, ping_timer, watchdog_timer, status_timer,
+        stop_timer;
 };
 
 /* supervisor.c */
@@ -210,6 +215,10 @@ void supervisor_generation_tidy(struct generation *g);
 /* Problems of a configuration, a line each. */
 void supervisor_log_problems(enum log_level level, const char *event, struct span text);
 struct generation *supervisor_starting(struct supervisor *s);
+/* An edge said that it stopped accepting, or died: the reload that waited for the last of them is done. */
+void supervisor_retire_step(struct supervisor *s);
+/* The same without waiting any longer. */
+void supervisor_retire_end(struct supervisor *s);
 /* While a start or a reload is running it waits for the end of that. */
 void supervisor_reload(struct supervisor *s, struct process *asker);
 /* Whoever asked for a reload that will not come hears why. */

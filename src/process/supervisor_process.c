@@ -173,7 +173,7 @@ static void on_death(struct process *p, int status)
     p->pid = 0;
     p->lost = 0;
     p->status_n = 0;
-    p->slow = false;
+    p->slow = p->quiet = false;
     if (p->pool >= 0) close(p->pool);
     p->pool = -1;
     if (p->role == PROC_EDGE) sources_clear_edge(&s->sources_view, p->column);
@@ -194,6 +194,7 @@ static void on_death(struct process *p, int status)
     else if (give_up || (p->generation && p->generation->state == GENERATION_STARTING))
         supervisor_generation_fail(g, "a process of it died before it was ready");
     if (p->generation) supervisor_generation_tidy(p->generation);
+    supervisor_retire_step(s);
 }
 
 void supervisor_reap(struct supervisor *s)
@@ -307,6 +308,10 @@ void supervisor_on_message(void *context, uint16_t type, struct span payload, co
     case SUPERVISE_MAP: on_map(p, fds[0]); break;
     case SUPERVISE_PONG: break; /* answered_ms is all of it */
     case SUPERVISE_LOST: on_lost(p, payload); break;
+    case SUPERVISE_DRAINING:
+        p->quiet = true;
+        supervisor_retire_step(p->supervisor);
+        break;
     case SUPERVISE_STATUS:
         if (wire_u32(&w) != p->supervisor->status_tag) break;
         supervisor_status_arrived(p, w.rest);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sallyport import UNCAGED, Talk, as_sent, wait_for
+from sallyport import UNCAGED, Talk, alive, as_sent, wait_for
 
 
 def pid_of(s, role):
@@ -164,6 +164,47 @@ def test_reload_keeps_sessions(make, how):
     talk.say("QUIT", 221)
     mail, = s.wait_mails(1)
     assert as_sent(mail) == b"Subject: over the reload\n\nfirst half\nsecond half\n"
+
+
+def test_reload_is_answered_when_the_old_edges_have_stopped_accepting(make):
+    """Whoever connects after the answer meets the new configuration, even if an old edge was slow to hear of it."""
+    s = make()
+    old = {name: pid for name, pid in s.processes().items() if name.startswith("edge")}
+    slow = next(iter(old.values()))
+    s.config.write_text(s.config.read_text().replace("hostname ", "hostname new.", 1))
+    os.kill(slow, signal.SIGSTOP)
+    asked = threading.Thread(target=s.cli, args=("reload",))
+    try:
+        asked.start()
+
+        def others_ended():
+            """the end of the old edges that may run, and with it a new generation that serves"""
+            fresh = [name for name, pid in s.processes().items() if name.startswith("edge") and pid not in old.values()]
+            return fresh and not any(alive(pid) for pid in old.values() if pid != slow)
+        wait_for(others_ended, 10)
+        time.sleep(0.3)
+        assert asked.is_alive() and not s.log("reloaded")
+    finally:
+        os.kill(slow, signal.SIGCONT)
+    asked.join(5)
+    assert not asked.is_alive() and s.log("reloaded") and not s.log("drain-slow")
+    for _ in range(50):
+        talk = s.connect()
+        assert talk.say("EHLO c.example.net", 250)[1][0].startswith("new.")
+        talk.close()
+
+
+def test_a_hung_edge_does_not_hold_up_a_reload_for_ever(make):
+    s = make()
+    slow = next(pid for name, pid in s.processes().items() if name.startswith("edge"))
+    os.kill(slow, signal.SIGSTOP)
+    try:
+        s.cli("reload", timeout=15)
+        assert s.log("drain-slow") and s.log("reloaded")
+    finally:
+        os.kill(slow, signal.SIGCONT)
+    s.send()
+    s.wait_mails(1)
 
 
 def test_a_wrong_config_does_not_reload(make):
