@@ -122,6 +122,7 @@
 #define LIMIT_SESSIONS_FIRST_DEFAULT           5  /* to one destination, at the start */
 #define LIMIT_SESSIONS_PER_DESTINATION_DEFAULT 20
 #define LIMIT_DELAY_WARNING_SECONDS_DEFAULT    14400
+#define LIMIT_DESTINATIONS                     1048576 /* next hops with a queue of their own, known at once */
 
 /* the control socket */
 #define LIMIT_CONTROL_CLIENTS         16
