@@ -23,8 +23,7 @@ static struct spooler *spooler_of(struct child *c)
         free(s);
         return NULL;
     }
-    for (unsigned i = 0; i < SPOOLER_DELIVERIES; i++)
-        s->free[i] = (uint16_t)(SPOOLER_DELIVERIES - 1 - i);
+    spooler_deliveries_init(s);
     for (unsigned i = 0; i < SPOOLER_EDGES; i++)
         s->pools[i].fd = -1;
     for (unsigned i = 0; i < 3; i++)
@@ -246,11 +245,11 @@ static void spooler_after_turn(struct child *c)
     if (s->now_ms - s->maintain_ms >= SPOOLER_MAINTAIN_MS) {
         s->maintain_ms = s->now_ms;
         store_maintain(s->store, s->now_ms);
-        spooler_leases(s);
+        spooler_leases(s, &s->mailbox);
     }
     spooler_edges_flush(s);
     if (s->directory) ipc_flush(s->directory);
-    if (s->mailbox) ipc_flush(s->mailbox);
+    if (s->mailbox.ipc) ipc_flush(s->mailbox.ipc);
     if (s->admin) ipc_flush(s->admin);
     set_timer(s);
     if (s->draining) end(s);

@@ -27,12 +27,6 @@ static bool served(const struct config *c, struct span domain)
     return false;
 }
 
-struct original { /* what the notification says of the message it is about */
-    struct envelope_head head;
-    uint8_t envid[LIMIT_ENVID_OCTETS * 3], orcpt[LIMIT_ORCPT_OCTETS * 3];
-    struct buf envid_out, orcpt_out;
-};
-
 /* The recipient that the sender wrote. */
 static const struct recipient *written(const struct message *m, const struct recipient *r)
 {
@@ -41,19 +35,24 @@ static const struct recipient *written(const struct message *m, const struct rec
     return r;
 }
 
-static void read_original(struct original *o, struct span envelope, uint32_t recipient)
+static void read_head(struct envelope_head *head, struct buf *envid, struct span envelope)
 {
     struct wire w = wire_on(envelope);
+    if (envelope_read_head(&w, head) && xtext_valid(head->envid)) xtext_decode(head->envid, envid);
+}
+
+static void read_orcpt(struct buf *orcpt, struct span envelope, uint32_t recipient)
+{
+    struct wire w = wire_on(envelope);
+    struct envelope_head head;
     struct envelope_recipient r;
-    o->envid_out = buf_on(o->envid, sizeof o->envid);
-    o->orcpt_out = buf_on(o->orcpt, sizeof o->orcpt);
-    if (!envelope_read_head(&w, &o->head)) return;
-    if (xtext_valid(o->head.envid)) xtext_decode(o->head.envid, &o->envid_out);
+    if (!envelope_read_head(&w, &head)) return;
     for (uint32_t i = 0; envelope_read_recipient(&w, &r); i++) {
         size_t type = i == recipient ? span_find(r.orcpt, ';') : SPAN_NPOS;
         if (type == SPAN_NPOS || !xtext_valid(span_skip(r.orcpt, type + 1))) continue;
-        buf_put(&o->orcpt_out, span_head(r.orcpt, type + 1));
-        xtext_decode(span_skip(r.orcpt, type + 1), &o->orcpt_out);
+        buf_put(orcpt, span_head(r.orcpt, type + 1));
+        xtext_decode(span_skip(r.orcpt, type + 1), orcpt);
+        return;
     }
 }
 
@@ -71,7 +70,7 @@ static void put_envelope(struct buf *b, struct spooler *s, struct span to, unsig
     envelope_put_recipient(b, &r);
 }
 
-static enum store_status commit(struct spooler *s, struct delivery *d, const struct dsn *n)
+static enum store_status commit(struct spooler *s, const struct dsn *n, uint64_t token)
 {
     uint8_t envelope[1024];
     size_t octets = dsn_octets(n);
@@ -83,7 +82,6 @@ static enum store_status commit(struct spooler *s, struct delivery *d, const str
     enum store_status status = STORE_REFUSED;
     if (!b.over && !e.over) {
         struct span parts[2] = {buf_span(&e), buf_span(&b)};
-        uint64_t token = SPOOLER_TOKEN_DSN | (uint64_t)d->serial << 16 | (uint64_t)(d - s->deliveries);
         do /* the clock may have gone back since the last start */
             s->last_id = message_id_next(s->last_id, MESSAGE_ID_SPOOLER, s->now_ms);
         while (store_find(s->store, s->last_id));
@@ -94,60 +92,98 @@ static enum store_status commit(struct spooler *s, struct delivery *d, const str
     return status;
 }
 
-static void log_notification(const struct spooler *s, const struct delivery *d, struct span to)
+static void log_notification(const struct spooler *s, struct span to, uint64_t about)
 {
+    uint8_t text[MESSAGE_ID_TEXT];
+    struct buf b = buf_on(text, sizeof text);
+    message_id_put(&b, about);
     log_begin(LOG_LEVEL_INFO, "notification");
     spooler_log_id(s->last_id);
     log_span("to", to);
+    log_span("about", buf_span(&b));
     log_end();
-    (void)d;
 }
 
-enum store_status spooler_notify(struct spooler *s, struct delivery *d)
+struct told { /* what is said of one recipient: copies, for the commit may move the message */
+    uint8_t final[LIMIT_PATH_OCTETS], wrote[LIMIT_PATH_OCTETS], orcpt[LIMIT_ORCPT_OCTETS * 3];
+};
+
+static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *s, const struct message *m,
+                 const struct delivery *d, struct span envelope)
 {
-    const struct message *m = store_find(s->store, d->id);
-    uint8_t *content = malloc(CONTENT_OCTETS), *envelope = malloc(m->envelope_length);
-    static struct original o;
-    uint8_t id[MESSAGE_ID_TEXT], to[LIMIT_PATH_OCTETS], final[LIMIT_PATH_OCTETS], wrote[LIMIT_PATH_OCTETS];
-    enum store_status status = STORE_FAILED;
-    if (content && envelope) {
-        const struct recipient *r = &message_recipients(m)[d->recipient];
-        const struct recipient *first = written(m, r);
-        o = (struct original){0};
-        if (store_read_envelope(s->store, m, envelope))
-            read_original(&o, span_of(envelope, m->envelope_length),
-                          (uint32_t)(first - message_recipients(m)));
-        int64_t n = store_read_content(s->store, m, content, CONTENT_OCTETS);
-        struct buf i = buf_on(id, sizeof id), t = buf_on(to, sizeof to), f = buf_on(final, sizeof final),
-                   o_path = buf_on(wrote, sizeof wrote);
-        message_id_put(&i, d->id);
-        buf_put(&t, message_reverse_path_for(m, r)); /* copies: the commit may move the message */
-        buf_put(&f, message_path(m, r));
-        if (first != r) buf_put(&o_path, message_path(m, first));
-        struct dsn_recipient about = {.action = d->state == RECIPIENT_DELIVERED ? DSN_DELIVERED : DSN_FAILED,
-                                      .final = buf_span(&f),
-                                      .expanded_from = buf_span(&o_path),
-                                      .orcpt = buf_span(&o.orcpt_out),
-                                      .status = span_str(d->enhanced),
-                                      .diagnostic = span_of(d->text, d->text_length),
-                                      .last_attempt_seconds = s->now_ms / 1000};
-        struct dsn notification = {.host = s->child->config->hostname,
-                                   .to = buf_span(&t),
-                                   .envid = buf_span(&o.envid_out),
-                                   .id = buf_span(&i),
-                                   .arrival_seconds = m->arrival_ms / 1000,
-                                   .now_seconds = s->now_ms / 1000,
-                                   .seed = s->seed ^ d->id ^ (uint64_t)d->recipient << 40,
-                                   .utf8 = (o.head.flags & ENVELOPE_SMTPUTF8) != 0,
-                                   .full = (o.head.flags & ENVELOPE_RET_FULL) != 0,
-                                   .content = span_of(content, n > 0 ? (size_t)n : 0),
-                                   .content_whole = n >= 0 && (uint64_t)n == m->content_octets,
-                                   .recipients = &about,
-                                   .n = 1};
-        status = commit(s, d, &notification);
-        if (status == STORE_PENDING) log_notification(s, d, notification.to);
+    const struct recipient *to = &message_recipients(m)[d->recipient], *first = written(m, to);
+    struct buf final = buf_on(t->final, sizeof t->final), wrote = buf_on(t->wrote, sizeof t->wrote),
+               orcpt = buf_on(t->orcpt, sizeof t->orcpt);
+    buf_put(&final, message_path(m, to));
+    if (first != to) buf_put(&wrote, message_path(m, first));
+    read_orcpt(&orcpt, envelope, (uint32_t)(first - message_recipients(m)));
+    *r = (struct dsn_recipient){.action = d->state == RECIPIENT_DELIVERED ? DSN_DELIVERED : DSN_FAILED,
+                                .final = buf_span(&final),
+                                .expanded_from = buf_span(&wrote),
+                                .orcpt = buf_span(&orcpt),
+                                .status = span_str(d->enhanced),
+                                .diagnostic = span_of(d->text, d->text_length),
+                                .last_attempt_seconds = s->now_ms / 1000};
+}
+
+/* What it takes to write one, all in one piece of memory. */
+struct report {
+    uint8_t content[CONTENT_OCTETS];
+    uint8_t id[MESSAGE_ID_TEXT], to[LIMIT_PATH_OCTETS], envid[LIMIT_ENVID_OCTETS * 3];
+    struct dsn_recipient *recipients;
+    struct told *told;
+    uint8_t *envelope;
+};
+
+static enum store_status report(struct spooler *s, struct report *p, const struct message *m,
+                                struct delivery *const *about, unsigned n, uint64_t token)
+{
+    struct envelope_head head = {0};
+    struct span envelope = {0};
+    struct buf id = buf_on(p->id, sizeof p->id), to = buf_on(p->to, sizeof p->to),
+               envid = buf_on(p->envid, sizeof p->envid);
+    if (store_read_envelope(s->store, m, p->envelope)) envelope = span_of(p->envelope, m->envelope_length);
+    read_head(&head, &envid, envelope);
+    int64_t octets = store_read_content(s->store, m, p->content, CONTENT_OCTETS);
+    message_id_put(&id, m->id);
+    buf_put(&to, message_reverse_path_for(m, &message_recipients(m)[about[0]->recipient]));
+    for (unsigned i = 0; i < n; i++)
+        tell(&p->recipients[i], &p->told[i], s, m, about[i], envelope);
+    struct dsn notification = {.host = s->child->config->hostname,
+                               .to = buf_span(&to),
+                               .envid = buf_span(&envid),
+                               .id = buf_span(&id),
+                               .arrival_seconds = m->arrival_ms / 1000,
+                               .now_seconds = s->now_ms / 1000,
+                               .seed = s->seed ^ m->id ^ (uint64_t)about[0]->recipient << 40,
+                               .utf8 = (head.flags & ENVELOPE_SMTPUTF8) != 0,
+                               .full = (head.flags & ENVELOPE_RET_FULL) != 0,
+                               .content = span_of(p->content, octets > 0 ? (size_t)octets : 0),
+                               .content_whole = octets >= 0 && (uint64_t)octets == m->content_octets,
+                               .recipients = p->recipients,
+                               .n = n};
+    uint64_t about_id = m->id;
+    enum store_status status = commit(s, &notification, token);
+    if (status == STORE_PENDING) log_notification(s, notification.to, about_id);
+    return status;
+}
+
+enum store_status spooler_notify(struct spooler *s, struct delivery *const *about, unsigned n, uint64_t token)
+{
+    const struct message *m = store_find(s->store, about[0]->id);
+    struct report *p = malloc(sizeof *p);
+    if (!m || !p) {
+        free(p);
+        return STORE_FAILED;
     }
-    free(content);
-    free(envelope);
+    p->recipients = calloc(n, sizeof *p->recipients);
+    p->told = calloc(n, sizeof *p->told);
+    p->envelope = malloc(m->envelope_length);
+    enum store_status status =
+        p->recipients && p->told && p->envelope ? report(s, p, m, about, n, token) : STORE_FAILED;
+    free(p->recipients);
+    free(p->told);
+    free(p->envelope);
+    free(p);
     return status;
 }

@@ -1,4 +1,4 @@
-/* spooler_mailbox: jobs for the mailbox process, and the segments lent to it. */
+/* spooler_mailbox: jobs for the mailbox process. */
 #include <errno.h>
 
 #include "process/spooler_private.h"
@@ -11,78 +11,10 @@ static const struct ipc_allowed allowed[] = {
 
 static void mailbox_lost(struct spooler *s, const char *reason)
 {
-    ipc_close(&s->mailbox);
-    while (s->n_leases)
-        store_lease_return(s->store, s->leases[--s->n_leases].segment);
-    for (unsigned i = 0; i < SPOOLER_DELIVERIES; i++)
-        if (s->deliveries[i].stage == DELIVERY_SENT) spooler_put_back(s, &s->deliveries[i], SPOOLER_RETRY_MS);
+    ipc_close(&s->mailbox.ipc);
+    spooler_leases_end(s, &s->mailbox);
+    spooler_put_back_all(s, DELIVERY_SENT);
     if (!s->stopping && reason) child_peer_lost(s->child, PROC_MAILBOX, 0, reason);
-}
-
-/* --- leases --- */
-
-static struct lease *lease_find(struct spooler *s, uint32_t segment)
-{
-    for (unsigned i = s->n_leases; i-- > 0;) /* the newest is wanted most */
-        if (s->leases[i].segment == segment) return &s->leases[i];
-    return NULL;
-}
-
-static void recall(struct spooler *s, struct lease *l)
-{
-    uint8_t memory[8];
-    struct buf b = buf_on(memory, sizeof memory);
-    job_segment_put(&b, &(struct job_segment){l->segment});
-    if (!l->recalled) l->recalled = ipc_send(s->mailbox, MSG_JOB_RECALL, buf_span(&b));
-}
-
-void spooler_leases(struct spooler *s)
-{
-    if (!s->mailbox || s->now_ms - s->lease_check_ms < SPOOLER_RETRY_MS) return;
-    s->lease_check_ms = s->now_ms;
-    for (unsigned i = 0; i < s->n_leases; i++) {
-        struct lease *l = &s->leases[i];
-        if (s->now_ms - l->used_ms > SPOOLER_LEASE_IDLE_MS) recall(s, l);
-    }
-    for (uint32_t segment = 0; (segment = store_wanted_back(s->store, segment));) {
-        struct lease *l = lease_find(s, segment);
-        if (l) recall(s, l);
-    }
-}
-
-/* The mailbox holds the segment, or is given it. False: not now. */
-static bool lend(struct spooler *s, uint32_t segment)
-{
-    uint8_t memory[8];
-    struct buf b = buf_on(memory, sizeof memory);
-    struct lease *l = lease_find(s, segment);
-    if (l && !l->recalled) {
-        l->used_ms = s->now_ms;
-        return true;
-    }
-    if (l || s->n_leases == SPOOLER_LEASES) { /* on its way back, or too many: the oldest goes */
-        if (!l) recall(s, &s->leases[0]);
-        return false;
-    }
-    int fd = store_lease(s->store, segment);
-    if (fd < 0) return false;
-    job_segment_put(&b, &(struct job_segment){segment});
-    if (!ipc_send_fd(s->mailbox, MSG_JOB_SEGMENT, buf_span(&b), fd)) {
-        store_lease_return(s->store, segment);
-        return false;
-    }
-    s->leases[s->n_leases++] = (struct lease){.segment = segment, .used_ms = s->now_ms};
-    return true;
-}
-
-static void returned(struct spooler *s, uint32_t segment)
-{
-    struct lease *l = lease_find(s, segment);
-    if (!l) return;
-    store_lease_return(s->store, segment);
-    for (unsigned i = (unsigned)(l - s->leases); i + 1 < s->n_leases; i++)
-        s->leases[i] = s->leases[i + 1];
-    s->n_leases--;
 }
 
 /* --- jobs --- */
@@ -98,7 +30,7 @@ static bool send_job(struct spooler *s, const struct message *m, struct job_deli
         j->last = at == m->n_extents;
         struct buf b = buf_on(memory, sizeof memory);
         job_deliver_put(&b, j);
-        if (b.over || !ipc_send(s->mailbox, MSG_JOB_DELIVER, buf_span(&b))) return false;
+        if (b.over || !ipc_send(s->mailbox.ipc, MSG_JOB_DELIVER, buf_span(&b))) return false;
     } while (!j->last);
     return true;
 }
@@ -108,9 +40,9 @@ void spooler_deliver(struct spooler *s, struct delivery *d, struct span mailbox)
     static struct job_deliver j;
     const struct message *m = store_find(s->store, d->id);
     d->stage = DELIVERY_SENT;
-    bool ready = m && s->mailbox && ipc_can_send(s->mailbox);
+    bool ready = m && s->mailbox.ipc && ipc_can_send(s->mailbox.ipc);
     for (uint32_t i = 0; ready && i < m->n_extents; i++)
-        ready = lend(s, message_extents(m)[i].segment) && ipc_can_send(s->mailbox);
+        ready = spooler_lend(s, &s->mailbox, message_extents(m)[i].segment) && ipc_can_send(s->mailbox.ipc);
     if (!ready) {
         spooler_put_back(s, d, SPOOLER_RETRY_MS);
         return;
@@ -147,11 +79,11 @@ static void on_message(void *context, uint16_t type, struct span payload, const 
     struct spooler *s = context;
     struct job_segment segment;
     (void)fds, (void)n_fds;
-    if (!s->mailbox) return;
+    if (!s->mailbox.ipc) return;
     if (type == MSG_JOB_RESULT)
         on_result(s, payload);
     else if (job_segment_read(payload, &segment))
-        returned(s, segment.segment);
+        spooler_lease_returned(s, &s->mailbox, segment.segment);
 }
 
 static void on_closed(void *context, const char *reason)
@@ -162,7 +94,7 @@ static void on_closed(void *context, const char *reason)
 void spooler_mailbox_open(struct spooler *s, int fd)
 {
     mailbox_lost(s, NULL);
-    s->mailbox = ipc_open(s->child->loop, fd, allowed, sizeof allowed / sizeof allowed[0],
-                          SPOOLER_JOBS_QUEUED, on_message, on_closed, s);
-    if (!s->mailbox) log_note(LOG_LEVEL_ERROR, "channel-failed", "mailbox", errno);
+    s->mailbox.ipc = ipc_open(s->child->loop, fd, allowed, sizeof allowed / sizeof allowed[0],
+                              SPOOLER_JOBS_QUEUED, on_message, on_closed, s);
+    if (!s->mailbox.ipc) log_note(LOG_LEVEL_ERROR, "channel-failed", "mailbox", errno);
 }

@@ -11,9 +11,11 @@
 #include "spool/submit.h"
 
 enum {
-    SPOOLER_EDGES = 64,          /* conversations, of all generations */
-    SPOOLER_DELIVERIES = 512,    /* recipients in hand */
-    SPOOLER_LEASES = 1024,       /* segments lent to the mailbox */
+    SPOOLER_EDGES = 64,        /* conversations, of all generations */
+    SPOOLER_DELIVERIES = 8192, /* recipients in hand */
+    SPOOLER_BUCKETS = 16384,   /* of the table that finds them */
+    SPOOLER_NO_DELIVERY = 65535,
+    SPOOLER_LEASES = 1024,       /* segments lent to one holder */
     SPOOLER_RESULTS_QUEUED = 64, /* packets */
     SPOOLER_JOBS_QUEUED = 256,
     SPOOLER_LEASE_IDLE_MS = 5000,
@@ -43,9 +45,10 @@ struct spooler_edge {
 
 enum delivery_stage {
     DELIVERY_FREE,
+    DELIVERY_TAKEN,
     DELIVERY_ASKED,     /* the directory */
     DELIVERY_SENT,      /* the mailbox */
-    DELIVERY_RESULT,    /* known, not recorded yet */
+    DELIVERY_RESULT,    /* known, to be recorded at the end of this turn or later */
     DELIVERY_NOTIFYING, /* a notification is on its way to disk; then DELIVERY_RESULT */
 };
 
@@ -53,6 +56,7 @@ struct delivery {
     uint8_t stage, state; /* state: outcome, enum recipient_state */
     bool notified;
     uint16_t text_length, owner_length, serial;
+    uint16_t next_in_bucket, next_notified; /* next_notified: of those that one notification speaks of */
     uint32_t recipient, count;
     uint64_t id, retry_ms;
     char enhanced[12];
@@ -68,6 +72,13 @@ struct lease {
     uint64_t used_ms;
 };
 
+struct holder { /* a process that reads segments: the mailbox */
+    struct ipc *ipc;
+    struct lease leases[SPOOLER_LEASES];
+    unsigned n_leases;
+    uint64_t check_ms;
+};
+
 struct spooler {
     struct child *child;
     struct store *store;
@@ -77,7 +88,8 @@ struct spooler {
     uint32_t next_serial;
     struct spooler_pool pools[SPOOLER_EDGES];
     struct spooler_edge edges[SPOOLER_EDGES];
-    struct ipc *directory, *mailbox, *admin;
+    struct ipc *directory, *admin;
+    struct holder mailbox;
     int early[3]; /* peers that came before start: directory, mailbox, admin */
     struct {
         unsigned index, generation;
@@ -85,14 +97,13 @@ struct spooler {
     } early_edges[SPOOLER_EDGES];
     unsigned n_early_edges;
     struct delivery *deliveries;
-    uint64_t keys
-        [SPOOLER_DELIVERIES]; /* ids of the deliveries, beside them: looked through for each answer; 0: free */
+    uint16_t buckets[SPOOLER_BUCKETS];
     uint16_t free[SPOOLER_DELIVERIES];
-    unsigned n_deliveries, n_results; /* used; in stage RESULT */
-    struct lease leases[SPOOLER_LEASES];
-    unsigned n_leases;
+    unsigned n_deliveries; /* used */
+    uint16_t results[SPOOLER_DELIVERIES];
+    unsigned n_results; /* in stage RESULT */
     struct timer timer;
-    uint64_t maintain_ms, lease_check_ms, drain_ms;
+    uint64_t maintain_ms, drain_ms;
     struct listing_verified verified;
     uint64_t delivered, deferred, bounced, expired, notifications;
 };
@@ -105,28 +116,47 @@ bool spooler_edges_open(const struct spooler *s);
 void spooler_edges_flush(struct spooler *s);
 
 /* spooler_delivery.c */
-void spooler_directory_open(struct spooler *s, int fd);
-void spooler_mailbox_open(struct spooler *s, int fd);
+void spooler_deliveries_init(struct spooler *s);
 void spooler_dispatch(struct spooler *s);   /* starts what is due, as far as there is room */
 bool spooler_busy(const struct spooler *s); /* a result is waited for, or not recorded */
-void spooler_results(struct spooler *s);    /* records what is known and could not be recorded before */
-void spooler_leases(struct spooler *s);     /* asks for segments back */
-void spooler_notified(struct spooler *s, uint64_t token, enum store_status status);
-void spooler_outcome(struct spooler *s, struct delivery *d, uint8_t state, struct span enhanced,
-                     struct span text);
-void spooler_put_back(struct spooler *s, struct delivery *d, uint64_t wait_ms);
-enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r);
-
-/* spooler_mailbox.c */
-void spooler_deliver(struct spooler *s, struct delivery *d,
-                     struct span mailbox); /* local@domain, canonical */
+/* A slot for a recipient that store_due said; null: there is none. */
+struct delivery *spooler_delivery_take(struct spooler *s, uint64_t id, uint32_t recipient);
 struct delivery *spooler_delivery_find(struct spooler *s, uint64_t id, uint32_t recipient,
                                        enum delivery_stage stage);
+void spooler_delivery_release(struct spooler *s, struct delivery *d);
+/* No attempt was made: due again after wait_ms. The second: all of that stage, whose peer is gone. */
+void spooler_put_back(struct spooler *s, struct delivery *d, uint64_t wait_ms);
+void spooler_put_back_all(struct spooler *s, enum delivery_stage stage);
+enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r);
+
+/* spooler_result.c */
+void spooler_outcome(struct spooler *s, struct delivery *d, uint8_t state, struct span enhanced,
+                     struct span text);
+void spooler_results(struct spooler *s); /* records what is known: once a turn */
+void spooler_notified(struct spooler *s, uint64_t token, enum store_status status);
+
+/* spooler_directory.c */
+void spooler_directory_open(struct spooler *s, int fd);
+void spooler_expand(struct spooler *s, struct delivery *d, struct span path);
+
+/* spooler_mailbox.c */
+void spooler_mailbox_open(struct spooler *s, int fd);
+void spooler_deliver(struct spooler *s, struct delivery *d,
+                     struct span mailbox); /* local@domain, canonical */
+
+/* spooler_lease.c: segments that are lent to a holder */
+bool spooler_lend(struct spooler *s, struct holder *h,
+                  uint32_t segment); /* it holds it now; false: not now */
+void spooler_lease_returned(struct spooler *s, struct holder *h, uint32_t segment);
+void spooler_leases(struct spooler *s, struct holder *h);     /* asks for idle and wanted ones back */
+void spooler_leases_end(struct spooler *s, struct holder *h); /* the holder is gone */
 
 /* spooler_dsn.c. The sender of a message is told what became of a recipient (RFC 3464). */
 #define SPOOLER_TOKEN_DSN (UINT64_C(1) << 63)
 bool spooler_wants_dsn(const struct message *m, const struct recipient *r, uint8_t outcome);
-enum store_status spooler_notify(struct spooler *s, struct delivery *d);
+/* One notification for n recipients of one message, with one reverse-path and one kind of outcome; token: of its commit. */
+enum store_status spooler_notify(struct spooler *s, struct delivery *const *about, unsigned n,
+                                 uint64_t token);
 
 /* spooler_queue.c */
 void spooler_admin_open(struct spooler *s, int fd);

@@ -132,3 +132,18 @@ def test_dsn_for_a_local_sender_only(make):
     s.send(data=b"Subject: marker\r\n\r\nx\r\n")
     mails = s.wait_mails(2)
     assert sum(b"multipart/report" in m for m in mails) == 1
+
+
+def test_one_notification_for_all_that_failed(make):
+    """Recipients of one message that fail together are told of in one notification, each with its own group (RFC 3464 2.1)."""
+    s = make(start=False)
+    names = [f"gone{i}@{DOMAIN}" for i in range(5)]
+    (s.folder / "aliases").write_text(f"team: {', '.join(names)}, {USER}+team\n")
+    s.start()
+    s.send(to=[f"team@{DOMAIN}"], sender=f"{USER}@{DOMAIN}", data=b"Subject: to the team\r\n\r\nx\r\n")
+    mails = s.wait_mails(2, seconds=30)
+    wait_for(lambda: s.queue() == [], 10)
+    reports = [email.message_from_bytes(m) for m in s.mails() if b"multipart/report" in m]
+    told = [g["Final-Recipient"].split()[-1] for r in reports for p in r.walk() if p.get_content_type() == "message/delivery-status"
+            for g in p.get_payload()[1:]]
+    assert sorted(told) == names and len(reports) == 1, mails

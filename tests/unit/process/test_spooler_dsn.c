@@ -32,6 +32,8 @@ static uint64_t put(struct fixture *f, uint64_t id, struct span reverse, uint32_
                                                             .notify = notify,
                                                             .path = SPAN("gone@example.org"),
                                                             .orcpt = SPAN("rfc822;old@example.org")});
+    envelope_put_recipient(
+        &b, &(struct envelope_recipient){.local = 1, .notify = notify, .path = SPAN("away@example.org")});
     struct span parts[2] = {buf_span(&b), SPAN("Subject: x\r\n\r\nbody\r\n")};
     assert_int_equal(store_commit(f->store, id, 1, 0, parts, 1, 2, parts[1].n, f->now_ms), STORE_PENDING);
     assert_true(fixture_flush(f));
@@ -72,16 +74,18 @@ static void notify(struct span sender, bool local)
     struct fixture *f = fixture_new();
     struct child child = {.config = &config};
     struct spooler *s = calloc(1, sizeof *s);
-    struct delivery d = {.id = put(f, 7, sender, 0, 0),
-                         .state = RECIPIENT_BOUNCED,
-                         .enhanced = "5.1.1",
-                         .text_length = 4,
-                         .text = {'g', 'o', 'n', 'e'}};
+    struct delivery d[2] = {{.id = put(f, 7, sender, 0, 0),
+                             .state = RECIPIENT_BOUNCED,
+                             .enhanced = "5.1.1",
+                             .text_length = 4,
+                             .text = {'g', 'o', 'n', 'e'}},
+                            {.id = 7, .recipient = 1, .state = RECIPIENT_EXPIRED, .enhanced = "4.4.7"}};
+    struct delivery *about[2] = {&d[0], &d[1]};
     s->child = &child;
     s->store = f->store;
     s->now_ms = f->now_ms;
-    s->deliveries = &d;
-    assert_int_equal(spooler_notify(s, &d), STORE_PENDING);
+    s->deliveries = d;
+    assert_int_equal(spooler_notify(s, about, 2, SPOOLER_TOKEN_DSN), STORE_PENDING);
     assert_true(fixture_flush(f));
     assert_true(f->last_token & SPOOLER_TOKEN_DSN);
     const struct message *m = store_after(f->store, 7);
@@ -100,6 +104,8 @@ static void notify(struct span sender, bool local)
                                        "Status: 5.1.1\r\n",
                                        "Final-Recipient: rfc822; gone@example.org\r\n",
                                        "Original-Recipient: rfc822; old@example.org\r\n",
+                                       "Final-Recipient: rfc822; away@example.org\r\n",
+                                       "Status: 4.4.7\r\n",
                                        "Original-Envelope-Id: a+b\r\n",
                                        "Subject: x\r\n"};
     for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
