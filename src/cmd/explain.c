@@ -177,49 +177,40 @@ static enum decision explain_rcpt(struct explain *e, const struct config_server 
 
 /* --- where it goes */
 
-static void explain_route(struct explain *e, const struct config *c, struct span domain)
+static void explain_way(struct explain *e, const struct config *c, const struct question *q,
+                        struct span recipient, bool local)
 {
-    const struct config_route *r = config_route_find(c, domain);
-    struct buf *b = explain_begin(e, "route");
+    uint8_t memory[ADDRESS_OCTETS];
+    struct buf from = buf_on(memory, sizeof memory), *b = explain_begin(e, local ? "deliver" : "route");
+    struct config_way way;
 
-    buf_put(b, domain);
-    if (r && r->kind == ROUTE_SMARTHOST) {
-        buf_str(b, ": by smarthost ");
-        buf_put(b, r->host);
-        buf_byte(b, ':');
-        buf_u64(b, r->port);
-    } else
-        buf_str(b, ": by its MX hosts");
-    buf_str(b, "; relaying is not in this version: it waits in the queue");
-    explain_end(e, r ? "relay" : "relay.default");
-}
-
-static void explain_delivery(struct explain *e, const struct config *c, struct span mailbox)
-{
-    size_t at = span_rfind(mailbox, '@');
-    struct span domain = at == SPAN_NPOS ? c->hostname : span_skip(mailbox, at + 1);
-    const struct config_deliver *d = config_deliver_find(c, domain);
-
-    if (!d) {
-        explain_route(e, c, domain);
-        return;
+    path_put(&q->sender, &from);
+    (void)config_next_hop(c, buf_span(&from), recipient, local, &way);
+    buf_put(b, recipient);
+    switch (way.kind) {
+    case WAY_MAILBOX:
+        buf_str(b, ": Maildir below ");
+        buf_put(b, config_deliver_find(c, way.pattern)->target);
+        break;
+    case WAY_NEXT_HOP:
+        buf_str(b, ": next hop ");
+        next_hop_put_text(b, &way.hop);
+        break;
+    case WAY_HOLD: buf_str(b, ": waits until it is released"); break;
+    case WAY_DISCARD: buf_str(b, ": is thrown away"); break;
+    case WAY_NONE: buf_str(b, ": no line says where it goes: it waits, and is returned in the end"); break;
     }
-    struct buf *b = explain_begin(e, "deliver");
-    buf_put(b, mailbox);
-    buf_str(b, d->how == DELIVER_MAILDIR ? ": Maildir below "
-                                         : ": LMTP server (not in this version: it waits in the queue) ");
-    buf_put(b, d->target);
-    explain_end(e, config_held(c, domain) ? "hold" : "deliver");
+    explain_end(e, way.rule);
 }
 
 static void explain_targets(struct explain *e, const struct config *c, const struct people *people,
-                            const struct path *recipient)
+                            const struct question *q)
 {
     uint8_t memory[KEY_OCTETS];
     struct buf written = buf_on(memory, sizeof memory);
     struct expansion to;
 
-    path_put(recipient, &written);
+    path_put(&q->recipient, &written);
     enum expand_status status = names_expand(&people->names, buf_span(&written), people->arena, &to);
     if (status != EXPAND_OK) {
         struct buf *b = explain_begin(e, "expand");
@@ -231,31 +222,29 @@ static void explain_targets(struct explain *e, const struct config *c, const str
         return;
     }
     for (uint32_t i = 0; i < to.count && !explain_full(e); i++) {
-        size_t at = span_rfind(to.targets[i].path, '@');
         if (to.targets[i].kind == EXPAND_NOBODY) {
             struct buf *b = explain_begin(e, "expand");
             buf_put(b, to.targets[i].path);
             buf_str(b, ": an alias names it, and nobody of that name exists: this part is returned (5.1.1)");
             explain_end(e, "alias");
-        } else if (to.targets[i].kind == EXPAND_MAILBOX)
-            explain_delivery(e, c, to.targets[i].path);
-        else if (to.targets[i].kind == EXPAND_REMOTE)
-            explain_route(e, c, span_skip(to.targets[i].path, at == SPAN_NPOS ? 0 : at + 1));
+        } else if (to.targets[i].kind == EXPAND_MAILBOX || to.targets[i].kind == EXPAND_REMOTE)
+            explain_way(e, c, q, to.targets[i].path, to.targets[i].kind == EXPAND_MAILBOX);
     }
 }
 
 static bool explain_all(struct explain *e, const struct config *c, const struct config_server *s,
                         const struct question *q, const struct people *people)
 {
-    uint8_t memory[KEY_OCTETS];
-    struct buf key = buf_on(memory, sizeof memory);
+    uint8_t memory[KEY_OCTETS], path[ADDRESS_OCTETS];
+    struct buf key = buf_on(memory, sizeof memory), written = buf_on(path, sizeof path);
     bool relay = explain_client(e, s, q);
 
     if (!explain_mail(e, s, q, relay)) return false;
     path_key(&q->recipient, &key);
     enum decision d = explain_rcpt(e, s, q, people, relay, buf_span(&key));
-    if (d == DECISION_RELAY) explain_route(e, c, q->recipient.domain);
-    if (d == DECISION_LOCAL) explain_targets(e, c, people, &q->recipient);
+    path_put(&q->recipient, &written);
+    if (d == DECISION_RELAY) explain_way(e, c, q, buf_span(&written), false);
+    if (d == DECISION_LOCAL) explain_targets(e, c, people, q);
     return d == DECISION_LOCAL || d == DECISION_RELAY;
 }
 

@@ -6,16 +6,12 @@
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/span.h"
+#include "config/route.h"
 #include "policy/decide.h"
 #include "policy/network.h"
 
 enum config_role { ROLE_MX, ROLE_SUBMISSION, ROLE_ORGANISATION, ROLE_GATE };
 enum config_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
-
-struct config_place { /* where something was said, for messages */
-    struct span file;
-    uint32_t line, column;
-};
 
 struct config_certificate {
     struct span chain_file, key_file; /* absolute */
@@ -67,23 +63,6 @@ struct config_server {
     struct config_place place;
 };
 
-enum config_delivery { DELIVER_MAILDIR, DELIVER_LMTP };
-struct config_deliver {
-    struct span domain; /* lower case, or "*" */
-    enum config_delivery how;
-    struct span target; /* absolute folder, or address of the LMTP server */
-    struct config_place place;
-};
-
-enum config_route_kind { ROUTE_MX, ROUTE_SMARTHOST };
-struct config_route {
-    struct span domain; /* or "*" */
-    enum config_route_kind kind;
-    struct span host;
-    uint16_t port;
-    struct config_place place;
-};
-
 struct config {
     struct arena *arena;
     struct span hostname;
@@ -94,13 +73,26 @@ struct config {
     uint32_t n_servers;
     struct config_deliver *deliver; /* sorted; one for a domain */
     uint32_t n_deliver;
-    struct config_route *routes; /* sorted; one for a domain: the last one said */
+    struct config_route *routes; /* relay. Sorted; one for a pattern: the last one said */
     uint32_t n_routes;
-    struct span *hold; /* domains, or "*" */
+    struct config_route *sender_routes; /* relay from: the same by sender, no "*" */
+    uint32_t n_sender_routes;
+    struct config_pattern *hold; /* sorted; may have "*" */
     uint32_t n_hold;
+    struct config_pattern *discard; /* sorted; no "*" */
+    uint32_t n_discard;
+    struct config_destination *destinations; /* of destination and mx-group, in the order of the file */
+    uint32_t n_destinations;
+    struct config_match *matches, *mx_matches; /* sorted; no "*" */
+    uint32_t n_matches, n_mx_matches;
+    struct config_destination destination_default; /* of every next hop that no destination names */
+    uint32_t longest_suffix;                       /* octets of the longest pattern ".example.org"; 0: none */
+    uint32_t relays;                               /* processes */
     uint32_t edges;                                /* 0: one per core */
     uint32_t pool_small_blocks, pool_large_blocks; /* of each edge */
     uint32_t queue_seconds, retry_first_seconds, retry_max_seconds, drain_seconds;
+    uint32_t delay_warning_seconds; /* senders are told of mail that waits longer */
+    bool delay_warning_never;
     uint8_t log_level; /* enum log_level of system/log.h */
 };
 
@@ -134,9 +126,6 @@ void config_bundle_put(struct buf *b, const struct config_source *sources, size_
 /* Sources into arena memory, pointing into the bundle. False when it is malformed. */
 bool config_bundle_read(struct arena *arena, struct span bundle, struct config_source **sources, size_t *n);
 
-const struct config_deliver *config_deliver_find(const struct config *c, struct span domain);
-const struct config_route *config_route_find(const struct config *c, struct span domain);
-bool config_held(const struct config *c, struct span domain);
 /* Any case. */
 bool config_domain_served(const struct config_server *s, struct span domain);
 const struct config_domain *config_domain_find(const struct config_server *s,

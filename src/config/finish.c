@@ -204,45 +204,6 @@ static void finish_domains(struct reader *r)
     }
 }
 
-static void warn_replaced(struct reader *r, const char *what, struct span domain,
-                          const struct config_place *old, struct config_place fresh)
-{
-    config_problem_add(r, CONFIG_WARNING, fresh,
-                       PROBLEM_TEXT(r, SPAN("this "), span_str(what), SPAN(" for "), domain,
-                                    SPAN(" replaces the one at "), config_problem_place(r, old)),
-                       SPAN("keep one of the two"));
-}
-
-/* The last word on a domain counts. */
-static void finish_routes(struct reader *r)
-{
-    struct config *c = r->config;
-    uint32_t kept = 0;
-
-    if (!names_sort(r->arena, c->deliver, c->n_deliver, sizeof *c->deliver) ||
-        !names_sort(r->arena, c->routes, c->n_routes, sizeof *c->routes) ||
-        !names_sort(r->arena, c->hold, c->n_hold, sizeof *c->hold)) {
-        r->no_memory = true;
-        return;
-    }
-    for (uint32_t i = 0; i < c->n_deliver; i++) {
-        bool again = kept && span_eq(c->deliver[kept - 1].domain, c->deliver[i].domain);
-        if (again)
-            warn_replaced(r, "deliver", c->deliver[i].domain, &c->deliver[kept - 1].place,
-                          c->deliver[i].place);
-        c->deliver[again ? kept - 1 : kept++] = c->deliver[i];
-    }
-    c->n_deliver = kept;
-    kept = 0;
-    for (uint32_t i = 0; i < c->n_routes; i++) {
-        bool again = kept && span_eq(c->routes[kept - 1].domain, c->routes[i].domain);
-        if (again)
-            warn_replaced(r, "relay", c->routes[i].domain, &c->routes[kept - 1].place, c->routes[i].place);
-        c->routes[again ? kept - 1 : kept++] = c->routes[i];
-    }
-    c->n_routes = kept;
-}
-
 bool finish_config(struct reader *r)
 {
     struct config *c = r->config;

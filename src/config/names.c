@@ -49,7 +49,7 @@ bool names_sort(struct arena *arena, void *base, size_t n, size_t each)
     return true;
 }
 
-static const void *find(const void *base, size_t n, size_t each, struct span name)
+const void *names_find(const void *base, size_t n, size_t each, struct span name)
 {
     size_t low = 0, high = n;
 
@@ -73,27 +73,14 @@ static const void *find_folded(const void *base, size_t n, size_t each, struct s
     if (domain.n > sizeof lower) return NULL;
     for (size_t i = 0; i < domain.n; i++)
         lower[i] = octet_lower(domain.p[i]);
-    return find(base, n, each, span_of(lower, domain.n));
+    return names_find(base, n, each, span_of(lower, domain.n));
 }
 
 const struct config_deliver *config_deliver_find(const struct config *c, struct span domain)
 {
     const struct config_deliver *d = find_folded(c->deliver, c->n_deliver, sizeof *d, domain);
 
-    return d ? d : find(c->deliver, c->n_deliver, sizeof *d, SPAN("*"));
-}
-
-const struct config_route *config_route_find(const struct config *c, struct span domain)
-{
-    const struct config_route *route = find_folded(c->routes, c->n_routes, sizeof *route, domain);
-
-    return route ? route : find(c->routes, c->n_routes, sizeof *route, SPAN("*"));
-}
-
-bool config_held(const struct config *c, struct span domain)
-{
-    return find_folded(c->hold, c->n_hold, sizeof *c->hold, domain) ||
-           find(c->hold, c->n_hold, sizeof *c->hold, SPAN("*"));
+    return d ? d : names_find(c->deliver, c->n_deliver, sizeof *d, SPAN("*"));
 }
 
 const struct config_domain *config_domain_find(const struct config_server *s, struct span domain)

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "config/grammar.h"
 #include "config/schema.h"
+#include "smtp/path.h"
 
 enum { READER_BLOCK_DEPTH = 4, READER_ROWS_MAX = 80 };
 
@@ -51,6 +52,7 @@ struct reader {
     struct config_server every; /* its domains: all that are served anywhere */
     struct config_problem *first, *last;
     uint32_t n_problems;
+    uint32_t n_said; /* deliver and relay lines, for their order */
     bool failed, no_memory;
     bool broken; /* this statement: its rest is skipped without more complaints */
     struct span missing;
@@ -90,7 +92,10 @@ void *reader_push(struct reader *r, void *array, uint32_t *n, size_t each, uint3
 bool value_plain(struct reader *r, const struct schema_row *row, const struct token *t, uint64_t *ret);
 bool value_path(struct reader *r, const struct token *t, struct span *ret);
 bool value_domain(struct reader *r, const struct token *t, bool star,
-                  struct span *ret);                                        /* lower case; star: "*" too */
+                  struct span *ret); /* lower case; star: "*" too */
+enum { PATTERN_STAR = 1, PATTERN_ADDRESS = 2, PATTERN_NULL = 4 };
+/* example.org, .example.org (or *.example.org); where the flags say so: "*", user@example.org, "<>" */
+bool value_pattern(struct reader *r, const struct token *t, unsigned flags, struct span *ret);
 bool value_name(struct reader *r, const struct token *t, struct span *ret); /* letters, digits, - _ . */
 bool value_endpoint(struct reader *r, const struct token *t, struct address *address, uint16_t *port);
 bool value_host_port(struct reader *r, const struct token *t, struct span *host, uint16_t *port);
@@ -101,14 +106,25 @@ void value_not_yet(struct reader *r, const struct token *t, const char *what, co
 /* --- directives with a reader of their own */
 typedef void read_fn(struct reader *r, const struct schema_row *row, const struct token *name);
 read_fn read_server, read_listen, read_tls, read_access, read_right, read_relay_networks, read_recipients,
-    read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_edges, read_include;
+    read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard, read_edges,
+    read_include;
+
+/* The next hop of a line with its TLS policy (read_hop.c); false after a problem. */
+enum read_hop_form { READ_HOP_MX, READ_HOP_SMARTHOST, READ_HOP_LMTP };
+bool read_hop(struct reader *r, const struct token *name, enum read_hop_form form, struct config_route *ret);
 
 /* --- afterwards: defaults and inheritance, then the rules that concern the whole (check.c) */
 bool finish_config(struct reader *r);
+void finish_routes(struct reader *r);
 void check_config(struct reader *r);
+
+/* The TLS policy of a finished next hop: given: its route says one. */
+uint8_t config_tls_of(const struct config *c, const struct next_hop *hop, bool given);
 
 /* Sorts n elements by the span each begins with; equal ones keep their order. False: no memory. */
 bool names_sort(struct arena *arena, void *base, size_t n, size_t each);
+/* The row of that name, or null. */
+const void *names_find(const void *base, size_t n, size_t each, struct span name);
 int names_compare(struct span a, struct span b);
 
 #endif

@@ -27,11 +27,13 @@ const struct schema_row schema_table[] = {
      .doc = "Where mail for DOMAIN (or * for every other served one) ends: FOLDER/DOMAIN/NAME is a Maildir, SERVER is unix:PATH or "
             "HOST:PORT. The last word on a domain counts."},
     {.name = "relay", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true,
-     .arguments = "DOMAIN via mx | DOMAIN via smarthost HOST:PORT [user-file FILE]", .fallback_text = "* via mx", .since = "0.1", .read = read_relay,
-     .doc = "Where mail for DOMAIN (or * for every other) goes when it is not delivered here. A route says where, never who may send or "
-            "who exists. The last word on a domain counts."},
-    {.name = "hold", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "DOMAIN ... | *", .fallback_text = "none", .since = "0.1",
-     .read = read_hold, .doc = "Mail for DOMAIN (or for everyone) is accepted and queued, and waits there."},
+     .arguments = "PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE]", .fallback_text = "* via mx",
+     .since = "0.1", .read = read_relay,
+     .doc = "Where mail for PATTERN (see ROUTES) goes when it is not delivered here. A route says where, never who may send or who exists."},
+    {.name = "hold", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "PATTERN ...", .fallback_text = "none", .since = "0.1",
+     .read = read_hold, .doc = "Mail for PATTERN is accepted and queued, and waits there until an operator releases it."},
+    {.name = "discard", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "PATTERN ... accept-and-lose-mail", .fallback_text = "none",
+     .since = "0.1", .read = read_discard, .doc = "Mail for PATTERN is accepted and thrown away; nobody is told. The last word is part of it."},
     {.name = "spool", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, spool_folder), .arguments = "FOLDER",
      .fallback_text = "spool beside this file, /var/spool/sallyport when that is in /etc/sallyport", .since = "0.1", .doc = "The folder of the queue."},
     {.name = "users", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, users_file), .arguments = "FILE",

@@ -56,7 +56,7 @@ static void check_config(const struct config *c)
         ENSURE(config_deliver_find(c, c->deliver[i].domain) == &c->deliver[i]);
     }
     for (uint32_t i = 0; i < c->n_routes; i++)
-        ENSURE(config_route_find(c, c->routes[i].domain) == &c->routes[i]);
+        ENSURE(config_route_find(c, c->routes[i].pattern) == &c->routes[i]);
     ENSURE(c->edges <= LIMIT_EDGES_MAX && c->retry_first_seconds > 0 && c->drain_seconds > 0);
 }
 

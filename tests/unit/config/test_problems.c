@@ -265,10 +265,8 @@ static const struct sample bad[] = {
         "6:1 error: deliver needs a FOLDER\n"
         "6:9 warning: this deliver for a.example replaces the one at /d/sallyport.conf:5:9 | keep one of the two\n"
         "7:9 warning: this deliver for a.example replaces the one at /d/sallyport.conf:6:9 | keep one of the two\n"
-        "7:27 warning: lmtp is not in this version | mail for this domain waits in the queue\n"
-        "7:27 error: \"unix:rel\" names no absolute path | write unix:/run/dovecot/lmtp\n"
+        "7:27 error: \"unix:rel\" is no path of a socket | write unix: and an absolute path of at most 107 octets: unix:/run/dovecot/lmtp\n"
         "8:9 warning: this deliver for a.example replaces the one at /d/sallyport.conf:7:9 | keep one of the two\n"
-        "8:27 warning: lmtp is not in this version | mail for this domain waits in the queue\n"
         "8:27 error: \"host\" has no port | write HOST:PORT, like smtp.example.org:587\n"},
     {"relay",
         "relay\n"
@@ -280,21 +278,17 @@ static const struct sample bad[] = {
         "relay a.example via smarthost host:0\n"
         "relay a.example via smarthost a_b:25\n",
         "1:1 error: relay needs a DOMAIN\n"
-        "2:1 error: relay needs via, and the next hop | relay DOMAIN via mx | DOMAIN via smarthost HOST:PORT [user-file FILE]\n"
-        "3:1 error: relay needs mx or smarthost HOST:PORT\n"
+        "2:1 error: relay needs via, and the next hop | relay PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE]\n"
+        "3:1 error: relay needs mx, smarthost HOST:PORT or lmtp SERVER\n"
         "3:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:2:7 | keep one of the two\n"
         "4:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:3:7 | keep one of the two\n"
-        "4:21 error: \"mail\" is none of: mx smarthost\n"
+        "4:21 error: \"mail\" is none of: mx smarthost lmtp\n"
         "5:1 error: relay needs HOST:PORT behind smarthost\n"
-        "5:1 warning: relaying to other hosts is not in this version | mail for this route waits in the queue\n"
         "5:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:4:7 | keep one of the two\n"
-        "6:1 warning: relaying to other hosts is not in this version | mail for this route waits in the queue\n"
         "6:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:5:7 | keep one of the two\n"
         "6:31 error: \"host\" has no port | write HOST:PORT, like smtp.example.org:587\n"
-        "7:1 warning: relaying to other hosts is not in this version | mail for this route waits in the queue\n"
         "7:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:6:7 | keep one of the two\n"
         "7:31 error: \"host:0\" has no port | write HOST:PORT, like smtp.example.org:587\n"
-        "8:1 warning: relaying to other hosts is not in this version | mail for this route waits in the queue\n"
         "8:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:7:7 | keep one of the two\n"
         "8:31 error: \"a_b\" is neither a host name nor an IP address\n"},
     {"strings",
@@ -339,8 +333,6 @@ static const struct sample doubtful[] = {
     {"later route",
         "relay a.example via mx\n"
         "relay A.example via smarthost 127.0.0.1:2526\n",
-        "1:1 warning: relaying to other hosts is not in this version | mail for this route waits in the queue\n"
-        "2:1 warning: relaying to other hosts is not in this version | mail for this route waits in the queue\n"
         "2:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:1:7 | keep one of the two\n"},
     {"later deliver",
         "recipients a.example\n"
@@ -351,8 +343,7 @@ static const struct sample doubtful[] = {
         "recipients a.example b.example c.example any\n"
         "hold b.example\n"
         "relay c.example via mx\n",
-        "1:12 warning: nothing delivers mail for a.example: it would wait in the queue and then be returned | deliver a.example to maildir FOLDER\n"
-        "3:1 warning: relaying to other hosts is not in this version | mail for this route waits in the queue\n"},
+        "1:12 warning: nothing delivers mail for a.example: it would wait in the queue and then be returned | deliver a.example to maildir FOLDER\n"},
     {"deliver for nobody",
         "deliver a.example to maildir m\n",
         "1:9 warning: a.example is delivered, but no server serves it: no mail for it is taken | recipients a.example\n"},

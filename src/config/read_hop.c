@@ -1,0 +1,235 @@
+/* read_hop: the next hop of a line: what stands behind via (relay) and behind to lmtp (deliver). */
+#include "config/reader_private.h"
+
+#define QUOTED(s) SPAN("\""), (s), SPAN("\"")
+
+enum { PORT_SUBMISSIONS = 465 };
+
+struct hop_reader { /* one line under way */
+    struct config_route *to;
+    enum read_hop_form form;
+    struct token hosts; /* the first */
+    uint32_t n_hosts, n_implicit_ports;
+    bool all_loopback;
+    struct token tls, user; /* where they were said */
+    bool tls_said, user_said;
+    uint8_t memory[LIMIT_NEXT_HOP_OCTETS];
+    struct buf names;
+};
+
+/* --- the hosts */
+
+static void put_host(struct hop_reader *h, struct span host, uint16_t port)
+{
+    static const struct address loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+    struct buf *b = &h->names;
+    struct address a;
+
+    if (b->n) buf_byte(b, ' ');
+    if (address_parse(host, &a)) { /* one spelling */
+        bool v4 = address_is_v4(&a);
+        h->all_loopback &= v4 ? a.octets[12] == 127 : memcmp(&a, &loopback, sizeof a) == 0;
+        if (!v4) buf_byte(b, '[');
+        address_put(b, &a);
+        if (!v4) buf_byte(b, ']');
+    } else {
+        h->all_loopback &= span_eq_nocase(host, SPAN("localhost"));
+        for (size_t i = 0; i < host.n; i++)
+            buf_byte(b, octet_lower(host.p[i]));
+    }
+    buf_byte(b, ':');
+    buf_u64(b, port);
+    h->n_hosts++;
+    h->n_implicit_ports += port == PORT_SUBMISSIONS;
+}
+
+static bool read_hosts(struct reader *r, struct hop_reader *h)
+{
+    struct token t = h->hosts;
+    struct span host;
+    uint16_t port;
+
+    h->all_loopback = true;
+    do {
+        if (!value_host_port(r, &t, &host, &port)) return false;
+        put_host(h, host, port);
+        if (h->names.over) {
+            config_problem_at(r, &t, SPAN("these hosts are too many for one next hop"),
+                              PROBLEM_TEXT(r, SPAN("at most "),
+                                           config_problem_number(r, LIMIT_NEXT_HOP_OCTETS),
+                                           SPAN(" octets with their ports")));
+            return false;
+        }
+    } while (!reader_at_word(r, "user-file") && reader_more(r, &t));
+    h->to->hop.kind = NEXT_HOP_HOST;
+    return true;
+}
+
+/* unix:/PATH */
+static bool read_socket(struct reader *r, struct hop_reader *h, struct span value)
+{
+    struct span path = span_skip(value, 5);
+    struct next_hop hop = {.kind = NEXT_HOP_UNIX, .protocol = NEXT_HOP_LMTP, .name = path};
+
+    if (!next_hop_valid(&hop)) {
+        config_problem_at(
+            r, &h->hosts, PROBLEM_TEXT(r, QUOTED(value), SPAN(" is no path of a socket")),
+            SPAN("write unix: and an absolute path of at most 107 octets: unix:/run/dovecot/lmtp"));
+        return false;
+    }
+    h->to->hop.kind = NEXT_HOP_UNIX;
+    buf_put(&h->names, path);
+    return true;
+}
+
+static bool read_where(struct reader *r, const struct token *name, struct hop_reader *h)
+{
+    struct next_hop *hop = &h->to->hop;
+
+    *hop = (struct next_hop){.kind = NEXT_HOP_MX, .tls = TLS_POLICY_DANE};
+    if (h->form == READ_HOP_MX) return true;
+    hop->protocol = h->form == READ_HOP_LMTP ? NEXT_HOP_LMTP : NEXT_HOP_SMTP;
+    if (!reader_argument(r, name,
+                         h->form == READ_HOP_LMTP ? "unix:/PATH or HOST:PORT behind lmtp"
+                                                  : "HOST:PORT behind smarthost",
+                         &h->hosts))
+        return false;
+    struct span value = token_value(&h->hosts, r->arena);
+    bool socket = h->form == READ_HOP_LMTP && span_starts_nocase(value, SPAN("unix:"));
+    if (!(socket ? read_socket(r, h, value) : read_hosts(r, h))) return false;
+    hop->name = arena_copy(r->arena, buf_span(&h->names));
+    r->no_memory |= !hop->name.p;
+    return hop->name.p != NULL;
+}
+
+/* --- tls [implicit] [POLICY], user-file FILE */
+
+static bool said_twice(struct reader *r, bool said, const struct token *word)
+{
+    if (said)
+        config_problem_at(r, word, PROBLEM_TEXT(r, word->text, SPAN(" is said twice in this line")),
+                          SPAN("keep one of the two"));
+    return said;
+}
+
+static bool at_policy(const struct reader *r)
+{
+    for (unsigned p = 0; p < TLS_POLICY_COUNT; p++)
+        if (reader_at_word(r, tls_policy_name(p))) return true;
+    return false;
+}
+
+static bool read_policy(struct reader *r, const struct token *name, struct hop_reader *h)
+{
+    struct next_hop *hop = &h->to->hop;
+    uint64_t choice;
+
+    if (!reader_argument(r, name, "a POLICY behind tls", &h->tls) ||
+        !value_choice(r, &h->tls, TLS_POLICY_WORDS " implicit", &choice))
+        return false;
+    h->tls_said = h->to->tls_given = true;
+    if (choice < TLS_POLICY_COUNT) {
+        hop->tls = (uint8_t)choice;
+        return true;
+    }
+    hop->implicit_tls = true;
+    hop->tls = TLS_POLICY_VERIFY;
+    if (!at_policy(r)) return true;
+    struct token t = r->token;
+    reader_advance(r);
+    if (!value_choice(r, &t, TLS_POLICY_WORDS, &choice)) return false;
+    hop->tls = (uint8_t)choice;
+    if (choice != TLS_POLICY_NONE && choice != TLS_POLICY_MAY) return true;
+    config_problem_at(r, &t, PROBLEM_TEXT(r, SPAN("tls implicit is never in clear, so not "), QUOTED(t.text)),
+                      SPAN("tls implicit, tls implicit encrypt, or tls implicit verify"));
+    return false;
+}
+
+static bool read_options(struct reader *r, const struct token *name, struct hop_reader *h)
+{
+    for (;;) {
+        struct token word = r->token;
+        if (reader_word(r, "tls")) {
+            if (said_twice(r, h->tls_said, &word) || !read_policy(r, name, h)) return false;
+        } else if (reader_word(r, "user-file")) {
+            if (said_twice(r, h->user_said, &word) ||
+                !reader_argument(r, name, "a FILE behind user-file", &h->user) ||
+                !value_path(r, &h->user, &h->to->hop.user))
+                return false;
+            h->user_said = true;
+        } else
+            return true;
+    }
+}
+
+/* --- what goes together, and what is assumed */
+
+static bool refuse(struct reader *r, const struct token *at, const char *text, const char *suggestion)
+{
+    config_problem_at(r, at, span_str(text), span_str(suggestion));
+    return false;
+}
+
+static bool check_form(struct reader *r, const struct hop_reader *h)
+{
+    const struct next_hop *hop = &h->to->hop;
+
+    if (h->user_said && h->form != READ_HOP_SMARTHOST)
+        return refuse(r, &h->user, "user-file is for a smarthost", "via smarthost HOST:PORT user-file FILE");
+    if (h->form == READ_HOP_MX && hop->implicit_tls)
+        return refuse(r, &h->tls, "mail exchangers begin in plaintext: there is no tls implicit by mx",
+                      "tls encrypt, tls verify or tls dane-only");
+    if (hop->kind == NEXT_HOP_UNIX && h->tls_said && (hop->tls != TLS_POLICY_NONE || hop->implicit_tls))
+        return refuse(r, &h->tls, "there is no TLS over a UNIX socket: it does not leave this host",
+                      "leave tls out");
+    if (hop->kind == NEXT_HOP_HOST && !h->tls_said && h->n_implicit_ports && h->n_implicit_ports < h->n_hosts)
+        return refuse(r, &h->hosts, "port 465 begins with TLS (RFC 8314), the other ports do not",
+                      "hosts of one line are spoken to alike: say tls implicit, or use ports of one kind");
+    return true;
+}
+
+static void assume_tls(const struct hop_reader *h)
+{
+    struct next_hop *hop = &h->to->hop;
+
+    if (h->tls_said || h->form == READ_HOP_MX) return;
+    if (h->form == READ_HOP_LMTP) {
+        hop->tls = hop->kind == NEXT_HOP_UNIX || h->all_loopback ? TLS_POLICY_NONE : TLS_POLICY_MAY;
+    } else if (h->n_implicit_ports ||
+               h->user_said) { /* what is needed, whatever is said for all destinations */
+        hop->implicit_tls = h->n_implicit_ports > 0;
+        hop->tls = TLS_POLICY_VERIFY;
+        h->to->tls_given = true;
+    } else
+        hop->tls = TLS_POLICY_MAY;
+}
+
+/* Port 465 without implicit TLS gets nowhere; a password in clear is somebody's decision. */
+static void warn(struct reader *r, const struct hop_reader *h)
+{
+    const struct next_hop *hop = &h->to->hop;
+
+    if (h->tls_said && h->n_implicit_ports && !hop->implicit_tls)
+        config_problem_add(r, CONFIG_WARNING, reader_place(r, &h->tls),
+                           SPAN("port 465 begins with TLS (RFC 8314), and this line does not"),
+                           SPAN("tls implicit"));
+    if (h->user_said && hop->tls == TLS_POLICY_NONE)
+        config_problem_add(r, CONFIG_WARNING, reader_place(r, &h->tls),
+                           SPAN("the password of this line goes over the network in clear"),
+                           SPAN("tls verify"));
+}
+
+bool read_hop(struct reader *r, const struct token *name, enum read_hop_form form, struct config_route *ret)
+{
+    struct hop_reader h = {.to = ret, .form = form};
+
+    h.names = buf_on(h.memory, sizeof h.memory);
+    if (!read_where(r, name, &h) || !read_options(r, name, &h) || !check_form(r, &h)) return false;
+    assume_tls(&h);
+    if (h.user_said && (ret->hop.tls == TLS_POLICY_MAY || ret->hop.tls == TLS_POLICY_DANE))
+        return refuse(r, &h.tls,
+                      "with this policy anybody on the way could ask for the password of user-file",
+                      "tls verify; or tls none, and it goes in clear");
+    warn(r, &h);
+    return true;
+}
