@@ -121,7 +121,7 @@ static bool preread_keep(struct tls *t, struct span preread)
     return t->preread != NULL;
 }
 
-struct tls *tls_create(struct tls_context *c, int fd, struct span preread, void *owner)
+struct tls *tls_open(SSL_CTX *rules, int fd, void *owner)
 {
     if (!tls_can_start()) return NULL;
     ERR_clear_error();
@@ -130,12 +130,19 @@ struct tls *tls_create(struct tls_context *c, int fd, struct span preread, void 
     t->fd = fd;
     t->owner = owner;
     t->reason = "";
+    t->slot = slot_take(t);
+    t->ssl = SSL_new(rules);
+    if (t->slot == NO_SLOT || !t->ssl || !tls_bio_attach(t) || SSL_set_app_data(t->ssl, t) != 1) tls_free(&t);
+    return t;
+}
+
+struct tls *tls_create(struct tls_context *c, int fd, struct span preread, void *owner)
+{
+    struct tls *t = tls_open(c->ssl, fd, owner);
+    if (!t) return NULL;
     t->context = c;
     c->references++;
-    t->slot = slot_take(t);
-    t->ssl = SSL_new(c->ssl);
-    if (t->slot == NO_SLOT || !t->ssl || !tls_bio_attach(t) || !preread_keep(t, preread) ||
-        SSL_set_app_data(t->ssl, t) != 1) {
+    if (!preread_keep(t, preread)) {
         tls_free(&t);
         return NULL;
     }
@@ -177,7 +184,7 @@ void tls_free(struct tls **session)
     SSL_free(t->ssl);
     signature_drop(t);
     OPENSSL_free(t->preread);
-    tls_context_release(t->context);
+    if (t->context) tls_context_release(t->context);
     OPENSSL_free(t);
     ERR_clear_error();
 }
@@ -254,14 +261,18 @@ struct tls *tls_key_lost(void)
 
 /* --- a session --- */
 
+static const char *failure_text(const struct tls *t, unsigned long code)
+{
+    if (code && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) return "out of memory";
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        return X509_verify_cert_error_string(SSL_get_verify_result(t->ssl)); /* what was wrong with it */
+    const char *text = code ? ERR_reason_error_string(code) : NULL;
+    return text ? text : t->eof ? "the peer closed the connection" : "the connection broke";
+}
+
 static enum tls_result session_failed(struct tls *t)
 {
-    unsigned long code = ERR_peek_error();
-    const char *text = code ? ERR_reason_error_string(code) : NULL;
-    if (t->reason[0] == '\0') {
-        if (code && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) text = "out of memory";
-        t->reason = text ? text : t->eof ? "the peer closed the connection" : "the connection broke";
-    }
+    if (t->reason[0] == '\0') t->reason = failure_text(t, ERR_peek_error());
     ERR_clear_error();
     t->state = TLS_STATE_FAILED;
     slot_give(t);

@@ -1,4 +1,4 @@
-/* tls: the server side of TLS 1.2 and 1.3 for the edge. Sessions own no private key: each signature is a question to the
+/* tls: the server side of TLS 1.2 and 1.3 for the edge (the client side: system/tls_client.h). Sessions own no private key: each signature is a question to the
  * keyring, and the handshake is paused until the answer is there (RFC 8446; RFC 5246 with ECDHE only; RFC 3207 for STARTTLS).
  *
  * One thread. All memory of OpenSSL comes from one capped arena (invariant I4): when it is full the operation that needed

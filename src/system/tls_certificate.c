@@ -126,6 +126,22 @@ static bool names_read(struct tls_chain *c)
     return good;
 }
 
+bool tls_certificates_read(BIO *pem, STACK_OF(X509) * to)
+{
+    for (;;) {
+        X509 *x = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL);
+        if (!x) break;
+        if (!sk_X509_push(to, x)) {
+            X509_free(x);
+            return false;
+        }
+    }
+    unsigned long code = ERR_peek_last_error();
+    if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE) return false;
+    ERR_clear_error();
+    return true;
+}
+
 static bool chain_parse(struct tls_chain *c, BIO *b, const char *file, struct buf *problem)
 {
     c->leaf = PEM_read_bio_X509(b, NULL, no_passphrase, NULL);
@@ -133,20 +149,10 @@ static bool chain_parse(struct tls_chain *c, BIO *b, const char *file, struct bu
         tls_problem(problem, file, "no certificate in PEM form", tls_error_text());
         return false;
     }
-    for (;;) {
-        X509 *x = PEM_read_bio_X509(b, NULL, no_passphrase, NULL);
-        if (!x) break;
-        if (!sk_X509_push(c->rest, x)) {
-            X509_free(x);
-            return false;
-        }
-    }
-    unsigned long code = ERR_peek_last_error();
-    if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE) {
+    if (!tls_certificates_read(b, c->rest)) {
         tls_problem(problem, file, "a certificate behind the first one is broken", tls_error_text());
         return false;
     }
-    ERR_clear_error();
     c->public = X509_get0_pubkey(c->leaf);
     c->kind = c->public ? tls_key_kind(c->public) : KEY_KIND_OTHER;
     if (c->kind == KEY_KIND_OTHER) {

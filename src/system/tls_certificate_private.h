@@ -26,6 +26,8 @@ const char *tls_error_text(void);
 enum key_kind tls_key_kind(const EVP_PKEY *key);
 bool tls_key_fingerprint(const EVP_PKEY *key, uint8_t ret[32]); /* SHA-256 of the SubjectPublicKeyInfo */
 
+/* Appends all certificates that are still in pem. False: one is broken, or no memory (see OpenSSL's queue of errors). */
+MUST_USE bool tls_certificates_read(BIO *pem, STACK_OF(X509) * to);
 /* Never asks for a passphrase. */
 MUST_USE bool tls_chain_load(struct tls_chain *ret, struct span pem, const char *file, struct buf *problem);
 void tls_chain_free(struct tls_chain *c);

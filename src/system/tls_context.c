@@ -53,10 +53,9 @@ static int ticket_crypt(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP
     return encrypt || key == &keys->key[0] ? 1 : 2;
 }
 
-static bool context_rules(SSL_CTX *x)
+bool tls_rules(SSL_CTX *x)
 {
-    SSL_CTX_set_options(x, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                               SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_options(x, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_clear_options(x, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                                  SSL_OP_LEGACY_SERVER_CONNECT);
     SSL_CTX_set_mode(x, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -65,23 +64,33 @@ static bool context_rules(SSL_CTX *x)
                        SSL_MODE_AUTO_RETRY); /* one record's work a call: KeyUpdates do not hold the loop */
     SSL_CTX_set_read_ahead(x, 1); /* one read() takes record header and body, and the records behind it */
     SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
+    return SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(x, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_ciphersuites(x, CIPHERS_13) == 1 && SSL_CTX_set1_groups_list(x, GROUPS) == 1;
+}
+
+static bool context_rules(SSL_CTX *x)
+{
+    SSL_CTX_set_options(x, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_timeout(x, TLS_TICKET_SECONDS);
     SSL_CTX_set_max_early_data(x, 0);
     SSL_CTX_set_recv_max_early_data(x, 0);
-    return SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_max_proto_version(x, TLS1_3_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(x, CIPHERS_12) == 1 && SSL_CTX_set_ciphersuites(x, CIPHERS_13) == 1 &&
-           SSL_CTX_set1_groups_list(x, GROUPS) == 1 && SSL_CTX_set1_sigalgs_list(x, SIGNATURES) == 1 &&
-           SSL_CTX_set_num_tickets(x, 1) == 1 && SSL_CTX_set_tlsext_ticket_key_evp_cb(x, ticket_crypt) == 1;
+    return tls_rules(x) && SSL_CTX_set_cipher_list(x, CIPHERS_12) == 1 &&
+           SSL_CTX_set1_sigalgs_list(x, SIGNATURES) == 1 && SSL_CTX_set_num_tickets(x, 1) == 1 &&
+           SSL_CTX_set_tlsext_ticket_key_evp_cb(x, ticket_crypt) == 1;
+}
+
+/* No configuration file, no engines from it: what TLS means here stands in these files. */
+bool tls_library(void)
+{
+    return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+                                OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+                            NULL) == 1;
 }
 
 struct tls_context *tls_context_create(struct span name)
 {
-    /* No configuration file, no engines from it: what TLS means here stands in this file. */
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
-                             OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
-                         NULL) != 1)
-        return NULL;
+    if (!tls_library()) return NULL;
     if (!ticket_cipher) ticket_cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
     struct tls_context *c = OPENSSL_zalloc(sizeof *c);
     if (!c) return NULL;

@@ -33,7 +33,7 @@ enum key_state { KEY_IDLE, KEY_ASKED, KEY_ANSWERED, KEY_REFUSED };
 
 struct tls {
     SSL *ssl;
-    struct tls_context *context;
+    struct tls_context *context; /* server side; null on the client side */
     void *owner;
     const char *reason;
     uint8_t *preread;   /* what waits of it; null when none */
@@ -48,7 +48,11 @@ struct tls {
     bool blocked;       /* the socket had nothing more in this call: an event will announce the next octets */
     bool paused;        /* the handshake's job waits on its own stack for the keyring */
     bool silent;        /* nothing is sent any more */
+    bool named;         /* client side: the certificate was looked at for a name */
 };
+
+/* tls.c: a session of either side, before it knows which. Null: too many handshakes or no memory. */
+struct tls *tls_open(SSL_CTX *rules, int fd, void *owner);
 
 /* The BIO of a session: its descriptor, read and written directly. */
 bool tls_bio_attach(struct tls *t);
@@ -63,6 +67,15 @@ size_t tls_key_ask(struct tls_key_id id, enum sign_scheme scheme, struct span di
 void tls_keyring_swap(tls_ask_fn *ask, void *context, tls_ask_fn **old, void **old_context);
 /* tls.c: stacks for as many paused handshakes as may be in progress. */
 bool tls_async_prepare(void);
+
+/* tls_warm.c: drives both ends, which are connected, and sends octets across. True if it ended as it should: both done (octets crossed,
+ * clean end), or, if it must not complete, failed. */
+bool tls_warm_shake(struct tls *t, SSL *peer, bool completes);
+
+/* tls_context.c: makes the library ready, without its configuration file. */
+bool tls_library(void);
+/* tls_context.c: what is the same for both sides: versions, modes, no renegotiation, no cache. */
+bool tls_rules(SSL_CTX *x);
 
 /* tls_context.c: chooses the certificates of a session by the server name the client asked for. */
 int tls_context_choose(SSL *ssl, void *context);

@@ -72,43 +72,48 @@ static SSL *client_create(SSL_CTX *ctx, const struct way *w, SSL_SESSION *resume
     return NULL;
 }
 
-static bool client_waits(SSL *client, int r)
+static bool peer_waits(SSL *peer, int r)
 {
-    int error = SSL_get_error(client, r);
+    int error = SSL_get_error(peer, r);
     return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
 }
 
-/* True if it ended as the way says: both sides done, or both failed. */
-static bool shake(struct tls *server, SSL *client, const struct way *w)
+/* True if both sides are done, or, when it must not complete, ours failed. */
+static bool shake(struct tls *t, SSL *peer, bool completes)
 {
     enum tls_result s = TLS_WANT_READ;
     bool done = false, failed = false;
     for (unsigned step = 0; step < STEPS_MAX; step++) {
         ERR_clear_error();
         if (!done && !failed) {
-            int r = SSL_do_handshake(client);
+            int r = SSL_do_handshake(peer);
             done = r == 1;
-            failed = !done && !client_waits(client, r);
+            failed = !done && !peer_waits(peer, r);
         }
-        if (s != TLS_DONE && s != TLS_FAILED) s = tls_handshake(server);
+        if (s != TLS_DONE && s != TLS_FAILED) s = tls_handshake(t);
         if (s == TLS_WANT_KEY && !warm_answer()) return false;
-        if (s == TLS_DONE && done) return w->completes;
-        if (s == TLS_FAILED) return failed && !w->completes;
+        if (s == TLS_DONE && done) return completes;
+        if (s == TLS_FAILED) return !done && !completes;
     }
     return false;
 }
 
-static bool octets_cross(struct tls *server, SSL *client)
+static bool octets_cross(struct tls *t, SSL *peer)
 {
     uint8_t octets[2048] = {0}, got[sizeof octets];
     size_t n;
-    if (SSL_write_ex(client, octets, sizeof octets, &n) != 1 ||
-        tls_read(server, got, sizeof got, &n) != TLS_DONE)
+    if (SSL_write_ex(peer, octets, sizeof octets, &n) != 1 ||
+        tls_read(t, got, sizeof got, &n) != TLS_DONE) /* a client takes the ticket, too */
         return false;
-    if (tls_write(server, span_of(octets, sizeof octets), &n) != TLS_DONE) return false;
-    if (SSL_read_ex(client, got, sizeof got, &n) != 1) return false; /* takes the ticket, too */
-    if (tls_shutdown(server) != TLS_DONE || SSL_shutdown(client) < 0) return false;
-    return tls_read(server, got, sizeof got, &n) == TLS_EOF_CLEAN;
+    if (tls_write(t, span_of(octets, sizeof octets), &n) != TLS_DONE) return false;
+    if (SSL_read_ex(peer, got, sizeof got, &n) != 1) return false;
+    if (tls_shutdown(t) != TLS_DONE || SSL_shutdown(peer) < 0) return false;
+    return tls_read(t, got, sizeof got, &n) == TLS_EOF_CLEAN;
+}
+
+bool tls_warm_shake(struct tls *t, SSL *peer, bool completes)
+{
+    return shake(t, peer, completes) && (!completes || octets_cross(t, peer));
 }
 
 /* One connection. *session: tried for resumption, then replaced by the new one. */
@@ -118,8 +123,7 @@ static bool connection(struct tls_context *c, SSL_CTX *client_ctx, const struct 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) != 0) return false;
     struct tls *server = tls_create(c, fd[0], span_of(NULL, 0), NULL);
     SSL *client = client_create(client_ctx, w, session ? *session : NULL, fd[1]);
-    bool good =
-        server && client && shake(server, client, w) && (!w->completes || octets_cross(server, client));
+    bool good = server && client && tls_warm_shake(server, client, w->completes);
     if (good && session) {
         SSL_SESSION_free(*session);
         *session = SSL_get1_session(client);
