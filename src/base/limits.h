@@ -106,8 +106,10 @@
 /* outbound: RFC 5321 4.5.3.2, totals, and how much at once */
 #define LIMIT_NEXT_HOP_OCTETS                  1024 /* names of one next hop */
 #define LIMIT_RELAY_RECIPIENTS                 100  /* of one transaction (RFC 5321 4.5.3.1.8) */
-#define LIMIT_RELAYS_MAX                       8    /* processes */
-#define LIMIT_CONNECT_SECONDS                  30   /* one address */
+#define LIMIT_RELAY_HOST_OCTETS                (LIMIT_DOMAIN_OCTETS + 64) /* name[address]:port */
+#define LIMIT_RELAY_TLS_OCTETS                 160 /* what protected a session, and why */
+#define LIMIT_RELAYS_MAX                       8   /* processes */
+#define LIMIT_CONNECT_SECONDS                  30  /* one address */
 #define LIMIT_CONNECT_STAGGER_MS               250 /* before the next address is tried beside it (RFC 8305 5) */
 #define LIMIT_GREETING_SECONDS                 300
 #define LIMIT_REPLY_SECONDS                    300 /* MAIL, RCPT, EHLO, RSET */

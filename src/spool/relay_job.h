@@ -52,7 +52,8 @@ struct relay_result { /* relay -> spooler; every job ends with exactly one resul
     struct span text;      /* the remote's words, or ours; printable */
     struct span host;      /* "mx.example.org[192.0.2.1]:25"; empty: none was reached */
     struct span tls;       /* "TLSv1.3 dane-ee", "none: not offered" ...: what protected it and why */
-    uint32_t dns_ms, connect_ms, session_ms, transfer_ms; /* greeting to MAIL; MAIL to the last reply */
+    /* connect_ms: 0 when an older session was used, else at least 1; session: greeting to MAIL; transfer: MAIL to the last reply */
+    uint32_t dns_ms, connect_ms, session_ms, transfer_ms;
 };
 
 void relay_head_put(struct buf *b, const struct relay_head *m);

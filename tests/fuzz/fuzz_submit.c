@@ -1,8 +1,9 @@
-/* What edges and spooler, spooler and mailbox, admin and spooler say to each other: read, written again, the same octets. */
+/* What edges and spooler, spooler and mailbox or relay, admin and spooler say to each other: read, written again, the same octets. */
 #include <stdlib.h>
 
 #include "spool/job.h"
 #include "spool/question.h"
+#include "spool/relay_job.h"
 #include "spool/submit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -77,6 +78,34 @@ static void jobs(struct span s)
     }
 }
 
+static void relay_jobs(struct span s)
+{
+    static struct relay_extents extents;
+    struct relay_head head;
+    struct relay_recipient recipient;
+    struct relay_result result;
+    struct buf b = out();
+    if (relay_head_read(s, &head)) {
+        relay_head_put(&b, &head);
+        same(&b, s);
+    }
+    b = out();
+    if (relay_recipient_read(s, &recipient)) {
+        relay_recipient_put(&b, &recipient);
+        same(&b, s);
+    }
+    b = out();
+    if (relay_extents_read(s, &extents)) {
+        relay_extents_put(&b, &extents);
+        same(&b, s);
+    }
+    b = out();
+    if (relay_result_read(s, &result)) {
+        relay_result_put(&b, &result);
+        same(&b, s);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span s = span_of(data, size);
@@ -85,6 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf b = out();
     submissions(s);
     jobs(s);
+    relay_jobs(s);
     if (question_read(s, &q)) {
         question_put(&b, &q);
         same(&b, s);
