@@ -3,7 +3,8 @@
  * of transactions, one after the other. Nothing a server sends (endless replies, garbage, replies nobody asked for, early close) leads
  * to anything but the end of this session, with each recipient that had no final reply deferred.
  *
- * Use: client_begin, then client_next with what was read, until it says CLIENT_INPUT; commands to be sent are appended to *out. */
+ * Use: client_begin, then client_next with what was read, until it says CLIENT_INPUT; commands to be sent are appended to *out. What
+ * is left in *in is put in front of the octets that are read next. */
 #ifndef ENGINE_CLIENT_H
 #define ENGINE_CLIENT_H
 
@@ -16,7 +17,7 @@
 enum client_tls { CLIENT_TLS_NEVER, CLIENT_TLS_MAY, CLIENT_TLS_MUST };
 
 struct client_conf {  /* of one session */
-    struct span helo; /* our name */
+    struct span helo; /* our name; the caller keeps it */
     bool lmtp;
     enum client_tls
         tls; /* STARTTLS; with implicit TLS the handshake is done before client_begin and tls_active is set */
@@ -40,7 +41,7 @@ struct client_transaction {   /* the caller keeps it, and what it points to, unt
     bool body_8bit, body_binary, utf8; /* what the content and the addresses need */
     uint64_t content_octets;
     const struct client_recipient *recipients;
-    uint32_t n; /* 1..LIMIT_RELAY_RECIPIENTS */
+    uint32_t n; /* 1..LIMIT_RELAY_RECIPIENTS; no more than client_recipients_max() are taken */
 };
 
 enum client_event {
@@ -48,32 +49,38 @@ enum client_event {
     CLIENT_FLUSH,    /* less than CLIENT_COMMAND_ROOM free in *out: send it and call again */
     CLIENT_STARTTLS, /* send *out (nothing of the input is left, I9), shake hands, then client_tls_started, or give the session up */
     CLIENT_AUTH,     /* ASK: d->mechanisms, and d->challenge once the exchange runs: client_auth_answer */
-    CLIENT_READY, /* greeting, EHLO, TLS and AUTH are done, no transaction is open: client_transaction, or client_quit */
-    CLIENT_RCPT,    /* d->recipient has its result now: d->reply (refused; with LMTP also the final one) */
-    CLIENT_CONTENT, /* send *out, then the content: d->dot_stuffed tells how (dot_stuff and dot_finish, or raw), then client_content_sent */
-    CLIENT_TRANSACTION_DONE, /* d->reply goes for all accepted recipients that had no result of their own */
-    CLIENT_CLOSE, /* send *out and close; d->reply or d->why says why; an open transaction had its results before */
+    CLIENT_READY, /* greeting, EHLO, TLS and AUTH are done, no transaction is open: client_transaction, or client_quit. Said once */
+    CLIENT_RCPT,  /* d->recipient has its result now: d->reply (refused; with LMTP also the final one) */
+    CLIENT_CONTENT, /* send *out, then the content: d->dot_stuffed tells how (dot_stuff and dot_finish, or raw), then client_content_sent.
+                     * client_next may be called meanwhile whenever there is input */
+    CLIENT_TRANSACTION_DONE, /* d->reply goes for all recipients that had no result of their own */
+    CLIENT_CLOSE, /* send *out and close; d->reply or d->why says why; an open transaction had its results before. Again and again */
 };
 
 struct client_reply {
-    uint16_t code;            /* 0: no reply: the connection was lost, timed out, or the reply was garbage */
-    struct enhanced enhanced; /* of the reply, or ours */
+    uint16_t
+        code; /* 0: no reply: the connection was lost, timed out, the reply was garbage, or it is refused here */
+    struct enhanced
+        enhanced; /* of the reply, or ours; its class is the verdict: 2 taken, 4 deferred, 5 failed */
     struct span
-        text; /* printable, one line, at most LIMIT_RESULT_TEXT_OCTETS; in the client's memory until the next call */
+        text; /* printable, one line, at most LIMIT_RESULT_TEXT_OCTETS, without the codes; the client's until its next call */
 };
 
 struct client_detail {
     struct client_reply reply;
-    uint32_t recipient;     /* RCPT: index in the transaction's array */
+    uint32_t recipient;     /* RCPT: position in the transaction's array */
     bool dot_stuffed;       /* CONTENT */
     struct span mechanisms; /* AUTH: blank-separated, as offered */
-    struct span challenge;  /* AUTH: base64 as it came; empty at first */
+    struct span challenge;  /* AUTH: base64 as it came, in the input; empty at first */
     const char *why;        /* CLOSE: constant */
     bool
-        next_hop_failed; /* CLOSE: another message would fare the same here now (no TLS, 421, 4xx or 5xx greeting, AUTH refused) */
+        next_hop_failed; /* DONE, CLOSE: another message would fare the same here now (no TLS, 421, 4xx or 5xx greeting, AUTH refused) */
+    bool
+        untouched; /* DONE: the session ended before the server took MAIL: nothing was said yet about this message */
 };
 
-#define CLIENT_COMMAND_ROOM 4096
+#define CLIENT_COMMAND_ROOM 2048
+#define CLIENT_INPUT_ROOM   2048 /* an input buffer of this size never stalls */
 
 struct client; /* fields are private: see engine/client_private.h; sizeof by client_octets() */
 size_t client_octets(void);
@@ -85,18 +92,22 @@ void client_tls_started(struct client *c, uint64_t now_ms);
 /* response: base64 or empty; null mechanism: no credential fits: the session ends with next_hop_failed. */
 void client_auth_answer(struct client *c, uint64_t now_ms, const char *mechanism, struct span response,
                         struct buf *out);
-/* Begins a transaction; client_next goes on with it. What this hop cannot take (8BITMIME, BINARYMIME, SMTPUTF8, SIZE) is refused to the
- * recipients by CLIENT_RCPT without a command being sent: 5.6.3, 5.6.7, 5.3.4. */
+/* Begins a transaction (after READY); client_next goes on with it. What this hop cannot take (8BITMIME, BINARYMIME, SMTPUTF8, SIZE) is
+ * refused by CLIENT_TRANSACTION_DONE without a command being sent: 5.6.3, 5.6.7, 5.3.4. */
 void client_transaction(struct client *c, const struct client_transaction *t, uint64_t now_ms);
+/* Octets of the content were taken by the connection: it does not stall. */
+void client_content_moves(struct client *c, uint64_t now_ms);
 /* All octets of the content were handed to the connection. failed: the content cannot be read: the session must end, nothing may look
  * like a whole message. */
 void client_content_sent(struct client *c, uint64_t now_ms, bool failed);
-void client_quit(struct client *c, uint64_t now_ms, struct buf *out);
+/* Between transactions: QUIT is appended to *out, CLIENT_CLOSE follows. The answer is not waited for. */
+void client_quit(struct client *c, struct buf *out);
 /* The connection ended, or an error came: the results follow from client_next with an empty input. */
 void client_lost(struct client *c, const char *constant_why);
 
 /* When to look again (RFC 5321 4.5.3.2 and total deadlines); client_next at that time says what has become of it. */
 uint64_t client_deadline(const struct client *c);
-uint32_t client_extensions(const struct client *c); /* EXT_* of the server's last EHLO */
+uint32_t client_extensions(const struct client *c);     /* EXT_* of the server's last EHLO */
+uint32_t client_recipients_max(const struct client *c); /* of one transaction here (RFC 9422 RCPTMAX) */
 
 #endif
