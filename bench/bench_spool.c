@@ -143,6 +143,7 @@ int main(int argc, char **argv)
                               .retry_first_seconds = 300,
                               .retry_max_seconds = 4200,
                               .queue_seconds = 432000,
+                              .delay_seconds = UINT32_MAX,
                               .context = &durable,
                               .committed = on_committed,
                               .place = on_place,

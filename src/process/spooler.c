@@ -127,6 +127,7 @@ static bool spooler_start(struct child *c, const char **error)
                               .retry_first_seconds = c->config->retry_first_seconds,
                               .retry_max_seconds = c->config->retry_max_seconds,
                               .queue_seconds = c->config->queue_seconds,
+                              .delay_seconds = UINT32_MAX,
                               .context = s,
                               .committed = on_committed,
                               .place = spooler_place,
@@ -197,7 +198,8 @@ static void spooler_config(struct child *c, const struct config *fresh)
     const struct config *before = c->config;
     if (!s || !s->store) return;
     c->config = fresh; /* what is placed again is placed by it */
-    store_configure(s->store, fresh->retry_first_seconds, fresh->retry_max_seconds, fresh->queue_seconds);
+    store_configure(s->store, fresh->retry_first_seconds, fresh->retry_max_seconds, fresh->queue_seconds,
+                    UINT32_MAX);
     store_place_again(s->store, loop_unix_ms(c->loop));
     c->config = before; /* the skeleton changes it */
 }

@@ -126,10 +126,12 @@ void spooler_dispatch(struct spooler *s)
 {
     uint64_t id;
     uint32_t recipient;
+    enum store_due why;
     for (unsigned n = 0; n < SPOOLER_STARTED && s->n_deliveries < SPOOLER_DELIVERIES; n++) {
         bool ready =
             s->directory && ipc_can_send(s->directory) && s->mailbox.ipc && ipc_can_send(s->mailbox.ipc);
-        if (!ready || !store_writable(s->store) || !store_due(s->store, s->now_ms, &id, &recipient)) return;
+        if (!ready || !store_writable(s->store) || !store_due(s->store, s->now_ms, &id, &recipient, &why))
+            return;
         struct delivery *d = spooler_delivery_take(s, id, recipient);
         if (d) start(s, d);
     }

@@ -1,4 +1,4 @@
-/* change: what happens to a message after it was committed: attempts, expansion, hold; and the schedule. */
+/* change: what happens to a message after it was committed: attempts, expansion, hold. */
 #include "spool/store_private.h"
 
 static struct message *find(const struct store *s, uint64_t id)
@@ -25,78 +25,9 @@ uint64_t store_expires_ms(const struct store *s, const struct message *m)
     return m->arrival_ms + (uint64_t)s->o.queue_seconds * 1000;
 }
 
-void store_place_recipient(struct store *s, struct message *m, uint32_t i)
-{
-    struct recipient *r = &message_recipients(m)[i];
-    if (recipient_final(r->state)) {
-        schedule_remove(&s->schedule, m, i);
-        return;
-    }
-    index_count(&s->index, m, r, -1);
-    bool held = (m->flags & (MESSAGE_HELD | MESSAGE_DAMAGED)) != 0;
-    enum store_place place = held ? PLACE_HOLD : s->o.place(s->o.context, m, r);
-    r->flags &= (uint8_t) ~(RECIPIENT_HELD | RECIPIENT_NO_ROUTE);
-    if (place == PLACE_HOLD) r->flags |= RECIPIENT_HELD;
-    if (place == PLACE_WAIT) r->flags |= RECIPIENT_NO_ROUTE;
-    index_count(&s->index, m, r, 1);
-    if (r->flags & RECIPIENT_IN_FLIGHT) return;
-    uint64_t due = place == PLACE_WAIT ? store_expires_ms(s, m) : r->next_ms ? r->next_ms : s->now_ms;
-    if (place == PLACE_HOLD || !schedule_set(&s->schedule, m, i, due)) schedule_remove(&s->schedule, m, i);
-}
-
-void store_place_message(struct store *s, struct message *m)
-{
-    for (uint32_t i = 0; i < m->n_recipients; i++)
-        store_place_recipient(s, m, i);
-}
-
-void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t retry_max_seconds,
-                     uint32_t queue_seconds)
-{
-    s->o.retry_first_seconds = retry_first_seconds;
-    s->o.retry_max_seconds = retry_max_seconds;
-    s->o.queue_seconds = queue_seconds;
-}
-
-void store_place_again(struct store *s, uint64_t now_ms)
-{
-    uint64_t id = 0;
-    struct message *m;
-    s->now_ms = now_ms;
-    while ((m = id_map_after(&s->index.map, id, &id)))
-        if (!(m->flags & MESSAGE_PENDING)) store_place_message(s, m);
-}
-
-bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipient)
-{
-    const struct schedule_item *first = schedule_first(&s->schedule);
-    if (!first || first->due_ms > now_ms) return false;
-    struct message *m = first->message;
-    *id = m->id;
-    *recipient = first->recipient;
-    schedule_remove(&s->schedule, m, *recipient);
-    message_recipients(m)[*recipient].flags |= RECIPIENT_IN_FLIGHT;
-    return true;
-}
-
-uint64_t store_next_due_ms(const struct store *s)
-{
-    const struct schedule_item *first = schedule_first(&s->schedule);
-    return first ? first->due_ms : UINT64_MAX;
-}
-
 static bool open_recipient(const struct message *m, uint32_t i)
 {
     return m && i < m->n_recipients && !recipient_final(message_recipients(m)[i].state);
-}
-
-void store_put_back(struct store *s, uint64_t id, uint32_t i, uint64_t due_ms)
-{
-    struct message *m = find(s, id);
-    if (!open_recipient(m, i)) return;
-    message_recipients(m)[i].flags &= (uint8_t)~RECIPIENT_IN_FLIGHT;
-    message_recipients(m)[i].next_ms = due_ms; /* in memory only: no attempt was made */
-    store_place_recipient(s, m, i);
 }
 
 /* Writes the record and takes over what it says. */
@@ -113,7 +44,8 @@ static void write_state(struct store *s, struct message *m, const struct state_p
     r->state = state->state;
     r->attempts = state->attempts;
     r->next_ms = state->next_ms;
-    r->flags &= (uint8_t)~RECIPIENT_IN_FLIGHT;
+    r->flags &= (uint16_t) ~(RECIPIENT_IN_FLIGHT | RECIPIENT_DELAY_TELLING);
+    if (state->marks & STATE_DELAY_TOLD) r->flags |= RECIPIENT_DELAY_TOLD;
     r->state_segment = s->log->number;
     r->state_offset = (uint32_t)(slot.offset - RECORD_HEAD_OCTETS);
     if (recipient_final(r->state)) m->n_open--;
@@ -122,6 +54,8 @@ static void write_state(struct store *s, struct message *m, const struct state_p
 
 static void finish(struct store *s, struct message *m)
 {
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        store_leave_ready(s, &message_recipients(m)[i]);
     index_count_all(&s->index, m, -1);
     schedule_remove_all(&s->schedule, m);
     (void)id_map_remove(&s->index.map, m->id);
@@ -129,20 +63,50 @@ static void finish(struct store *s, struct message *m)
     s->finished++;
 }
 
+static uint8_t marks_of(const struct recipient *r)
+{
+    return r->flags & RECIPIENT_DELAY_TOLD ? STATE_DELAY_TOLD : 0;
+}
+
+/* What a recipient's STATE says now, with one more event. history: at least LIMIT_STATE_HISTORY_OCTETS + LIMIT_STATE_EVENT_OCTETS. */
+static struct state_payload with_event(struct store *s, const struct message *m, uint32_t i,
+                                       const struct state_event *event, struct buf *history)
+{
+    uint8_t old[LIMIT_STATE_HISTORY_OCTETS + 64];
+    const struct recipient *r = &message_recipients(m)[i];
+    state_payload_history(history, store_read_history(s, m, i, old, sizeof old), event);
+    return (struct state_payload){.home = m->home,
+                                  .recipient = i,
+                                  .state = event->state,
+                                  .marks = marks_of(r),
+                                  .attempts = r->attempts,
+                                  .next_ms = r->next_ms,
+                                  .history = buf_span(history)};
+}
+
+static bool state_room(struct store *s)
+{
+    return journal_room(s, record_octets(LIMIT_STATE_HISTORY_OCTETS + 64), true) == STORE_DURABLE;
+}
+
 bool store_attempt(struct store *s, uint64_t id, uint32_t i, const struct attempt *a, uint64_t now_ms)
 {
-    uint8_t old[LIMIT_STATE_HISTORY_OCTETS + 64], history[LIMIT_STATE_HISTORY_OCTETS + 512];
+    uint8_t memory[LIMIT_STATE_HISTORY_OCTETS + LIMIT_STATE_EVENT_OCTETS];
+    struct buf history = buf_on(memory, sizeof memory);
     s->now_ms = now_ms;
     struct message *m = find(s, id);
     if (!open_recipient(m, i)) return true; /* finished meanwhile: nothing to change */
-    if (journal_room(s, record_octets(LIMIT_STATE_HISTORY_OCTETS + 64), true) != STORE_DURABLE) return false;
-    struct recipient *r = &message_recipients(m)[i];
-    struct state_event event = {now_ms, a->state, a->enhanced, a->text};
-    struct buf b = buf_on(history, sizeof history);
-    state_payload_history(&b, store_read_history(s, m, i, old, sizeof old), &event);
-    struct state_payload state = {
-        .home = m->home, .recipient = i, .state = a->state, .attempts = r->attempts, .history = buf_span(&b)};
-    if (a->state != RECIPIENT_EXPIRED && state.attempts < UINT16_MAX) state.attempts++;
+    if (!state_room(s)) return false;
+    struct state_event event = {.time_ms = now_ms,
+                                .kind = a->kind,
+                                .state = a->state,
+                                .enhanced = a->enhanced,
+                                .text = a->text,
+                                .trace = a->trace};
+    struct state_payload state = with_event(s, m, i, &event, &history);
+    state.next_ms = 0;
+    if (a->kind == EVENT_ATTEMPT && a->state != RECIPIENT_EXPIRED && state.attempts < UINT16_MAX)
+        state.attempts++;
     if (a->state == RECIPIENT_DEFERRED) {
         uint64_t wait = schedule_back_off_ms(s->o.seed, id, i, state.attempts, s->o.retry_first_seconds,
                                              s->o.retry_max_seconds);
@@ -155,6 +119,45 @@ bool store_attempt(struct store *s, uint64_t id, uint32_t i, const struct attemp
         finish(s, m);
     else
         store_place_recipient(s, m, i);
+    return true;
+}
+
+bool store_requeue(struct store *s, uint64_t id, uint32_t i, struct span text, uint64_t now_ms)
+{
+    uint8_t memory[LIMIT_STATE_HISTORY_OCTETS + LIMIT_STATE_EVENT_OCTETS];
+    struct buf history = buf_on(memory, sizeof memory);
+    s->now_ms = now_ms;
+    struct message *m = find(s, id);
+    if (!open_recipient(m, i) || message_recipients(m)[i].flags & RECIPIENT_IN_FLIGHT) return true;
+    if (!state_room(s)) return false;
+    struct state_event event = {
+        .time_ms = now_ms, .kind = EVENT_OPERATOR, .state = RECIPIENT_QUEUED, .text = text};
+    struct state_payload state = with_event(s, m, i, &event, &history);
+    state.attempts = 0;
+    state.next_ms = 0;
+    write_state(s, m, &state, false);
+    store_place_recipient(s, m, i);
+    return true;
+}
+
+bool store_delay_told(struct store *s, uint64_t id, uint32_t i, uint64_t now_ms)
+{
+    uint8_t memory[LIMIT_STATE_HISTORY_OCTETS + LIMIT_STATE_EVENT_OCTETS];
+    struct buf history = buf_on(memory, sizeof memory);
+    s->now_ms = now_ms;
+    struct message *m = find(s, id);
+    if (!open_recipient(m, i) || message_recipients(m)[i].flags & RECIPIENT_DELAY_TOLD) return true;
+    if (!state_room(s)) return false;
+    struct recipient *r = &message_recipients(m)[i];
+    struct state_event event = {.time_ms = now_ms,
+                                .kind = EVENT_DELAY,
+                                .state = r->state,
+                                .text = SPAN("its sender was told that it is late")};
+    struct state_payload state = with_event(s, m, i, &event, &history);
+    bool in_flight = (r->flags & RECIPIENT_IN_FLIGHT) != 0;
+    state.marks |= STATE_DELAY_TOLD;
+    write_state(s, m, &state, false);
+    if (in_flight) r->flags |= RECIPIENT_IN_FLIGHT; /* its attempt goes on, as does its waiting */
     return true;
 }
 
@@ -185,13 +188,16 @@ bool store_expand(struct store *s, uint64_t id, uint32_t i, struct span owner, s
         return false;
     if (journal_room(s, record_octets(targets.n + owner.n + sizeof history + 64), true) != STORE_DURABLE)
         return false;
-    struct state_event event = {now_ms, RECIPIENT_EXPANDED, (struct span){0},
-                                SPAN("replaced by what its alias names")};
+    struct state_event event = {.time_ms = now_ms,
+                                .kind = EVENT_EXPANDED,
+                                .state = RECIPIENT_EXPANDED,
+                                .text = SPAN("replaced by what its alias names")};
     struct buf b = buf_on(history, sizeof history);
     state_payload_history(&b, (struct span){0}, &event);
     struct state_payload state = {.home = m->home,
                                   .recipient = i,
                                   .state = RECIPIENT_EXPANDED,
+                                  .marks = marks_of(&message_recipients(m)[i]),
                                   .attempts = message_recipients(m)[i].attempts,
                                   .history = buf_span(&b),
                                   .first = m->n_recipients,

@@ -17,7 +17,10 @@ enum { /* flags of a recipient */
        RECIPIENT_IN_FLIGHT = 4 /* taken by store_due, no result yet */,
        RECIPIENT_HELD = 8 /* by configuration */,
        RECIPIENT_NO_ROUTE = 16 /* waits for a route, only its expiry is scheduled */,
-       RECIPIENT_NOBODY = 32 /* derived, with RECIPIENT_LOCAL: there is no such mailbox */
+       RECIPIENT_NOBODY = 32 /* derived, with RECIPIENT_LOCAL: there is no such mailbox */,
+       RECIPIENT_READY = 64, /* waits for its next hop: `ticket` says where; its deadlines are scheduled */
+       RECIPIENT_DELAY_TELLING = 128, /* store_due said that its sender is to be told */
+       RECIPIENT_DELAY_TOLD = 256     /* and the sender was: STATE_DELAY_TOLD is recorded */
 };
 
 struct recipient {
@@ -32,10 +35,10 @@ struct recipient {
     uint32_t state_offset;
     uint32_t parent;      /* of a derived one: whose place it takes */
     uint32_t path_offset; /* in the strings of the message */
-    uint16_t attempts;
+    uint32_t ticket;      /* with RECIPIENT_READY: the caller's of store_ready */
+    uint16_t attempts, flags;
     uint8_t path_length;
-    uint8_t state; /* enum recipient_state */
-    uint8_t flags;
+    uint8_t state;  /* enum recipient_state */
     uint8_t notify; /* DSN_NOTIFY_* of smtp/params.h */
 };
 

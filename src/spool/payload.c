@@ -3,7 +3,7 @@
 const char *recipient_state_name(uint8_t state)
 {
     static const char *const names[RECIPIENT_STATE_COUNT] = {"void",    "queued",  "deferred", "delivered",
-                                                             "bounced", "expired", "expanded"};
+                                                             "bounced", "expired", "expanded", "removed"};
     return state < RECIPIENT_STATE_COUNT ? names[state] : "void";
 }
 
@@ -35,50 +35,83 @@ bool commit_payload_read(struct span payload, struct commit_payload *ret)
     return wire_done(&w) && octets == ret->content_octets && ret->envelope_length <= LIMIT_ENVELOPE_OCTETS;
 }
 
+#define TRACED 0x80U /* with the kind: a trace follows */
+
+static bool traced(const struct attempt_trace *t)
+{
+    return t->host.n || t->tls.n || t->code || t->dns_ms || t->connect_ms || t->session_ms || t->transfer_ms;
+}
+
+static void trace_put(struct buf *b, const struct attempt_trace *t)
+{
+    wire_put_span(b, span_head(t->host, LIMIT_RESULT_HOST_OCTETS));
+    wire_put_span(b, span_head(t->tls, LIMIT_RESULT_TLS_OCTETS));
+    wire_put_u16(b, t->code);
+    wire_put_u32(b, t->dns_ms);
+    wire_put_u32(b, t->connect_ms);
+    wire_put_u32(b, t->session_ms);
+    wire_put_u32(b, t->transfer_ms);
+}
+
+static void trace_read(struct wire *w, struct attempt_trace *t)
+{
+    t->host = wire_span(w, LIMIT_RESULT_HOST_OCTETS);
+    t->tls = wire_span(w, LIMIT_RESULT_TLS_OCTETS);
+    t->code = wire_u16(w);
+    t->dns_ms = wire_u32(w);
+    t->connect_ms = wire_u32(w);
+    t->session_ms = wire_u32(w);
+    t->transfer_ms = wire_u32(w);
+}
+
 static void event_put(struct buf *b, const struct state_event *e)
 {
+    bool with_trace = traced(&e->trace);
     wire_put_u64(b, e->time_ms);
+    wire_put_u8(b, (uint8_t)(e->kind | (with_trace ? TRACED : 0)));
     wire_put_u8(b, e->state);
     wire_put_span(b, span_head(e->enhanced, 11));
     wire_put_span(b, span_head(e->text, LIMIT_RESULT_TEXT_OCTETS));
+    if (with_trace) trace_put(b, &e->trace);
 }
 
 bool state_event_read(struct wire *w, struct state_event *ret)
 {
     if (w->bad || w->rest.n == 0) return false;
-    ret->time_ms = wire_u64(w);
+    *ret = (struct state_event){.time_ms = wire_u64(w)};
+    uint8_t kind = wire_u8(w);
+    ret->kind = kind & (uint8_t)~TRACED;
     ret->state = wire_u8(w);
     ret->enhanced = wire_span(w, 11);
     ret->text = wire_span(w, LIMIT_RESULT_TEXT_OCTETS);
-    if (ret->state >= RECIPIENT_STATE_COUNT) w->bad = true;
+    if (kind & TRACED) trace_read(w, &ret->trace);
+    if (ret->state >= RECIPIENT_STATE_COUNT || ret->kind >= EVENT_KIND_COUNT) w->bad = true;
     return !w->bad;
-}
-
-static size_t event_octets(const struct state_event *e)
-{
-    return 13 + span_head(e->enhanced, 11).n + span_head(e->text, LIMIT_RESULT_TEXT_OCTETS).n;
 }
 
 void state_payload_history(struct buf *b, struct span history, const struct state_event *event)
 {
+    uint8_t memory[LIMIT_STATE_EVENT_OCTETS];
+    struct buf fresh = buf_on(memory, sizeof memory);
     struct wire w = wire_on(history);
     struct state_event e;
     struct span first = {0};
+    event_put(&fresh, event);
     if (state_event_read(&w, &e)) first = span_head(history, history.n - w.rest.n);
     struct span rest = w.bad ? (struct span){0} : w.rest;
-    while (first.n + rest.n + event_octets(event) > LIMIT_STATE_HISTORY_OCTETS && rest.n) {
+    while (first.n + rest.n + fresh.n > LIMIT_STATE_HISTORY_OCTETS && rest.n) {
         struct wire skip = wire_on(rest);
         if (!state_event_read(&skip, &e)) break;
         rest = skip.rest;
     }
     buf_put(b, first);
     buf_put(b, rest);
-    event_put(b, event);
+    buf_put(b, buf_span(&fresh));
 }
 
 size_t state_payload_octets(const struct state_payload *s)
 {
-    return 21 + s->history.n + (s->state == RECIPIENT_EXPANDED ? 10 + s->owner.n + s->derived.n : 0);
+    return 22 + s->history.n + (s->state == RECIPIENT_EXPANDED ? 10 + s->owner.n + s->derived.n : 0);
 }
 
 void state_payload_put(struct buf *b, const struct state_payload *s)
@@ -86,6 +119,7 @@ void state_payload_put(struct buf *b, const struct state_payload *s)
     wire_put_u32(b, s->home);
     wire_put_u32(b, s->recipient);
     wire_put_u8(b, s->state);
+    wire_put_u8(b, s->marks);
     wire_put_u16(b, s->attempts);
     wire_put_u64(b, s->next_ms);
     wire_put_span(b, s->history);
@@ -103,11 +137,12 @@ bool state_payload_read(struct span payload, struct state_payload *ret)
     ret->home = wire_u32(&w);
     ret->recipient = wire_u32(&w);
     ret->state = wire_u8(&w);
+    ret->marks = wire_u8(&w);
     ret->attempts = wire_u16(&w);
     ret->next_ms = wire_u64(&w);
     ret->history = wire_span(&w, LIMIT_STATE_HISTORY_OCTETS);
     if (w.bad || ret->state == RECIPIENT_VOID || ret->state >= RECIPIENT_STATE_COUNT) return false;
-    if (ret->recipient >= LIMIT_MESSAGE_RECIPIENTS) return false;
+    if (ret->recipient >= LIMIT_MESSAGE_RECIPIENTS || ret->marks & ~STATE_MARKS) return false;
     if (ret->state != RECIPIENT_EXPANDED) return wire_done(&w);
     ret->first = wire_u32(&w);
     ret->count = wire_u32(&w);

@@ -13,6 +13,7 @@ enum recipient_state {
     RECIPIENT_BOUNCED,
     RECIPIENT_EXPIRED,
     RECIPIENT_EXPANDED, /* its derived recipients have taken its place */
+    RECIPIENT_REMOVED,  /* by an operator; nobody is told */
     RECIPIENT_STATE_COUNT
 };
 static inline bool recipient_final(uint8_t state)
@@ -31,17 +32,38 @@ struct commit_payload {
 void commit_payload_put(struct buf *b, const struct commit_payload *c, const struct extent *extents);
 bool commit_payload_read(struct span payload, struct commit_payload *ret);
 
-struct state_event { /* one attempt, or what else changed a recipient */
+struct attempt_trace {     /* how an attempt at a next hop went; all zero: there was none */
+    struct span host, tls; /* printable; as in struct relay_result */
+    uint16_t code;
+    uint32_t dns_ms, connect_ms, session_ms, transfer_ms;
+};
+
+enum event_kind {                /* on disk */
+                  EVENT_ATTEMPT, /* of delivery, here or at a next hop */
+                  EVENT_EXPANDED,
+                  EVENT_DELAY,    /* its sender was told that it is late */
+                  EVENT_OPERATOR, /* somebody asked for it; text says who and what */
+                  EVENT_KIND_COUNT
+};
+
+struct state_event { /* what happened to a recipient */
     uint64_t time_ms;
-    uint8_t state;
+    uint8_t kind, state;        /* state: afterwards */
     struct span enhanced, text; /* printable */
+    struct attempt_trace trace;
 };
 bool state_event_read(struct wire *w, struct state_event *ret); /* false and !w->bad at the end */
+
+enum {                       /* marks of a recipient */
+       STATE_DELAY_TOLD = 1, /* its sender knows that it is late */
+       STATE_MARKS = 1
+};
 
 struct state_payload {
     uint32_t home; /* segment of the message's COMMIT */
     uint32_t recipient;
     uint8_t state;
+    uint8_t marks; /* STATE_* */
     uint16_t attempts;
     uint64_t next_ms;
     struct span history;   /* encoded events, oldest first */

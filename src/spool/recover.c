@@ -363,6 +363,7 @@ static void on_state(struct recovery *v, size_t offset, const struct record *r, 
     struct recipient *to = &message_recipients(m)[state.recipient];
     if (derives) store_derive(m, &state);
     to->state = state.state;
+    if (state.marks & STATE_DELAY_TOLD) to->flags |= RECIPIENT_DELAY_TOLD;
     to->attempts = state.attempts;
     if (state.state != RECIPIENT_EXPANDED)
         to->next_ms = state.next_ms; /* else store_derive has filled in the owner */

@@ -37,11 +37,14 @@ struct store_options {
     uint32_t segment_octets; /* multiple of 4096; 0: LIMIT_SEGMENT_OCTETS */
     bool thread;             /* prepare segments in a helper thread */
     uint32_t retry_first_seconds, retry_max_seconds, queue_seconds;
-    void *context; /* of the functions below */
+    uint32_t delay_seconds; /* the sender is told that a message is late after that; UINT32_MAX: never */
+    void *context;          /* of the functions below */
     void (*committed)(void *context, uint64_t token, const struct message *m, uint64_t id,
                       enum store_status status);
     /* Where a recipient that is not final goes: at arrival, after recovery, at store_place_again. */
     enum store_place (*place)(void *context, const struct message *m, const struct recipient *r);
+    /* A recipient given to store_ready is not ready any more: held, removed, expired, tried, or routes are new. May be null. */
+    void (*left)(void *context, uint32_t ticket);
     /* error: errno or 0; text: what exactly, with the file and the words for the error; valid during the call */
     void (*alarm)(void *context, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
                   int error, const char *text);
@@ -97,9 +100,11 @@ struct span store_read_history(struct store *s, const struct message *m, uint32_
 
 /* Changes; durable with the next flush. All of them return false when there is no room or memory: nothing changed. */
 struct attempt {
-    uint8_t state;    /* DEFERRED, DELIVERED, BOUNCED, EXPIRED */
+    uint8_t kind;     /* EVENT_ATTEMPT, or EVENT_OPERATOR: no attempt was made, somebody decided */
+    uint8_t state;    /* DEFERRED, DELIVERED, BOUNCED, EXPIRED, REMOVED */
     uint64_t next_ms; /* DEFERRED: 0: by back-off */
     struct span enhanced, text;
+    struct attempt_trace trace;
 };
 bool store_attempt(struct store *s, uint64_t id, uint32_t recipient, const struct attempt *a,
                    uint64_t now_ms);
@@ -107,15 +112,29 @@ bool store_attempt(struct store *s, uint64_t id, uint32_t recipient, const struc
  * what goes to them; empty: that of the message. */
 bool store_expand(struct store *s, uint64_t id, uint32_t recipient, struct span owner, struct span targets,
                   uint64_t now_ms);
+/* As if it had just arrived: no attempts, due now. text: who asked. Recipients that are in flight stay as they are. */
+bool store_requeue(struct store *s, uint64_t id, uint32_t recipient, struct span text, uint64_t now_ms);
+/* The sender of a recipient that store_due called DUE_DELAY was told, or cannot be told. */
+bool store_delay_told(struct store *s, uint64_t id, uint32_t recipient, uint64_t now_ms);
 bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms);
-/* Schedule: the next recipient due at now; it is in flight until store_attempt, store_expand or store_put_back. */
-bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipient);
+enum store_due {
+    DUE_ATTEMPT, /* in flight until store_ready, store_attempt, store_expand or store_put_back */
+    DUE_EXPIRED, /* its time is over; in flight, too */
+    DUE_DELAY /* its sender is to be told that it is late, then store_delay_told; else nothing changes for it */
+};
+/* Schedule: the next recipient due at now. Those of one message come behind one another where that costs little. */
+bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipient, enum store_due *why);
+/* A recipient in flight waits for its next hop in a queue of the caller (spool/destination.h). store_due may call it DUE_EXPIRED or
+ * DUE_DELAY meanwhile; `left` tells when it is to be taken out. A ticket is not 0. */
+void store_ready(struct store *s, uint64_t id, uint32_t recipient, uint32_t ticket, uint64_t now_ms);
+/* A ready one was taken out of that queue for an attempt: in flight again. False: it is not ready (any more). */
+bool store_taken(struct store *s, uint64_t id, uint32_t recipient);
 uint64_t store_next_due_ms(const struct store *s); /* UINT64_MAX: nothing */
 void store_put_back(struct store *s, uint64_t id, uint32_t recipient,
                     uint64_t due_ms); /* no attempt was made */
 /* A reload: other times between attempts, and of life in the queue. */
 void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t retry_max_seconds,
-                     uint32_t queue_seconds);
+                     uint32_t queue_seconds, uint32_t delay_seconds);
 void store_place_again(struct store *s, uint64_t now_ms); /* the configuration changed */
 uint64_t store_expires_ms(const struct store *s, const struct message *m);
 

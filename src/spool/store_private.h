@@ -74,6 +74,8 @@ struct store {
     struct evacuation evacuation;
     bool recheck;     /* some segment may have become free */
     uint8_t *scratch; /* LIMIT_ENVELOPE_OCTETS, for reading back */
+    uint64_t due_id;  /* whom store_due named last */
+    uint32_t due_recipient;
     uint64_t now_ms;
     uint64_t committed, refused, finished, n_batches, octets_written, syncs;
     bool salt_known, salt_kept; /* read from the disk; the file `salt` is durable */
@@ -159,6 +161,9 @@ int clean_salt_keep(struct store *s);                /* durable; 0 or a negative
 bool clean_read(struct store *s, struct clean *ret); /* false: no mark that is intact; ret->rows is null */
 bool clean_write(struct store *s);                   /* everything is durable, nobody else touches the disk */
 bool clean_remove(struct store *s);                  /* durably; true when there is none */
+
+/* due.c: if it is ready, its queue is told that it leaves */
+void store_leave_ready(struct store *s, struct recipient *r);
 
 /* change.c: fills the derived recipients of an EXPANDED state into m, which has room for them and their strings */
 void store_derive(struct message *m, const struct state_payload *state);

@@ -19,10 +19,12 @@ static void payloads(struct span s)
     struct wire w = wire_on(s);
     if (commit_payload_read(s, &c) && c.count > LIMIT_MESSAGE_EXTENTS) abort();
     if (state_payload_read(s, &state)) {
-        uint8_t memory[LIMIT_STATE_HISTORY_OCTETS + 512];
+        uint8_t memory[LIMIT_STATE_HISTORY_OCTETS + LIMIT_STATE_EVENT_OCTETS];
         struct buf b = buf_on(memory, sizeof memory);
-        state_payload_history(&b, state.history,
-                              &(struct state_event){1, RECIPIENT_DEFERRED, SPAN("4.0.0"), SPAN("later")});
+        state_payload_history(
+            &b, state.history,
+            &(struct state_event){
+                .time_ms = 1, .state = RECIPIENT_DEFERRED, .enhanced = SPAN("4.0.0"), .text = SPAN("later")});
         if (b.over || (b.n > LIMIT_STATE_HISTORY_OCTETS && state.history.n <= LIMIT_STATE_HISTORY_OCTETS / 2))
             abort();
         struct wire d = wire_on(state.derived);

@@ -76,8 +76,9 @@ static void use(struct store *s)
     }
     uint64_t id;
     uint32_t recipient;
+    enum store_due why;
     struct attempt a = {.state = RECIPIENT_DELIVERED, .text = SPAN("fine")};
-    for (int i = 0; i < 20 && store_due(s, UINT64_MAX / 2, &id, &recipient); i++)
+    for (int i = 0; i < 20 && store_due(s, UINT64_MAX / 2, &id, &recipient, &why); i++)
         if (!store_attempt(s, id, recipient, &a, UINT64_MAX / 2)) abort();
     if (!store_flush(s, 1)) abort();
     for (int i = 0; i < 8; i++)
@@ -94,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                               .retry_first_seconds = 1,
                               .retry_max_seconds = 2,
                               .queue_seconds = 3,
+                              .delay_seconds = 1,
                               .committed = committed,
                               .place = place};
     const char *error;

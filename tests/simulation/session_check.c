@@ -176,7 +176,8 @@ void check_deliver(struct scene *s)
 {
     uint64_t id;
     uint32_t i;
-    for (uint64_t k = roll(s->dice, 6); k > 0 && store_due(s->store, s->unix_ms, &id, &i); k--) {
+    enum store_due why;
+    for (uint64_t k = roll(s->dice, 6); k > 0 && store_due(s->store, s->unix_ms, &id, &i, &why); k--) {
         const struct message *m = store_find(s->store, id);
         struct letter *l = m ? letter_of(s, m) : NULL;
         if (!l || i >= letter_good(l) || recipient_final(l->now[i]) || l->fate != FATE_STORED ||
@@ -184,7 +185,10 @@ void check_deliver(struct scene *s)
             scene_wrong(s, "%llx/%u is due and should not be", (unsigned long long)id, i);
             return;
         }
-        attempt(s, l, m, i);
+        if (why == DUE_DELAY)
+            (void)store_delay_told(s->store, id, i, s->unix_ms);
+        else
+            attempt(s, l, m, i);
     }
 }
 

@@ -80,6 +80,7 @@ static void open_spool(struct session_world *w)
                               .retry_first_seconds = 300,
                               .retry_max_seconds = 4200,
                               .queue_seconds = 432000,
+                              .delay_seconds = 14400,
                               .context = w,
                               .committed = on_committed,
                               .place = on_place,

@@ -13,9 +13,14 @@ static uint64_t mix(uint64_t v)
     return v ^ (v >> 31);
 }
 
-static uint64_t dice(struct world *w, uint64_t sides)
+uint64_t world_dice(struct world *w, uint64_t sides)
 {
     return mix(w->random++) % sides;
+}
+
+static uint64_t dice(struct world *w, uint64_t sides)
+{
+    return world_dice(w, sides);
 }
 
 void world_wrong(struct world *w, const char *format, ...)
@@ -129,7 +134,9 @@ bool world_open(struct world *w)
                               .retry_first_seconds = 300,
                               .retry_max_seconds = 4200,
                               .queue_seconds = 432000,
+                              .delay_seconds = 14400,
                               .context = w,
+                              .left = world_left,
                               .committed = on_committed,
                               .place = on_place,
                               .alarm = on_alarm};
@@ -147,7 +154,7 @@ static void forget_volatile(struct world *w)
         if (e->answer == WAITING) e->answer = MAYBE;
         if (e->answer == OPEN) e->answer = REFUSED; /* never completely submitted */
     }
-    w->n_leases = 0;
+    w->n_leases = w->n_ready = 0;
 }
 
 void world_crash(struct world *w)
@@ -172,6 +179,8 @@ void world_flush(struct world *w)
         for (uint32_t k = 0; k < e->n; k++) {
             e->r[k].durable = e->r[k].now;
             e->r[k].durable_attempts = e->r[k].attempts;
+            e->r[k].told_durably = e->r[k].told;
+            e->r[k].requeued = false;
         }
     }
 }
@@ -309,71 +318,6 @@ static void submit_nonsense(struct world *w)
         world_wrong(w, "another's message was committed");
 }
 
-static void expand(struct world *w, struct model *e, uint32_t i)
-{
-    uint8_t memory[512], one[128];
-    struct buf b = buf_on(memory, sizeof memory);
-    uint32_t count = 1 + (uint32_t)dice(w, 3);
-    for (uint32_t k = 0; k < count; k++) {
-        struct buf path = buf_on(one, sizeof one);
-        world_put_path(&path, e->id, e->n + k);
-        struct derived d = {(e->n + k) % 5 != 4, buf_span(&path)};
-        derived_put(&b, &d);
-    }
-    if (!store_expand(w->store, e->id, i, dice(w, 2) ? SPAN("owner@example.org") : (struct span){0},
-                      buf_span(&b), w->now_ms)) {
-        store_put_back(w->store, e->id, i, w->now_ms + 1000);
-        return;
-    }
-    e->r[i].now = RECIPIENT_EXPANDED;
-    for (uint32_t k = 0; k < count; k++)
-        e->r[e->n + k] = (struct expected){.now = RECIPIENT_QUEUED, .durable = RECIPIENT_VOID};
-    e->n += count;
-    w->numbers.expanded++;
-}
-
-static void attempt(struct world *w, struct model *e, uint32_t i)
-{
-    static const uint8_t outcomes[] = {RECIPIENT_DELIVERED, RECIPIENT_DELIVERED, RECIPIENT_DELIVERED,
-                                       RECIPIENT_DEFERRED, RECIPIENT_BOUNCED};
-    struct attempt a = {.state = outcomes[dice(w, 5)],
-                        .enhanced = SPAN("2.0.0"),
-                        .text = SPAN("as it was decided by the dice")};
-    const struct message *m = store_find(w->store, e->id);
-    if (w->now_ms >= store_expires_ms(w->store, m)) a.state = RECIPIENT_EXPIRED;
-    if (!store_attempt(w->store, e->id, i, &a, w->now_ms)) {
-        store_put_back(w->store, e->id, i, w->now_ms + 1000);
-        return;
-    }
-    if (w->o.talk) printf("  %llx/%u: %s\n", (unsigned long long)e->id, i, recipient_state_name(a.state));
-    e->r[i].now = a.state;
-    if (a.state != RECIPIENT_EXPIRED) e->r[i].attempts++;
-    e->gone = true;
-    for (uint32_t k = 0; k < e->n; k++)
-        if (!recipient_final(e->r[k].now)) e->gone = false;
-    if (e->gone) w->numbers.finished++;
-    if ((store_find(w->store, e->id) == NULL) != e->gone)
-        world_wrong(w, "%llx: finished or not?", (unsigned long long)e->id);
-}
-
-static void deliver(struct world *w)
-{
-    uint64_t id;
-    uint32_t i;
-    for (uint64_t k = dice(w, 6); k > 0 && store_due(w->store, w->now_ms, &id, &i); k--) {
-        struct model *e = world_model(w, id);
-        if (!e || i >= e->n || recipient_final(e->r[i].now) || e->held ||
-            (e->answer != QUEUED && e->answer != MAYBE)) {
-            world_wrong(w, "%llx/%u is due and should not be", (unsigned long long)id, i);
-            return;
-        }
-        if (dice(w, 8) == 0 && e->n + 3 <= RECIPIENTS)
-            expand(w, e, i);
-        else
-            attempt(w, e, i);
-    }
-}
-
 static void hold(struct world *w)
 {
     struct model *e = pick(w, QUEUED);
@@ -381,6 +325,8 @@ static void hold(struct world *w)
     bool held = !e->held;
     if (store_hold(w->store, e->id, held, w->now_ms)) {
         e->held = held;
+        if (held && world_ready(w, e->id))
+            world_wrong(w, "%llx is held and ready", (unsigned long long)e->id);
         if (w->o.talk) printf("  %llx held %d\n", (unsigned long long)e->id, held);
         e->held_changed = true;
     }
@@ -429,9 +375,11 @@ void world_act(struct world *w)
     else if (kind < 58)
         world_flush(w);
     else if (kind < 78)
-        deliver(w);
-    else if (kind < 82)
+        world_deliver(w);
+    else if (kind < 81)
         hold(w);
+    else if (kind < 82)
+        world_operate(w, pick(w, QUEUED));
     else if (kind < 88)
         store_maintain(w->store, w->now_ms);
     else if (kind < 91)

@@ -24,9 +24,14 @@ static void check_recipients(struct world *w, struct model *e, const struct mess
         struct expected *x = &e->r[i];
         bool old = r->state == x->durable && r->attempts == x->durable_attempts;
         bool now = r->state == x->now && r->attempts == x->attempts;
-        bool between = r->attempts > x->durable_attempts &&
-                       r->attempts < x->attempts + (x->now == RECIPIENT_EXPANDED ||
-                                                    x->now == RECIPIENT_EXPIRED); /* no attempts */
+        bool between =
+            r->attempts > x->durable_attempts &&
+            r->attempts < x->attempts + (x->now == RECIPIENT_EXPANDED || x->now == RECIPIENT_EXPIRED ||
+                                         x->now == RECIPIENT_REMOVED); /* no attempts */
+        if (x->requeued && (r->attempts <= x->most || r->attempts <= x->attempts)) between = true;
+        bool told = (r->flags & RECIPIENT_DELAY_TOLD) != 0;
+        if ((told && !x->told) || (!told && x->told_durably))
+            world_wrong(w, "%llx/%u: was its sender told?", (unsigned long long)e->id, i);
         if (x->durable == RECIPIENT_VOID && r->state == RECIPIENT_QUEUED && r->attempts == 0) old = true;
         if (!old && !now && !between)
             world_wrong(w, "%llx/%u is %s after %u attempts, not %s/%u or %s/%u", (unsigned long long)e->id,
@@ -34,7 +39,12 @@ static void check_recipients(struct world *w, struct model *e, const struct mess
                         x->durable_attempts, recipient_state_name(x->now), x->attempts);
         if (!known_path(e, m, i)) world_wrong(w, "%llx/%u has another's path", (unsigned long long)e->id, i);
         if (!recipient_final(r->state)) open++;
-        *x = (struct expected){r->state, r->state, r->attempts, r->attempts};
+        *x = (struct expected){.now = r->state,
+                               .durable = r->state,
+                               .attempts = r->attempts,
+                               .durable_attempts = r->attempts,
+                               .told = told,
+                               .told_durably = told};
     }
     if (open != m->n_open || open == 0)
         world_wrong(w, "%llx: %u open recipients, %u said", (unsigned long long)e->id, open, m->n_open);

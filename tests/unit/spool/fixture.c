@@ -21,6 +21,13 @@ static enum store_place on_place(void *context, const struct message *m, const s
     return f->hold ? PLACE_HOLD : f->no_route ? PLACE_WAIT : PLACE_DELIVER;
 }
 
+static void on_left(void *context, uint32_t ticket)
+{
+    struct fixture *f = context;
+    f->left = ticket;
+    f->n_left++;
+}
+
 static void on_alarm(void *context, enum store_alarm what, uint32_t segment, uint64_t offset, uint64_t id,
                      int error, const char *text)
 {
@@ -36,6 +43,7 @@ struct fixture *fixture_new(void)
     if (!f) abort();
     f->disk = sim_disk_create(1);
     f->now_ms = FIXTURE_NOW;
+    f->delay_seconds = UINT32_MAX;
     if (!fixture_open(f)) abort();
     return f;
 }
@@ -58,9 +66,11 @@ bool fixture_open(struct fixture *f)
                               .retry_first_seconds = 300,
                               .retry_max_seconds = 4200,
                               .queue_seconds = 432000,
+                              .delay_seconds = f->delay_seconds,
                               .context = f,
                               .committed = on_committed,
                               .place = on_place,
+                              .left = on_left,
                               .alarm = on_alarm};
     f->store = store_open(&o, f->now_ms, &error);
     return f->store != NULL;

@@ -14,6 +14,9 @@ struct fixture {
     struct store *store;
     uint64_t now_ms;
     bool hold, no_route;
+    uint32_t delay_seconds; /* UINT32_MAX at first; counts with the next opening */
+    uint32_t left;          /* ticket that left last */
+    unsigned n_left;
     unsigned answers, durable, failed;
     uint64_t last_token;
     unsigned alarms[ALARM_COUNT];

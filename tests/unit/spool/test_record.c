@@ -86,8 +86,10 @@ static void state_payloads(void **state)
     uint8_t history[256], derived[256];
     struct buf h = buf_on(history, sizeof history), d = buf_on(derived, sizeof derived),
                b = buf_on(memory, sizeof memory);
-    state_payload_history(&h, (struct span){0},
-                          &(struct state_event){5, RECIPIENT_DEFERRED, SPAN("4.2.2"), SPAN("full")});
+    state_payload_history(
+        &h, (struct span){0},
+        &(struct state_event){
+            .time_ms = 5, .state = RECIPIENT_DEFERRED, .enhanced = SPAN("4.2.2"), .text = SPAN("full")});
     derived_put(&d, &(struct derived){1, SPAN("a@b")});
     derived_put(&d, &(struct derived){0, SPAN("c@d")});
     struct state_payload s = {.home = 3,
@@ -126,8 +128,10 @@ static void history_keeps_the_first_and_the_newest(void **state)
     for (uint64_t i = 0; i < 500; i++) {
         struct buf b = buf_on(i % 2 ? a : c, sizeof a);
         state_payload_history(&b, history,
-                              &(struct state_event){i, RECIPIENT_DEFERRED, SPAN("4.0.0"),
-                                                    SPAN("connection refused by the other side")});
+                              &(struct state_event){.time_ms = i,
+                                                    .state = RECIPIENT_DEFERRED,
+                                                    .enhanced = SPAN("4.0.0"),
+                                                    .text = SPAN("connection refused by the other side")});
         assert_false(b.over);
         history = buf_span(&b);
         assert_true(history.n <= LIMIT_STATE_HISTORY_OCTETS);

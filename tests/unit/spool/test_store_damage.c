@@ -86,8 +86,9 @@ static void content(void **state)
     assert_int_equal(store_counters(f->store).held, 3); /* kept, never delivered */
     uint64_t id;
     uint32_t recipient;
+    enum store_due why;
     unsigned due = 0;
-    while (store_due(f->store, f->now_ms, &id, &recipient)) {
+    while (store_due(f->store, f->now_ms, &id, &recipient, &why)) {
         assert_true(id != 1 && id != 2 && id != MESSAGES / 2);
         due++;
     }
