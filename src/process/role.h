@@ -17,6 +17,9 @@ enum role {
     PROC_SPOOLER,
     PROC_MAILBOX,
     PROC_ADMIN,
+    PROC_RELAY,
+    PROC_CONNECTOR,
+    PROC_RESOLVER,
     PROC_ROLE_COUNT
 };
 
