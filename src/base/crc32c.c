@@ -51,13 +51,6 @@ uint32_t crc32c_portable(uint32_t crc, const void *p, size_t n)
     return ~crc;
 }
 
-static uint32_t copy_portable(uint32_t crc, void *to, const void *from, size_t n)
-{
-    if (n) memcpy(to, from, n);
-    return crc32c_portable(crc, to,
-                           n); /* of the copy: the other side may change the original while we look */
-}
-
 #if defined(__x86_64__)
 
 /* Three lanes at once hide the three cycles that the instruction takes. Their remainders are joined by carry-less
@@ -72,13 +65,9 @@ static const uint32_t SHIFT_TWO_LANES = 0xc9c8b782,
 
 typedef uint64_t __attribute__((aligned(1), may_alias)) loose;
 
-/* The eight octets at p + i, read exactly once: the other side may change them while we look. Copied to `to` when that is
- * not null. */
-INLINED uint64_t load(uint8_t *to, const uint8_t *p, size_t i)
+INLINED uint64_t load(const uint8_t *p, size_t i)
 {
-    uint64_t v = *(const volatile loose *)(p + i);
-    if (to) memcpy(to + i, &v, sizeof v);
-    return v;
+    return *(const loose *)(p + i);
 }
 
 INLINED uint64_t carried(uint64_t crc, uint32_t shift)
@@ -88,45 +77,33 @@ INLINED uint64_t carried(uint64_t crc, uint32_t shift)
     return (uint64_t)_mm_cvtsi128_si64(product);
 }
 
-INLINED uint64_t three_lanes(uint64_t crc, uint8_t *to, const uint8_t *p)
+INLINED uint64_t three_lanes(uint64_t crc, const uint8_t *p)
 {
     uint64_t a = crc, b = 0, c = 0;
     for (size_t i = 0; i < LANE - 8; i += 8) {
-        a = _mm_crc32_u64(a, load(to, p, i));
-        b = _mm_crc32_u64(b, load(to, p, LANE + i));
-        c = _mm_crc32_u64(c, load(to, p, 2 * LANE + i));
+        a = _mm_crc32_u64(a, load(p, i));
+        b = _mm_crc32_u64(b, load(p, LANE + i));
+        c = _mm_crc32_u64(c, load(p, 2 * LANE + i));
     }
-    a = _mm_crc32_u64(a, load(to, p, LANE - 8));
-    b = _mm_crc32_u64(b, load(to, p, 2 * LANE - 8));
+    a = _mm_crc32_u64(a, load(p, LANE - 8));
+    b = _mm_crc32_u64(b, load(p, 2 * LANE - 8));
     /* the last eight octets of the third lane take the other two with them */
-    return _mm_crc32_u64(c, load(to, p, 3 * LANE - 8) ^ carried(a, SHIFT_TWO_LANES) ^
+    return _mm_crc32_u64(c, load(p, 3 * LANE - 8) ^ carried(a, SHIFT_TWO_LANES) ^
                                 carried(b, SHIFT_ONE_LANE));
 }
 
-INLINED uint32_t walk(uint32_t start, uint8_t *to, const uint8_t *p, size_t n)
+WITH_INSTRUCTIONS static uint32_t by_instruction(uint32_t start, const void *octets, size_t n)
 {
+    const uint8_t *p = octets;
     uint64_t crc = (uint32_t)~start;
     size_t i = 0;
     for (; n - i >= 3 * LANE; i += 3 * LANE)
-        crc = three_lanes(crc, to ? to + i : NULL, p + i);
+        crc = three_lanes(crc, p + i);
     for (; n - i >= 8; i += 8)
-        crc = _mm_crc32_u64(crc, load(to, p, i));
-    for (; i < n; i++) {
-        uint8_t v = *(const volatile uint8_t *)(p + i);
-        if (to) to[i] = v;
-        crc = _mm_crc32_u8((uint32_t)crc, v);
-    }
+        crc = _mm_crc32_u64(crc, load(p, i));
+    for (; i < n; i++)
+        crc = _mm_crc32_u8((uint32_t)crc, p[i]);
     return ~(uint32_t)crc;
-}
-
-WITH_INSTRUCTIONS static uint32_t by_instruction(uint32_t crc, const void *p, size_t n)
-{
-    return walk(crc, NULL, p, n);
-}
-
-WITH_INSTRUCTIONS static uint32_t copy_by_instruction(uint32_t crc, void *to, const void *from, size_t n)
-{
-    return walk(crc, to, from, n);
 }
 
 CPU_CHOOSER uint32_t (*choose(void))(uint32_t, const void *, size_t)
@@ -134,14 +111,7 @@ CPU_CHOOSER uint32_t (*choose(void))(uint32_t, const void *, size_t)
     return cpu_has_crc32_and_clmul() ? by_instruction : crc32c_portable;
 }
 
-CPU_CHOOSER uint32_t (*choose_copy(void))(uint32_t, void *, const void *, size_t)
-{
-    return cpu_has_crc32_and_clmul() ? copy_by_instruction : copy_portable;
-}
-
 uint32_t crc32c(uint32_t crc, const void *p, size_t n) __attribute__((ifunc("choose")));
-uint32_t crc32c_copy(uint32_t crc, void *to, const void *from, size_t n)
-    __attribute__((ifunc("choose_copy")));
 
 #else
 
@@ -150,9 +120,20 @@ uint32_t crc32c(uint32_t crc, const void *p, size_t n)
     return crc32c_portable(crc, p, n);
 }
 
+#endif
+
+/* Copied by memcpy, which the prefetcher understands, and looked at while it is still in the nearest cache: from memory that
+ * another core has written this is more than twice as fast as one walk for both. A multiple of the three lanes. */
+enum { PIECE = 8064 };
+
 uint32_t crc32c_copy(uint32_t crc, void *to, const void *from, size_t n)
 {
-    return copy_portable(crc, to, from, n);
+    uint8_t *t = to;
+    const uint8_t *f = from;
+    for (size_t i = 0; i < n; i += PIECE) {
+        size_t take = n - i < PIECE ? n - i : PIECE;
+        memcpy(t + i, f + i, take);
+        crc = crc32c(crc, t + i, take);
+    }
+    return crc;
 }
-
-#endif

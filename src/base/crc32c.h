@@ -6,7 +6,7 @@
 
 /* crc: 0 at first, then what was returned for the octets before. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);
-/* Copies n octets and returns their CRC (as crc32c): one walk for both. The areas must not overlap. */
+/* Copies n octets and returns the CRC of the copy, whatever happens to the original meanwhile. The areas must not overlap. */
 uint32_t crc32c_copy(uint32_t crc, void *to, const void *from, size_t n);
 /* The portable way, for tests and machines without the instruction. */
 uint32_t crc32c_portable(uint32_t crc, const void *p, size_t n);

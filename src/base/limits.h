@@ -82,7 +82,7 @@
 #define LIMIT_BATCH_OCTETS           8388608
 #define LIMIT_BATCH_MESSAGES         1024
 #define LIMIT_LARGE_BODY_OCTETS      1048576
-#define LIMIT_STREAM_LOG_OCTETS      524288 /* of a streamed message; what follows goes to a large segment */
+#define LIMIT_STREAM_LOG_OCTETS      65536 /* of a streamed message; what follows goes to a large segment */
 #define LIMIT_QUEUE_MESSAGES         10000000 /* in the index: about 2 GB of memory; then 452 */
 #define LIMIT_SEGMENTS               65536    /* segment files: 4 TiB */
 #define LIMIT_SEGMENT_FILES_OPEN     256      /* sealed segments kept open for reading */
