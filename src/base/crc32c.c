@@ -88,8 +88,7 @@ INLINED uint64_t three_lanes(uint64_t crc, const uint8_t *p)
     a = _mm_crc32_u64(a, load(p, LANE - 8));
     b = _mm_crc32_u64(b, load(p, 2 * LANE - 8));
     /* the last eight octets of the third lane take the other two with them */
-    return _mm_crc32_u64(c, load(p, 3 * LANE - 8) ^ carried(a, SHIFT_TWO_LANES) ^
-                                carried(b, SHIFT_ONE_LANE));
+    return _mm_crc32_u64(c, load(p, 3 * LANE - 8) ^ carried(a, SHIFT_TWO_LANES) ^ carried(b, SHIFT_ONE_LANE));
 }
 
 WITH_INSTRUCTIONS static uint32_t by_instruction(uint32_t start, const void *octets, size_t n)

@@ -67,6 +67,29 @@ size_t inbound_content_room(struct session *s)
     return s->engine.conf->normalize_bare_lf && room > 1 ? room / 2 : room;
 }
 
+/* Where the next octets of content may be read to, so that they need not be copied: behind those of a large block. */
+struct buf inbound_content_area(struct session *s)
+{
+    const struct transaction *t = s->transaction;
+    if (!t || t->failed || t->content_blocks <= INBOUND_SMALL_FIRST || s->engine.conf->normalize_bare_lf ||
+        !server_in_content(&s->engine))
+        return buf_on(NULL, 0);
+    struct buf b = tail(s->in, t);
+    if (buf_room(&b) < INBOUND_AREA_OCTETS) {
+        if (!grow(s)) return buf_on(NULL, 0);
+        b = tail(s->in, t);
+    }
+    return buf_on(b.p + b.n, buf_room(&b) - INBOUND_SLACK_OCTETS);
+}
+
+bool inbound_content_in_place(const struct session *s, struct span content)
+{
+    if (!s->transaction) return false;
+    struct buf b = tail(s->in, s->transaction);
+    uintptr_t from = (uintptr_t)b.p + b.n, to = (uintptr_t)b.p + b.max, at = (uintptr_t)content.p;
+    return at >= from && at < to;
+}
+
 bool inbound_content_put(struct session *s, struct span content)
 {
     struct transaction *t = s->transaction;
@@ -78,8 +101,8 @@ bool inbound_content_put(struct session *s, struct span content)
             b = tail(s->in, t);
         }
         struct span part = span_head(content, buf_room(&b));
-        buf_put(&b, part);
-        t->content[t->n_content - 1].length = (uint32_t)b.n;
+        if (part.p != b.p + b.n) memmove(b.p + b.n, part.p, part.n); /* it may lie in this very block */
+        t->content[t->n_content - 1].length = (uint32_t)(b.n + part.n);
         t->octets += part.n;
         content = span_skip(content, part.n);
     }

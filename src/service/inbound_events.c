@@ -73,9 +73,17 @@ static bool act(struct session *s, enum server_event event, const struct server_
     return true;
 }
 
+/* Out of a content block, which may be given back or overwritten by what is done next. */
+static void move_away(const struct inbound *in, struct span *input)
+{
+    if (input->n) memcpy(in->input, input->p, input->n);
+    input->p = in->input;
+}
+
 bool inbound_run(struct session *s, struct span *input, struct buf *out)
 {
     uint64_t now = loop_now_ms(s->in->setup.loop);
+    bool in_block = input->p != s->in->input;
     for (;;) {
         struct span window = *input;
         bool narrowed = false;
@@ -92,6 +100,10 @@ bool inbound_run(struct session *s, struct span *input, struct buf *out)
         if (event == SERVER_INPUT) {
             if (narrowed && offered != window.n) continue;
             return true;
+        }
+        if (in_block && !(event == SERVER_BODY && inbound_content_in_place(s, d.body))) {
+            move_away(s->in, input);
+            in_block = false;
         }
         if (event == SERVER_FLUSH) {
             if (!inbound_send(s, buf_span(out))) return false;

@@ -276,7 +276,13 @@ void inbound_go_on(struct session *s, struct buf *out, bool rerun)
         size_t n = 0;
         enum moved m = MOVED_BLOCKED;
         bool turn_over = reads > INBOUND_READS_PER_TURN;
-        if (!turn_over && may_read(s)) m = read_some(s, in->input + had.n, INBOUND_READ_OCTETS - had.n, &n);
+        struct buf to = had.n || turn_over ? buf_on(NULL, 0) : inbound_content_area(s);
+        if (s->wait) {
+            wait_for_resources(s);
+            return;
+        }
+        if (to.max == 0) to = buf_on(in->input, INBOUND_READ_OCTETS);
+        if (!turn_over && may_read(s)) m = read_some(s, to.p + had.n, to.max - had.n, &n);
         if (m != MOVED_SOME) {
             bool later = turn_over || m == MOVED_LATER;
             if ((later || m == MOVED_BLOCKED) && !keep(s, &s->input, span_of(in->input, had.n)))
@@ -289,9 +295,9 @@ void inbound_go_on(struct session *s, struct buf *out, bool rerun)
                 s->readable = false;
             return;
         }
-        bool more = s->tls || s->fin || n == INBOUND_READ_OCTETS - had.n;
+        bool more = s->tls || s->fin || n == to.max - had.n;
         if (!more) s->readable = false; /* a short read of a stream socket: the rest comes with a new edge */
-        if (!digest(s, span_of(in->input, had.n + n), out)) return;
+        if (!digest(s, span_of(to.p, had.n + n), out)) return;
         if (!more) return;
     }
 }

@@ -18,8 +18,9 @@
 #define INBOUND_TIMER_MS         5000 /* a session is looked at at least this often: deadlines may have come nearer */
 #define INBOUND_ACCEPT_PAUSE_MS  200 /* after an accept that failed for want of descriptors */
 #define INBOUND_LINGER_MS        2000
-#define INBOUND_RETRY_MS         20 /* sessions that wait for a block look again */
-#define INBOUND_SLACK_OCTETS     2  /* of a content block: what the engine adds, see inbound_content_room */
+#define INBOUND_RETRY_MS         20   /* sessions that wait for a block look again */
+#define INBOUND_SLACK_OCTETS     2    /* of a content block: what the engine adds, see inbound_content_room */
+#define INBOUND_AREA_OCTETS      4096 /* a content block with less room is not read into, the next one begins */
 #define INBOUND_RESERVED_BLOCKS                                                                              \
     64 /* of each size, an eighth at most: kept for unread input and unsent replies */
 
@@ -176,6 +177,12 @@ struct buf inbound_block(const struct inbound *in, const struct block_ref *r);
 bool inbound_content_begin(struct session *s);  /* writes our Received field */
 size_t inbound_content_room(struct session *s); /* octets that can be stored now; sets s->wait when 0 */
 bool inbound_content_put(struct session *s, struct span content); /* at most what inbound_content_room said */
+/* Room in the block at the end of the content, to read what comes next into it: content that is put from there stays where it is.
+ * Without room: read elsewhere; s->wait says when a block has to be waited for first. Whoever reads there moves what is not content
+ * away before anything else is done with the transaction: the block may become somebody else's. */
+struct buf inbound_content_area(struct session *s);
+/* content lies in that block, behind all that was put: putting it overwrites nothing that comes later. */
+bool inbound_content_in_place(const struct session *s, struct span content);
 
 /* inbound_log.c */
 void inbound_log_message(const struct inbound *in, const struct transaction *t, uint8_t status);
