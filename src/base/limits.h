@@ -7,6 +7,7 @@
 #define LIMIT_COMMAND_LINE_OCTETS                                                                            \
     2048 /* MAIL with SIZE, BODY, RET, ENVID, AUTH, SMTPUTF8; RCPT with NOTIFY, ORCPT */
 #define LIMIT_AUTH_LINE_OCTETS 12288 /* RFC 4954 4 */
+#define LIMIT_SENT_LINE_OCTETS 512   /* of an AUTH command that we send, with CRLF: RFC 5321 4.5.3.1.4 */
 #define LIMIT_SKIPPED_LINE_OCTETS                                                                            \
     1048576 /* rest of an over-long line that is skipped before the session ends */
 #define LIMIT_REPLY_LINE_OCTETS 512
@@ -154,6 +155,9 @@
 #define LIMIT_SPARE_FDS               512 /* of a process, besides its sessions: what `check` and `init` reckon with */
 #define LIMIT_INIT_SESSIONS           18000 /* that a fresh configuration permits, if the system does */
 #define LIMIT_PASSWORD_OCTETS         1024
+#define LIMIT_CREDENTIAL_FILES        256 /* user-file, different ones */
+#define LIMIT_CREDENTIAL_FILE_OCTETS  2048
+#define LIMIT_CREDENTIAL_USER_OCTETS  320
 #define LIMIT_CONFIG_NETWORKS         10000 /* relay or proxy networks of one server */
 #define LIMIT_CONFIG_PATH_OCTETS      4095
 #define LIMIT_CONFIG_ROUTES           100000 /* deliver, relay and hold lines, each */

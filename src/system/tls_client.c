@@ -197,10 +197,13 @@ static void authority_put(const struct tls *t, struct buf *b)
     unsigned char *utf8 = NULL;
     int octets =
         at < 0 ? -1 : ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-    if (octets > 0)
-        buf_escaped(b, span_of(utf8, (size_t)octets), NAME_OCTETS_SHOWN);
+    char memory[NAME_OCTETS_SHOWN + 8];
+    struct buf shown = buf_on(memory, sizeof memory);
+    if (octets > 0) buf_escaped(&shown, span_of(utf8, (size_t)octets), NAME_OCTETS_SHOWN);
+    if (octets > 0 && !shown.over)
+        buf_put(b, buf_span(&shown));
     else
-        buf_str(b, "an authority without a name");
+        buf_str(b, octets > 0 ? "an authority with an odd name" : "an authority without a name");
     OPENSSL_free(utf8);
     ERR_clear_error();
 }

@@ -60,7 +60,7 @@ enum tls_client_known {
 };
 enum tls_client_known tls_client_known(const struct tls *t);
 /* After the handshake, for timeline and log: "TLSv1.3 TLS_AES_256_GCM_SHA384 dane-ee", "... dane-ta", "... verified by CN" (the
- * authority's name, escaped), "... anonymous (self-signed certificate)". Nothing before it. */
+ * authority's name, escaped), "... anonymous (self-signed certificate)". Nothing before it. At most LIMIT_RELAY_TLS_OCTETS. */
 void tls_client_put_text(const struct tls *t, struct buf *b);
 
 #endif

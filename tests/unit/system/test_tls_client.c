@@ -380,6 +380,35 @@ static void test_text_is_escaped(void **state)
     issued_free(&odd);
 }
 
+static void test_text_is_short(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "Exactly sixty-four characters are the most that a CN may have!!!",
+        "\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct issued self = issue(&(struct issue){names[i], "DNS:mx.example.org", -1, 9, true, true}, NULL);
+        char pem[4096], text[LIMIT_RELAY_TLS_OCTETS + 1] = {0};
+        const char *error;
+        struct buf b = buf_on(pem, sizeof pem), shown = buf_on(text, sizeof text - 1);
+        issued_put(&self, &b);
+        struct tls_client_context *c = tls_client_context_create(buf_span(&b), &error);
+        SSL_CTX *server = issued_server((const struct issued *const[]){&self}, 1, 0);
+        SSL_CTX_set_ciphersuites(server, "TLS_CHACHA20_POLY1305_SHA256");
+        struct client_pair p;
+        assert_true(client_pair_open(
+            &p, c, &(struct tls_client_peer){.verify = AUTHORITY, .name = SPAN("mx.example.org")}, server));
+        assert_true(client_pair_shake(&p));
+        tls_client_put_text(p.client, &shown);
+        assert_false(shown.over);
+        assert_non_null(strstr(text, i ? "an authority with an odd name" : names[0]));
+        client_pair_close(&p);
+        tls_client_context_free(&c);
+        SSL_CTX_free(server);
+        issued_free(&self);
+    }
+}
+
 static void test_authorities(void **state)
 {
     (void)state;
@@ -437,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_names_that_are_none),
         cmocka_unit_test(test_server_name),
         cmocka_unit_test(test_text_is_escaped),
+        cmocka_unit_test(test_text_is_short),
         cmocka_unit_test(test_authorities),
         cmocka_unit_test(test_key_exchanges),
     };
