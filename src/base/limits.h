@@ -130,6 +130,9 @@
 #define LIMIT_MX_ADDRESSES                     8  /* of one host, each family */
 #define LIMIT_SESSIONS_FIRST_DEFAULT           5  /* to one destination, at the start */
 #define LIMIT_SESSIONS_PER_DESTINATION_DEFAULT 20
+#define LIMIT_SESSIONS_PER_DESTINATION_MAX     1000
+#define LIMIT_RATE_COUNT_MAX                   1000000 /* messages or connections to a destination in one interval */
+#define LIMIT_RATE_SECONDS_MAX                 86400
 #define LIMIT_DELAY_WARNING_SECONDS_DEFAULT    14400
 #define LIMIT_DESTINATIONS                     1048576 /* next hops with a queue of their own, known at once */
 

@@ -14,13 +14,6 @@ static void warn_at(struct reader *r, const struct config_place *p, struct span 
     config_problem_add(r, CONFIG_WARNING, *p, text, suggestion);
 }
 
-static bool is_any(const struct address *a)
-{
-    static const uint8_t zeros[16];
-
-    return address_is_v4(a) ? memcmp(a->octets + 12, zeros, 4) == 0 : memcmp(a->octets, zeros, 16) == 0;
-}
-
 /* Listeners share ports by SO_REUSEPORT, so the kernel takes a wildcard beside a single address of its family and gives the
  * connection to the more specific one. */
 enum clash { CLASH_NONE, CLASH_WILDCARD, CLASH_SAME };
@@ -29,7 +22,7 @@ static enum clash clash(const struct config_listener *a, const struct config_lis
 {
     if (a->port != b->port || address_is_v4(&a->address) != address_is_v4(&b->address)) return CLASH_NONE;
     if (memcmp(&a->address, &b->address, sizeof a->address) == 0) return CLASH_SAME;
-    return is_any(&a->address) || is_any(&b->address) ? CLASH_WILDCARD : CLASH_NONE;
+    return address_is_any(&a->address) || address_is_any(&b->address) ? CLASH_WILDCARD : CLASH_NONE;
 }
 
 static void check_clash(struct reader *r, const struct config_listener *l, const struct config_server *other,
@@ -152,11 +145,11 @@ static void check_server_names(struct reader *r, uint32_t server)
 static void check_destinations(struct reader *r)
 {
     const struct config *c = r->config;
+    struct config_way way;
 
     for (uint32_t i = 0; i < r->every.n_domains; i++) {
         const struct config_domain *d = &r->every.domains[i];
-        if (config_deliver_find(c, d->name) || config_held(c, d->name) || config_route_find(c, d->name))
-            continue;
+        if (config_next_hop(c, SPAN(""), d->name, true, &way) != WAY_NONE) continue;
         warn_at(r, &d->place,
                 PROBLEM_TEXT(r, SPAN("nothing delivers mail for "), d->name,
                              SPAN(": it would wait in the queue and then be returned")),
@@ -240,6 +233,9 @@ void check_config(struct reader *r)
         check_networks(r, d);
     }
     check_listeners(r);
-    if (!r->top.damaged) check_destinations(r);
+    if (!r->top.damaged) {
+        check_destinations(r);
+        check_routes(r);
+    }
     check_places(r);
 }

@@ -152,7 +152,7 @@ static void end_statement(struct reader *r, const struct token *name)
     skip_rest(r, false);
 }
 
-static void open_block(struct reader *r, const struct token *name, unsigned kind, void *target)
+void reader_open_block(struct reader *r, const struct token *name, unsigned kind, void *target)
 {
     while (r->token.kind == TOKEN_LINE_END) /* the brace may stand on a line of its own */
         reader_advance(r);
@@ -317,7 +317,7 @@ static void read_block(struct reader *r, const struct schema_row *row, const str
 {
     void *target = row->opens == SCHEMA_LIMITS ? (void *)&reader_draft(r)->server.limits : (void *)r->config;
 
-    open_block(r, name, row->opens, target);
+    reader_open_block(r, name, row->opens, target);
 }
 
 void read_server(struct reader *r, const struct schema_row *row, const struct token *name)
@@ -331,7 +331,7 @@ void read_server(struct reader *r, const struct schema_row *row, const struct to
     fresh->server.place = reader_place(r, name);
     fresh->early = 2;
     if (reader_argument(r, name, "a NAME", &t)) (void)value_name(r, &t, &fresh->server.name);
-    open_block(r, name, row->opens, fresh);
+    reader_open_block(r, name, row->opens, fresh);
     fresh->damaged |= r->broken;
 }
 

@@ -21,24 +21,8 @@ struct hop_reader { /* one line under way */
 
 static void put_host(struct hop_reader *h, struct span host, uint16_t port)
 {
-    static const struct address loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-    struct buf *b = &h->names;
-    struct address a;
-
-    if (b->n) buf_byte(b, ' ');
-    if (address_parse(host, &a)) { /* one spelling */
-        bool v4 = address_is_v4(&a);
-        h->all_loopback &= v4 ? a.octets[12] == 127 : memcmp(&a, &loopback, sizeof a) == 0;
-        if (!v4) buf_byte(b, '[');
-        address_put(b, &a);
-        if (!v4) buf_byte(b, ']');
-    } else {
-        h->all_loopback &= span_eq_nocase(host, SPAN("localhost"));
-        for (size_t i = 0; i < host.n; i++)
-            buf_byte(b, octet_lower(host.p[i]));
-    }
-    buf_byte(b, ':');
-    buf_u64(b, port);
+    if (h->names.n) buf_byte(&h->names, ' ');
+    h->all_loopback &= value_put_host(&h->names, host, port);
     h->n_hosts++;
     h->n_implicit_ports += port == PORT_SUBMISSIONS;
 }

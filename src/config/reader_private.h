@@ -85,6 +85,8 @@ bool reader_more(struct reader *r, struct token *ret);
 /* The next token is this (unquoted) word: it is taken. */
 bool reader_word(struct reader *r, const char *word);
 bool reader_at_word(const struct reader *r, const char *word);
+/* The block of the directive that was read so far; plain values in it go to target. */
+void reader_open_block(struct reader *r, const struct token *name, unsigned kind, void *target);
 /* Grows an array in the arena by one zeroed element; null: no memory (remembered). n counts up. */
 void *reader_push(struct reader *r, void *array, uint32_t *n, size_t each, uint32_t max);
 
@@ -99,6 +101,8 @@ bool value_pattern(struct reader *r, const struct token *t, unsigned flags, stru
 bool value_name(struct reader *r, const struct token *t, struct span *ret); /* letters, digits, - _ . */
 bool value_endpoint(struct reader *r, const struct token *t, struct address *address, uint16_t *port);
 bool value_host_port(struct reader *r, const struct token *t, struct span *host, uint16_t *port);
+/* host:port in one spelling, addresses in theirs; true when it lies on the loopback. */
+bool value_put_host(struct buf *b, struct span host, uint16_t port);
 bool value_network(struct reader *r, const struct token *t, struct network *ret);
 bool value_choice(struct reader *r, const struct token *t, const char *words, uint64_t *ret);
 void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence);
@@ -106,8 +110,9 @@ void value_not_yet(struct reader *r, const struct token *t, const char *what, co
 /* --- directives with a reader of their own */
 typedef void read_fn(struct reader *r, const struct schema_row *row, const struct token *name);
 read_fn read_server, read_listen, read_tls, read_access, read_right, read_relay_networks, read_recipients,
-    read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard, read_edges,
-    read_include;
+    read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard, read_destination,
+    read_mx_group, read_sessions, read_messages_rate, read_connections_rate, read_destination_tls,
+    read_delay_warning, read_edges, read_include;
 
 /* The next hop of a line with its TLS policy (read_hop.c); false after a problem. */
 enum read_hop_form { READ_HOP_MX, READ_HOP_SMARTHOST, READ_HOP_LMTP };
@@ -117,7 +122,10 @@ bool read_hop(struct reader *r, const struct token *name, enum read_hop_form for
 bool finish_config(struct reader *r);
 void finish_routes(struct reader *r);
 void check_config(struct reader *r);
+void check_routes(struct reader *r);
 
+/* The destination that names a next hop, not the one for all; null: none does. */
+const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop);
 /* The TLS policy of a finished next hop: given: its route says one. */
 uint8_t config_tls_of(const struct config *c, const struct next_hop *hop, bool given);
 

@@ -78,8 +78,7 @@ static const struct config_match *find_match(const struct config *c, const struc
     return fold(&f, name) ? find_pattern(c, table, n, sizeof *table, &f, false) : NULL;
 }
 
-/* The line that names a next hop, not the one for all. */
-static const struct config_match *match_of(const struct config *c, const struct next_hop *hop)
+const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop)
 {
     struct span names = hop->name, host;
     uint16_t port;
@@ -100,7 +99,7 @@ static const struct config_match *match_of(const struct config *c, const struct 
 
 const struct config_destination *config_destination_of(const struct config *c, const struct next_hop *hop)
 {
-    const struct config_match *m = match_of(c, hop);
+    const struct config_match *m = config_match_of(c, hop);
 
     return m ? &c->destinations[m->destination] : &c->destination_default;
 }
@@ -115,7 +114,7 @@ const struct config_destination *config_mx_group_of(const struct config *c, stru
 /* A destination that names the next hop says more than a route for many; one for all says less than a route. */
 uint8_t config_tls_of(const struct config *c, const struct next_hop *hop, bool given)
 {
-    const struct config_match *m = match_of(c, hop);
+    const struct config_match *m = config_match_of(c, hop);
 
     if (m && c->destinations[m->destination].tls_given) return c->destinations[m->destination].tls;
     if (!given && c->destination_default.tls_given) return c->destination_default.tls;

@@ -53,6 +53,7 @@ struct config_rate { /* so many in so many seconds */
 struct config_destination {
     struct span name; /* of the group; of a destination its first pattern */
     struct config_place place;
+    bool group;                            /* mx-group */
     uint32_t sessions_first, sessions_max; /* at a time: at the start, and at most */
     uint32_t recipients;                   /* of one transaction */
     struct config_rate messages, connections;

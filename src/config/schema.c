@@ -34,6 +34,13 @@ const struct schema_row schema_table[] = {
      .read = read_hold, .doc = "Mail for PATTERN is accepted and queued, and waits there until an operator releases it."},
     {.name = "discard", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "PATTERN ... accept-and-lose-mail", .fallback_text = "none",
      .since = "0.1", .read = read_discard, .doc = "Mail for PATTERN is accepted and thrown away; nobody is told. The last word is part of it."},
+    {.name = "destination", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .opens = SCHEMA_DESTINATION, .arguments = "WHERE ... { ... }",
+     .fallback_text = "none", .since = "0.1", .read = read_destination,
+     .doc = "What is permitted towards each of these next hops, for itself: WHERE is the domain of the recipients where mail goes by mx, HOST or "
+            "HOST:PORT where it goes by smarthost or lmtp (the first of several), unix:PATH, .DOMAIN for those below, or * for all that are not named."},
+    {.name = "mx-group", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .opens = SCHEMA_MX_GROUP, .arguments = "NAME HOST ... { ... }",
+     .fallback_text = "none", .since = "0.1", .read = read_mx_group,
+     .doc = "What is permitted towards all domains together whose mail exchangers have these names (.DOMAIN for those below): many domains, one provider."},
     {.name = "spool", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, spool_folder), .arguments = "FOLDER",
      .fallback_text = "spool beside this file, /var/spool/sallyport when that is in /etc/sallyport", .since = "0.1", .doc = "The folder of the queue."},
     {.name = "users", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, users_file), .arguments = "FILE",
@@ -46,6 +53,8 @@ const struct schema_row schema_table[] = {
      .doc = "The socket that sallyport(1) talks to."},
     {.name = "edges", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_EDGES_MAX, .arguments = "COUNT | auto",
      .fallback_text = "auto: one per core", .since = "0.1", .read = read_edges, .doc = "Processes that speak SMTP."},
+    {.name = "relays", .where = SCHEMA_TOP, .type = SCHEMA_NUMBER, TAKES(struct config, relays), .min = 1, .max = LIMIT_RELAYS_MAX, .fallback = 1,
+     .arguments = "COUNT", .since = "0.1", .doc = "Processes that send."},
     {.name = "drain", .where = SCHEMA_TOP, .type = SCHEMA_DURATION, TAKES(struct config, drain_seconds), .min = 1, .max = 3600,
      .fallback = LIMIT_DRAIN_SECONDS_DEFAULT, .arguments = "TIME", .since = "0.1",
      .doc = "How long sessions inside a transaction may go on when the service stops."},
@@ -62,6 +71,9 @@ const struct schema_row schema_table[] = {
      .fallback = LIMIT_RETRY_SECONDS_FIRST, .arguments = "TIME", .since = "0.1", .doc = "The pause before the second attempt; it grows from there."},
     {.name = "retry-max", .where = SCHEMA_QUEUE, .type = SCHEMA_DURATION, TAKES(struct config, retry_max_seconds), .min = 1, .max = DAY,
      .fallback = LIMIT_RETRY_SECONDS_MAX, .arguments = "TIME", .since = "0.1", .doc = "The longest pause between two attempts."},
+    {.name = "delay-warning", .where = SCHEMA_QUEUE, .type = SCHEMA_OWN, TAKES(struct config, delay_warning_seconds), .min = 60, .max = 30 * DAY,
+     .fallback = LIMIT_DELAY_WARNING_SECONDS_DEFAULT, .fallback_text = "4h", .arguments = "TIME | never", .since = "0.1", .read = read_delay_warning,
+     .doc = "A sender is told once of mail that waits longer, unless its NOTIFY says otherwise."},
     {.name = "small-blocks", .where = SCHEMA_POOL, .type = SCHEMA_NUMBER, TAKES(struct config, pool_small_blocks), .min = 64, .max = 1048576,
      .fallback = LIMIT_POOL_SMALL_BLOCKS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Blocks of 2 KiB."},
     {.name = "large-blocks", .where = SCHEMA_POOL, .type = SCHEMA_NUMBER, TAKES(struct config, pool_large_blocks), .min = 16, .max = 65536,
@@ -106,6 +118,21 @@ const struct schema_row schema_table[] = {
      .read = read_backend, .doc = "The SMTP server that a gate publishes."},
     {.name = "verbs", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "default | VERB ...", .fallback_text = "default", .since = "0.2",
      .read = read_verbs, .doc = "The commands that a gate lets through."},
+
+    /* --- destinations */
+    {.name = "sessions", .where = SCHEMA_DESTINATION | SCHEMA_MX_GROUP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_SESSIONS_PER_DESTINATION_MAX,
+     .arguments = "FIRST MAX | COUNT", .fallback_text = "5 20", .since = "0.1", .read = read_sessions,
+     .doc = "Sessions at a time: at the start, and at most, as long as deliveries succeed."},
+    {.name = "messages", .where = SCHEMA_DESTINATION | SCHEMA_MX_GROUP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_RATE_COUNT_MAX,
+     .arguments = "COUNT per TIME", .fallback_text = "no limit", .since = "0.1", .read = read_messages_rate, .doc = "Messages in any such time (at most 1d)."},
+    {.name = "connections", .where = SCHEMA_DESTINATION | SCHEMA_MX_GROUP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_RATE_COUNT_MAX,
+     .arguments = "COUNT per TIME", .fallback_text = "no limit", .since = "0.1", .read = read_connections_rate,
+     .doc = "New connections in any such time (at most 1d)."},
+    {.name = "recipients", .where = SCHEMA_DESTINATION, .type = SCHEMA_NUMBER, TAKES(struct config_destination, recipients), .min = 1,
+     .max = LIMIT_RELAY_RECIPIENTS, .fallback_text = "100", .arguments = "COUNT", .since = "0.1", .doc = "Recipients of one transaction."},
+    {.name = "tls", .where = SCHEMA_DESTINATION, .type = SCHEMA_OWN, .arguments = "POLICY", .choices = TLS_POLICY_WORDS,
+     .fallback_text = "that of the route", .since = "0.1", .read = read_destination_tls,
+     .doc = "The TLS policy (see TLS POLICIES). It counts before the tls of a route, that of destination * behind it."},
 
     /* --- limits */
     {.name = "message-size", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, message_octets), .min = KIB,
@@ -167,6 +194,8 @@ const char *schema_block_name(unsigned block)
     case SCHEMA_LIMITS: return "limits { }";
     case SCHEMA_QUEUE: return "queue { }";
     case SCHEMA_POOL: return "pool { }";
+    case SCHEMA_DESTINATION: return "destination { }";
+    case SCHEMA_MX_GROUP: return "mx-group { }";
     default: return "the top level";
     }
 }

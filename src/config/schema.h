@@ -12,6 +12,8 @@ enum schema_block { /* a set */
                     SCHEMA_LIMITS = 4,
                     SCHEMA_QUEUE = 8,
                     SCHEMA_POOL = 16,
+                    SCHEMA_DESTINATION = 32,
+                    SCHEMA_MX_GROUP = 64,
 };
 
 enum schema_type {

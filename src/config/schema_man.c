@@ -10,6 +10,43 @@ static const struct chapter {
     {SCHEMA_LIMITS, "LIMITS", "Inside limits { }, at the top level or in a server. No limit can be 0."},
     {SCHEMA_QUEUE, "QUEUE", "Inside queue { }."},
     {SCHEMA_POOL, "POOL", "Inside pool { }."},
+    {SCHEMA_DESTINATION, "DESTINATION",
+     "Inside destination { }. What it does not say is said by destination *, then by the defaults. Each next "
+     "hop has the limits for "
+     "itself."},
+    {SCHEMA_MX_GROUP, "MX-GROUP",
+     "Inside mx-group { }. All domains that lead to the group share the limits, beside those of their "
+     "destinations."},
+    {0, "ROUTES",
+     "A PATTERN of relay, hold and discard is user@example.org, example.org, .example.org (or *.example.org: "
+     "every domain below it, not "
+     "itself) or * (all others; not for discard). The nearest one counts: an address before its domain, a "
+     "domain before those around "
+     "it, the longest of these before the shorter, * last. Of two lines for the same pattern the later "
+     "counts, and check says so.\n"
+     "First hold, then discard. Then relay for the address, the domain or a domain around it; for recipients "
+     "that exist here, deliver "
+     "counts like a relay for its domain. When none of these names the recipient: if it exists here, deliver "
+     "*, then relay *, and its "
+     "domain is not looked up in DNS unasked; else relay from, then relay *, then its MX.\n"
+     "Senders of relay from are patterns too, and <> is the null reverse-path of notifications.\n"
+     "Behind via stands mx (the mail exchangers of the recipient's domain), smarthost with one or more hosts "
+     "in order of preference, or "
+     "lmtp with hosts or unix:PATH. A user-file holds the name and the password for a smarthost. A port of "
+     "465 means tls implicit where "
+     "nothing else is said (RFC 8314)."},
+    {0, "TLS POLICIES",
+     "none: never. may: TLS where it is offered, whoever it is, else in clear. dane: TLSA records bind where "
+     "they are (RFC 7672), else as "
+     "may. encrypt: TLS or nothing, whoever it is. verify: TLS with a certificate of a known authority for "
+     "the host's name, or nothing. "
+     "dane-only: TLSA records that match, or nothing.\n"
+     "Behind a smarthost or LMTP host, implicit before the policy says that TLS begins at once instead of by "
+     "STARTTLS; alone it means "
+     "implicit verify.\n"
+     "What is not said: dane by mx; may by smarthost, verify with a user-file or with implicit TLS; by lmtp "
+     "none over a UNIX socket and "
+     "on the loopback, else may. A password is never sent in clear unless the line says tls none."},
 };
 
 static bool has_range(const struct schema_row *row)
@@ -144,13 +181,25 @@ static const char man_foot[] = ".Sh EXAMPLES\n"
                                "    limits { message-size 50M  recipients 1000 }\n"
                                "}\n"
                                "deliver example.org to maildir /var/mail/vhosts\n"
-                               "deliver example.net to maildir /var/mail/vhosts\n"
+                               "deliver example.net to lmtp unix:/run/dovecot/lmtp\n"
+                               "relay * via smarthost smtp.provider.example:587 user-file provider.user\n"
+                               "destination * { sessions 2 10  messages 600 per 1m }\n"
                                ".Ed\n"
                                ".Sh SEE ALSO\n"
                                ".Xr sallyport 1 ,\n"
                                ".Xr sallyport-aliases 5 ,\n"
                                ".Xr sallyport-users 5 ,\n"
                                ".Xr sallyportd 8\n";
+
+static void put_paragraphs(struct buf *b, struct span text)
+{
+    for (size_t end = 0; text.n; text = span_skip(text, end + 1)) {
+        end = span_find(text, '\n');
+        put_roff(b, span_head(text, end));
+        buf_str(b, end == SPAN_NPOS ? "\n" : "\n.Pp\n");
+        if (end == SPAN_NPOS) break;
+    }
+}
 
 void schema_man(struct buf *out)
 {
@@ -159,8 +208,9 @@ void schema_man(struct buf *out)
         buf_str(out, ".Sh ");
         buf_str(out, chapters[c].title);
         buf_str(out, "\n");
-        buf_str(out, chapters[c].text);
-        buf_str(out, "\n.Bl -tag -width Ds\n");
+        put_paragraphs(out, span_str(chapters[c].text));
+        if (!chapters[c].block) continue;
+        buf_str(out, ".Bl -tag -width Ds\n");
         for (size_t i = 0; i < schema_rows; i++)
             if (schema_table[i].where & chapters[c].block) put_man_row(out, &schema_table[i]);
         buf_str(out, ".El\n");
@@ -188,9 +238,13 @@ void schema_dictionary(struct buf *out)
         put_words(out, span_str(schema_table[i].name));
         put_words(out, span_str(schema_table[i].choices));
     }
-    put_words(out, SPAN("certificate key starttls implicit none proxy from mechanisms to group user via "
-                        "smarthost maildir lmtp unix: any "
-                        "auto default verify opportunistic user-file * 127.0.0.1:25 [::1]:25 10.0.0.0/8 "
-                        "2001:db8::/32 example.org 50M 5m 1h"));
+    put_words(
+        out,
+        SPAN("certificate key starttls implicit none proxy from mechanisms to group user via "
+             "smarthost maildir lmtp unix: any "
+             "auto default verify opportunistic user-file * none may dane encrypt dane-only implicit mx lmtp "
+             "from never per accept-and-lose-mail .example.org user@example.org <> 127.0.0.1:465 "
+             "unix:/run/lmtp 127.0.0.1:25 [::1]:25 10.0.0.0/8 "
+             "2001:db8::/32 example.org 50M 5m 1h"));
     buf_str(out, "\"{\"\n\"}\"\n\";\"\n\"#\"\n\"\\x0a\"\n\"\\x22\"\n");
 }

@@ -3,6 +3,26 @@
 
 #define QUOTED(s) SPAN("\""), (s), SPAN("\"")
 
+bool value_put_host(struct buf *b, struct span host, uint16_t port)
+{
+    static const struct address loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+    bool near = span_eq_nocase(host, SPAN("localhost"));
+    struct address a;
+
+    if (address_parse(host, &a)) {
+        bool v4 = address_is_v4(&a);
+        near = v4 ? a.octets[12] == 127 : memcmp(&a, &loopback, sizeof a) == 0;
+        if (!v4) buf_byte(b, '[');
+        address_put(b, &a);
+        if (!v4) buf_byte(b, ']');
+    } else
+        for (size_t i = 0; i < host.n; i++)
+            buf_byte(b, octet_lower(host.p[i]));
+    buf_byte(b, ':');
+    buf_u64(b, port);
+    return near;
+}
+
 static struct token part_of(const struct token *t, struct span part)
 {
     return (struct token){TOKEN_WORD, part, t->line, t->column};

@@ -7,6 +7,13 @@ bool address_is_v4(const struct address *a)
     return memcmp(a->octets, v4_prefix, sizeof v4_prefix) == 0;
 }
 
+bool address_is_any(const struct address *a)
+{
+    static const uint8_t zeros[16];
+
+    return address_is_v4(a) ? memcmp(a->octets + 12, zeros, 4) == 0 : memcmp(a->octets, zeros, 16) == 0;
+}
+
 /* A decimal number without a leading zero (010 is eight to some programs and ten to others), at most max. */
 static bool decimal(struct span s, uint64_t max, uint64_t *ret)
 {

@@ -1,6 +1,7 @@
 #include "service/config_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -43,16 +44,17 @@ void config_files_unreadable(const struct config_files *f, struct config_place p
 
 /* --- certificates */
 
-static void check_key_mode(const struct config_files *f, const struct config_certificate *c)
+static void check_secret_mode(const struct config_files *f, struct config_place place, const char *what,
+                              struct span file)
 {
     struct stat st;
 
-    if (stat(config_files_text(c->key_file), &st) != 0) return; /* was said */
+    if (stat(config_files_text(file), &st) != 0) return; /* was said */
     if (st.st_mode & (S_IRWXO | S_IWGRP))
         config_report_add(
-            f->report, CONFIG_WARNING, c->place,
-            CONFIG_FILES_SAY("others may read or write the key ", config_files_text(c->key_file)),
-            CONFIG_FILES_ADVISE("chmod 600 ", config_files_text(c->key_file)));
+            f->report, CONFIG_WARNING, place,
+            CONFIG_FILES_SAY("others may read or write the ", what, " ", config_files_text(file)),
+            CONFIG_FILES_ADVISE("chmod 600 ", config_files_text(file)));
 }
 
 static void check_certificate(const struct config_files *f, const struct config_certificate *c)
@@ -81,7 +83,7 @@ static void check_certificate(const struct config_files *f, const struct config_
                               c->place, text, NULL);
     }
     if (!why_key) {
-        check_key_mode(f, c);
+        check_secret_mode(f, c->place, "key", c->key_file);
         union { /* the secret was read into memory of our own */
             const uint8_t *in;
             void *out;
@@ -102,6 +104,50 @@ static void check_certificates(const struct config_files *f)
                 seen |= c->servers[j].certificates == c->servers[i].certificates;
             if (!seen) check_certificate(f, &c->servers[i].certificates[k]);
         }
+}
+
+/* --- passwords for smarthosts: that they can be read; what is in them the directory says */
+
+enum { USER_FILES = 256 }; /* different ones that are looked at */
+
+struct user_files {
+    struct span seen[USER_FILES];
+    uint32_t n;
+};
+
+static void check_user_file(const struct config_files *f, struct config_place place, struct span file)
+{
+    int fd = open(config_files_text(file), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const char *why = fd < 0 ? strerrordesc_np(errno) : NULL;
+    struct stat st;
+
+    if (fd >= 0) {
+        if (fstat(fd, &st) != 0)
+            why = strerrordesc_np(errno);
+        else if (!S_ISREG(st.st_mode))
+            why = "it is no file";
+        else if (st.st_size == 0)
+            why = "it is empty";
+        close(fd);
+    }
+    if (why)
+        config_files_unreadable(f, place, "the user-file", file, why);
+    else
+        check_secret_mode(f, place, "user-file", file);
+}
+
+static void check_user_files(const struct config_files *f, const struct config_route *table, uint32_t n,
+                             struct user_files *files)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct span file = table[i].hop.user;
+        uint32_t k = 0;
+        while (k < files->n && !span_eq(files->seen[k], file))
+            k++;
+        if (!file.n || k < files->n || k == USER_FILES) continue;
+        files->seen[files->n++] = file;
+        check_user_file(f, table[i].place, file);
+    }
 }
 
 /* --- who exists */
@@ -195,7 +241,11 @@ void config_files_check(const struct config *c, const struct config_files_who *w
     const struct config_files f = {
         .config = c, .who = who, .report = r, .whole = {.file = c->servers[0].place.file}};
 
+    struct user_files files = {.n = 0};
+
     check_certificates(&f);
+    check_user_files(&f, c->routes, c->n_routes, &files);
+    check_user_files(&f, c->sender_routes, c->n_sender_routes, &files);
     config_files_folders(&f);
     check_people(&f);
     check_descriptors(&f);

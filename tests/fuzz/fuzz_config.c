@@ -44,6 +44,53 @@ static void check_server(const struct config *c, const struct config_server *s)
     (void)c;
 }
 
+static void check_destination(const struct config_destination *d)
+{
+    ENSURE(d->name.n > 0 && d->tls < TLS_POLICY_COUNT);
+    ENSURE(d->sessions_first > 0 && d->sessions_first <= d->sessions_max);
+    ENSURE(d->sessions_max <= LIMIT_SESSIONS_PER_DESTINATION_MAX);
+    ENSURE(d->recipients > 0 && d->recipients <= LIMIT_RELAY_RECIPIENTS);
+    ENSURE(!d->messages.limited || (d->messages.count > 0 && d->messages.seconds > 0));
+    ENSURE(!d->connections.limited || (d->connections.count > 0 && d->connections.seconds > 0));
+}
+
+/* What is said of a recipient is a next hop that may be sent to others, and never a password in clear unasked. */
+static void check_way(const struct config *c, struct span from, struct span to)
+{
+    struct config_way way;
+
+    for (int local = 0; local < 2; local++) {
+        if (config_next_hop(c, from, to, local, &way) != WAY_NEXT_HOP) continue;
+        ENSURE(next_hop_valid(&way.hop));
+        ENSURE(!way.hop.user.n || way.hop.tls == TLS_POLICY_NONE || way.hop.tls >= TLS_POLICY_ENCRYPT);
+        ENSURE(!way.hop.implicit_tls || way.hop.tls >= TLS_POLICY_DANE);
+        check_destination(config_destination_of(c, &way.hop));
+    }
+}
+
+static void check_routes(const struct config *c)
+{
+    for (uint32_t i = 0; i < c->n_routes; i++) {
+        struct span p = c->routes[i].pattern;
+        if (p.p[0] != '.') ENSURE(config_route_find(c, p) == &c->routes[i]);
+        check_way(c, SPAN(""), p);
+        check_way(c, p, SPAN("u@a.example"));
+    }
+    for (uint32_t i = 0; i < c->n_sender_routes; i++)
+        check_way(c, c->sender_routes[i].pattern, SPAN("u@[192.0.2.1]"));
+    for (uint32_t i = 0; i < c->n_deliver; i++)
+        check_way(c, SPAN("a@b"), c->deliver[i].domain);
+    for (uint32_t i = 0; i < c->n_hold; i++)
+        ENSURE(config_held(c, c->hold[i].pattern));
+    for (uint32_t i = 0; i < c->n_discard; i++)
+        ENSURE(!span_eq(c->discard[i].pattern, SPAN("*")));
+    check_destination(&c->destination_default);
+    for (uint32_t i = 0; i < c->n_destinations; i++)
+        if (c->destinations[i].name.n) check_destination(&c->destinations[i]);
+    for (uint32_t i = 0; i < c->n_mx_matches; i++)
+        ENSURE(c->mx_matches[i].pattern.p[0] == '.' || config_mx_group_of(c, c->mx_matches[i].pattern));
+}
+
 static void check_config(const struct config *c)
 {
     ENSURE(c->n_servers > 0 && c->hostname.n > 0);
@@ -55,8 +102,8 @@ static void check_config(const struct config *c)
         ENSURE(c->deliver[i].target.n > 0 && c->deliver[i].target.p[c->deliver[i].target.n] == 0);
         ENSURE(config_deliver_find(c, c->deliver[i].domain) == &c->deliver[i]);
     }
-    for (uint32_t i = 0; i < c->n_routes; i++)
-        ENSURE(config_route_find(c, c->routes[i].pattern) == &c->routes[i]);
+    check_routes(c);
+    ENSURE(c->relays > 0 && c->relays <= LIMIT_RELAYS_MAX && c->delay_warning_seconds > 0);
     ENSURE(c->edges <= LIMIT_EDGES_MAX && c->retry_first_seconds > 0 && c->drain_seconds > 0);
 }
 

@@ -68,4 +68,24 @@ static inline void parsed_free(struct parsed *p)
     arena_destroy(&p->arena);
 }
 
+/* What a text leads to, to the letter; usable: into a configuration all the same. */
+struct sample {
+    const char *name, *text, *problems;
+};
+
+static inline void check_samples(const struct sample *s, size_t n, bool usable)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct parsed p;
+        parse(&p, s[i].text);
+        if (strcmp(p.problems, s[i].problems) != 0) print_message("sample: %s\n", s[i].name);
+        assert_string_equal(p.problems, s[i].problems);
+        if (usable)
+            assert_non_null(p.config);
+        else
+            assert_null(p.config);
+        parsed_free(&p);
+    }
+}
+
 #endif

@@ -234,7 +234,7 @@ static void listeners(void **state)
         good(&p, "server a { listen 127.0.0.1:25 tls starttls certificate c key k recipients a.example any\n"
                  "listen 127.0.0.1:26 127.0.0.1:27 tls implicit proxy from 192.0.2.1 2001:db8::/48\n"
                  "listen 127.0.0.1:28 proxy from 192.0.2.0/24 tls none\n"
-                 "tls certificate \"d e\" key ./f }\nhold *\n");
+                 "tls certificate \"d e\" key ./f }\ndeliver * to maildir /m\n");
     const struct config_server *s = &c->servers[0];
 
     (void)state;

@@ -55,8 +55,8 @@ static void a_file_closes_what_it_opens(void **state)
         SOURCE("/d/sallyport.conf", "include b.conf\nlisten 127.0.0.1:25 }\nhostname a.example\n"),
         SOURCE("/d/b.conf", "server a {\n")};
     struct config_source close[] = {
-        SOURCE("/d/sallyport.conf",
-               "server a { listen 127.0.0.1:25\ninclude b.conf\nrecipients a.example }\nhold *\n"),
+        SOURCE("/d/sallyport.conf", "server a { listen 127.0.0.1:25\ninclude b.conf\nrecipients a.example "
+                                    "}\ndeliver * to maildir /m\n"),
         SOURCE("/d/b.conf", "}\n")};
     struct parsed p;
 

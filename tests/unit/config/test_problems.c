@@ -1,10 +1,6 @@
 /* What is wrong, where, and what to write instead: all of it, in order, to the letter. */
 #include "config_check.h"
 
-struct sample {
-    const char *name, *text, *problems;
-};
-
 /* clang-format off */
 static const struct sample bad[] = {
     {"unknown directive",
@@ -155,18 +151,18 @@ static const struct sample bad[] = {
         "server a { listen 127.0.0.1:25\n"
         " recipients a.example any\n"
         " relay-networks 2001:db8::/33 2001:db8:8000::/33 2001:db9::/32 }\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "3:2 error: the relay networks of server a are too wide: this would be an open relay | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"},
     {"open proxy of many",
         "server a { listen 127.0.0.1:25 127.0.0.1:26 proxy from 1.0.0.0/9 2.0.0.0/9 3.0.0.0/9\n"
         " recipients a.example any\n"
         "}\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "1:19 error: the proxy networks are too wide: strangers could name any address as their own | at most a /8 of IPv4 and a /32 of IPv6 in union: list the hosts that send\n"},
     {"open proxy",
         "server a { listen 127.0.0.1:25 127.0.0.1:26 proxy from 0.0.0.0/0\n"
         " recipients a.example any }\n"
-        "hold *\n"
+        "deliver * to maildir /m\n"
         "server b { listen 127.0.0.1:27 proxy\n"
         " listen 127.0.0.1:28 proxy from\n"
         "}\n",
@@ -186,7 +182,7 @@ static const struct sample bad[] = {
         " listen 127.0.0.1:25 tls starttls recipients a.example }\n"
         "server b { listen 127.0.0.1:26\n"
         " tls starttls recipients a.example }\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "1:19 error: this listener has TLS (implicit), but there is no certificate | tls starttls certificate FILE key FILE\n"
         "2:9 error: this listener has TLS (starttls), but there is no certificate | tls starttls certificate FILE key FILE\n"
         "3:19 error: this listener has TLS (starttls), but there is no certificate | tls starttls certificate FILE key FILE\n"},
@@ -209,7 +205,7 @@ static const struct sample bad[] = {
         "2:5 error: another tls line of this block names another mode | name the mode once, or the same one\n"},
     {"require-tls",
         "server a { listen 127.0.0.1:25 require-tls yes recipients a.example }\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "1:19 error: require-tls, but this listener has no TLS: it could never take mail | tls starttls certificate FILE key FILE\n"},
     {"server names",
         "server a { listen 127.0.0.1:25 recipients a.example }\n"
@@ -217,7 +213,7 @@ static const struct sample bad[] = {
         "server \"b c\" { listen 127.0.0.1:27 }\n"
         "server { }\n"
         "server d { recipients a.example }\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "2:1 error: server a was named already at /d/sallyport.conf:1:1 | give each server a name of its own\n"
         "3:8 error: \"b c\" is no name | 1 to 64 letters, digits, - _ .\n"
         "4:1 error: server needs a NAME\n"
@@ -226,7 +222,7 @@ static const struct sample bad[] = {
         "server a { role gate listen 127.0.0.1:25 }\n"
         "server b { listen 127.0.0.1:26 backend 127.0.0.1:27 recipients a.example }\n"
         "server c { role gate listen 127.0.0.1:28 backend nowhere tls verify verbs EH1O }\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "1:1 error: gate a has no backend | backend ADDRESS:PORT\n"
         "1:17 warning: role gate is not in this version | this server is checked and not started\n"
         "2:1 error: server b has a backend and is no gate | role gate\n"
@@ -241,7 +237,7 @@ static const struct sample bad[] = {
         " right submit to nobody\n"
         " right submit to group\n"
         "}\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "2:2 error: right needs RIGHT to group NAME | RIGHT to user NAME\n"
         "3:8 error: \"submt\" is none of: submit relay any-sender bypass-size org-props org-status xclient xforward | did you mean \"submit\"?\n"
         "4:2 error: right needs to whom it is granted | right submit to group staff\n"
@@ -349,7 +345,7 @@ static const struct sample doubtful[] = {
         "1:9 warning: a.example is delivered, but no server serves it: no mail for it is taken | recipients a.example\n"},
     {"doubles",
         "recipients a.example A.EXAMPLE any\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "1:22 warning: domain a.example was named already at /d/sallyport.conf:1:12 | once is enough\n"},
     {"serves nothing",
         "server a { listen 127.0.0.1:25 }\n",
@@ -358,7 +354,7 @@ static const struct sample doubtful[] = {
         "tls certificate a key b\n"
         "server a { listen 127.0.0.1:465 recipients a.example }\n"
         "server b { listen 127.0.0.1:25 tls implicit recipients a.example }\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "2:19 warning: port 465 without implicit TLS | clients expect it there (RFC 8314): listen ADDRESS:465 tls implicit\n"
         "3:19 warning: port 25 with implicit TLS | other mail servers begin in plaintext there: tls starttls\n"},
     {"open submission",
@@ -367,36 +363,21 @@ static const struct sample doubtful[] = {
     {"overlap",
         "server a { listen 0.0.0.0:25 recipients a.example }\n"
         "server b { listen 127.0.0.1:25 recipients a.example }\n"
-        "hold *\n",
+        "deliver * to maildir /m\n",
         "2:19 warning: this listener overlaps the one of server a at /d/sallyport.conf:1:19 | connections to the single address go to its listener, all others to the wildcard's\n"},
 };
 /* clang-format on */
 
-static void check(const struct sample *s, size_t n, bool usable)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct parsed p;
-        parse(&p, s[i].text);
-        if (strcmp(p.problems, s[i].problems) != 0) print_message("sample: %s\n", s[i].name);
-        assert_string_equal(p.problems, s[i].problems);
-        if (usable)
-            assert_non_null(p.config);
-        else
-            assert_null(p.config);
-        parsed_free(&p);
-    }
-}
-
 static void errors(void **state)
 {
     (void)state;
-    check(bad, sizeof bad / sizeof *bad, false);
+    check_samples(bad, sizeof bad / sizeof *bad, false);
 }
 
 static void warnings(void **state)
 {
     (void)state;
-    check(doubtful, sizeof doubtful / sizeof *doubtful, true);
+    check_samples(doubtful, sizeof doubtful / sizeof *doubtful, true);
 }
 
 /* Line ends of Windows and the order of appearance do not matter for places. */

@@ -97,6 +97,43 @@ static void missing_folders_beside_the_file_are_made(void **state)
     assert_null(said("does not exist yet"));
 }
 
+/* Passwords for smarthosts: they must be there, and nobody else's to read. Each file is looked at once. */
+static void user_files(void **state)
+{
+    static const char routes[] =
+        NOBODY "relay a b via smarthost h:25 user-file u\nrelay from c via smarthost i:25 user-file u\n";
+    const struct config_problem *p;
+    unsigned n = 0;
+
+    (void)state;
+    look(routes);
+    p = said("cannot read the user-file ");
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_ERROR);
+    assert_int_equal(p->place.line, 3);
+    for (const struct config_problem *q = report.first; q; q = q->next)
+        n += strstr((const char *)q->text.p, "user-file") != NULL;
+    assert_int_equal(n, 1);
+    put("u", "");
+    look(routes);
+    assert_non_null(said("it is empty"));
+    put("u", "name password\n");
+    assert_int_equal(chmod("u", 0644), 0);
+    look(routes);
+    p = said("others may read or write the user-file ");
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_WARNING);
+    assert_true(span_starts_nocase(p->suggestion, SPAN("chmod 600 ")));
+    assert_int_equal(report.errors, 0);
+    assert_int_equal(chmod("u", 0600), 0);
+    look(routes);
+    assert_null(said("user-file"));
+    assert_int_equal(unlink("u"), 0);
+    assert_int_equal(mkdir("u", 0700), 0);
+    look(routes);
+    assert_non_null(said("it is no file"));
+}
+
 static void folders_elsewhere_are_not_made(void **state)
 {
     struct stat st;
@@ -198,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(missing_folders_beside_the_file_are_made, begin, end),
+        cmocka_unit_test_setup_teardown(user_files, begin, end),
         cmocka_unit_test_setup_teardown(folders_elsewhere_are_not_made, begin, end),
         cmocka_unit_test_setup_teardown(folders_of_the_wrong_kind, begin, end),
         cmocka_unit_test_setup_teardown(folders_of_somebody_else, begin, end),
