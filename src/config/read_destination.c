@@ -67,7 +67,8 @@ void read_destination(struct reader *r, const struct schema_row *row, const stru
     struct token t;
 
     if (!d) return;
-    for (bool more = reader_argument(r, name, "a DOMAIN, a HOST or unix:PATH", &t); more; more = reader_more(r, &t)) {
+    for (bool more = reader_argument(r, name, "a DOMAIN, a HOST or unix:PATH", &t); more;
+         more = reader_more(r, &t)) {
         struct span pattern;
         if (!value_destination(r, &t, &pattern)) continue;
         if (!d->name.n) d->name = pattern;
