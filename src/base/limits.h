@@ -97,9 +97,9 @@
 #define LIMIT_STATE_HISTORY_OCTETS   4096    /* attempts that are remembered of one recipient */
 #define LIMIT_QUESTION_PAGE_LINES    1000    /* lines of one page of a queue listing */
 #define LIMIT_QUESTION_FILTER_OCTETS 320
-#define LIMIT_RESULT_TEXT_OCTETS     400 /* why a delivery attempt ended so */
-#define LIMIT_RESULT_HOST_OCTETS     320 /* who was reached: name, address, port */
-#define LIMIT_RESULT_TLS_OCTETS      160 /* what protected it, and why */
+#define LIMIT_RESULT_TEXT_OCTETS     400  /* why a delivery attempt ended so */
+#define LIMIT_RESULT_HOST_OCTETS     320  /* who was reached: name, address, port */
+#define LIMIT_RESULT_TLS_OCTETS      160  /* what protected it, and why */
 #define LIMIT_STATE_EVENT_OCTETS     1024 /* one event of a history, encoded */
 
 /* queue life: RFC 5321 4.5.4.1 */
