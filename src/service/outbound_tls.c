@@ -1,0 +1,61 @@
+/* Whom we expect at the other end, and what we do when it is not them (RFC 7435, RFC 7672). */
+#include "service/outbound_private.h"
+
+static bool by_records(const struct outbound_peer *p)
+{
+    return p->dane && (p->tls == TLS_POLICY_DANE || p->tls == TLS_POLICY_DANE_ONLY);
+}
+
+enum client_tls outbound_tls_wish(const struct outbound_peer *p)
+{
+    switch ((enum tls_policy)p->tls) {
+    case TLS_POLICY_NONE: return CLIENT_TLS_NEVER;
+    case TLS_POLICY_MAY: return p->in_clear ? CLIENT_TLS_NEVER : CLIENT_TLS_MAY;
+    case TLS_POLICY_DANE: /* RFC 7672 2.2: secure records, usable or not, make TLS mandatory */
+        return p->dane ? CLIENT_TLS_MUST : p->in_clear ? CLIENT_TLS_NEVER : CLIENT_TLS_MAY;
+    default: return CLIENT_TLS_MUST;
+    }
+}
+
+static enum tls_client_verify verify_of(const struct outbound_session *s)
+{
+    const struct outbound_peer *p = &s->peer;
+    if (p->tls == TLS_POLICY_VERIFY) return TLS_CLIENT_AUTHORITY;
+    if (!by_records(p) || tls_client_usable(s->all->setup.tls, p->tlsa, p->n_tlsa) == 0)
+        return TLS_CLIENT_ANYBODY;
+    return TLS_CLIENT_DANE;
+}
+
+bool outbound_tls_begin(struct outbound_session *s)
+{
+    struct tls_client_peer peer = {.verify = verify_of(s),
+                                   .name = s->peer.name,
+                                   .also = s->peer.also,
+                                   .tlsa = s->peer.tlsa,
+                                   .n_tlsa = s->peer.n_tlsa};
+    if (s->peer.tls == TLS_POLICY_DANE_ONLY && peer.verify != TLS_CLIENT_DANE) return false;
+    s->tls = tls_client_create(s->all->setup.tls, s->watch.fd, &peer, s);
+    return s->tls != NULL;
+}
+
+const char *outbound_tls_refusal(const struct outbound_session *s)
+{
+    if (s->peer.tls == TLS_POLICY_DANE_ONLY && verify_of(s) != TLS_CLIENT_DANE)
+        return "dane-only, and the next hop has no usable TLSA records";
+    return NULL;
+}
+
+void outbound_put_tls(const struct outbound_session *s, struct buf *b)
+{
+    const struct outbound_peer *p = &s->peer;
+    if (s->tls)
+        tls_client_put_text(s->tls, b);
+    else if (p->tls == TLS_POLICY_NONE)
+        buf_put(b, SPAN("none: not wanted"));
+    else if (p->in_clear)
+        buf_put(b, SPAN("none: the handshake failed"));
+    else if (client_extensions(s->engine) & EXT_STARTTLS)
+        buf_put(b, SPAN("none: STARTTLS was refused"));
+    else
+        buf_put(b, SPAN("none: not offered"));
+}
