@@ -89,9 +89,10 @@
 #define LIMIT_SEGMENT_FILES_OPEN     256      /* sealed segments kept open for reading */
 #define LIMIT_SEGMENTS_SPARE         8        /* dead segments kept to be written again; more are removed */
 #define LIMIT_DAMAGES                1024     /* damaged places of the spool that are told apart */
-#define LIMIT_SPOOL_RESERVE_OCTETS   4194304  /* of the last free segment, for states when the disk is full */
-#define LIMIT_LARGE_BUFFER_OCTETS    2097152  /* content waiting to be written to a large segment */
-#define LIMIT_OPEN_MESSAGES          131072   /* of which content came, and no commit yet */
+#define LIMIT_STUCK_SECONDS          5 /* a failed disk has no successor yet: until then answers wait, then 451 */
+#define LIMIT_SPOOL_RESERVE_OCTETS   4194304 /* of the last free segment, for states when the disk is full */
+#define LIMIT_LARGE_BUFFER_OCTETS    2097152 /* content waiting to be written to a large segment */
+#define LIMIT_OPEN_MESSAGES          131072  /* of which content came, and no commit yet */
 #define LIMIT_MESSAGE_EXTENTS        131072
 #define LIMIT_MESSAGE_RECIPIENTS     1048576 /* with those derived from aliases */
 #define LIMIT_STATE_HISTORY_OCTETS   4096    /* attempts that are remembered of one recipient */

@@ -28,7 +28,7 @@ static void edge_close(struct spooler_edge *e, const char *reason)
     if (e->pool_fd >= 0) close(e->pool_fd);
     e->pool = NULL;
     e->pool_fd = -1;
-    if (!s->stopping) child_peer_lost(s->child, PROC_EDGE, e->index, reason);
+    if (!s->stopping && reason) child_peer_lost(s->child, PROC_EDGE, e->index, reason);
 }
 
 /* Each generation may cut its pools in another way, and two ways may need the same memory: only the edge knows for certain. If it
@@ -215,4 +215,23 @@ void spooler_edges_flush(struct spooler *s)
         if (e->ipc && e->deaf) edge_close(e, "answers are not read");
         if (e->ipc) ipc_flush(e->ipc);
     }
+}
+
+/* A conversation that ends is answered 451 by the edge, and begins anew; what is committed then is refused at once. Whether a message
+ * that was let go is on disk only the successor or the next start can tell: it may come twice, as after any lost answer (RFC 1047). */
+void spooler_edges_let_go(struct spooler *s)
+{
+    uint64_t now = loop_now_ms(s->child->loop);
+    if (store_writable(s->store) || !store_counters(s->store).stuck) {
+        s->stuck_ms = 0;
+        s->let_go = false;
+        return;
+    }
+    if (s->stuck_ms == 0) s->stuck_ms = now;
+    if (s->let_go || now - s->stuck_ms < LIMIT_STUCK_SECONDS * 1000) return;
+    s->let_go = true;
+    log_note(LOG_LEVEL_ERROR, "spool-stuck",
+             "still no successor: what waits for an answer is told to come again", 0);
+    for (unsigned i = 0; i < SPOOLER_EDGES; i++)
+        if (s->edges[i].ipc) edge_close(&s->edges[i], NULL);
 }

@@ -103,6 +103,8 @@ struct spooler {
     uint16_t results[SPOOLER_DELIVERIES];
     unsigned n_results; /* in stage RESULT */
     struct timer timer;
+    uint64_t stuck_ms; /* since when the store is stuck, of the loop's clock; 0: it is not */
+    bool let_go;       /* ... and nobody waits for it any more */
     uint64_t maintain_ms, drain_ms;
     struct listing_verified verified;
     uint64_t delivered, deferred, bounced, expired, notifications;
@@ -114,6 +116,8 @@ void spooler_edge_pool(struct spooler *s, unsigned index, unsigned generation, i
 void spooler_edge_answer(struct spooler *s, uint64_t token, uint64_t id, enum store_status status);
 bool spooler_edges_open(const struct spooler *s);
 void spooler_edges_flush(struct spooler *s);
+/* Called often: while the store is stuck nothing that was committed can be answered; its clients are not kept waiting for long. */
+void spooler_edges_let_go(struct spooler *s);
 
 /* spooler_delivery.c */
 void spooler_deliveries_init(struct spooler *s);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -61,6 +62,18 @@ static void missing(const struct config_files *f, struct config_place place, con
                           errno == ENOENT ? CONFIG_FILES_ADVISE("mkdir -m 750 ", p) : NULL);
 }
 
+/* Nothing can be taken without a spool; mail for a folder that cannot be written waits in it. */
+static bool check_writable(const struct config_files *f, struct config_place place, const char *what,
+                           const char *path, bool needed)
+{
+    struct statvfs st;
+    if (statvfs(path, &st) != 0 || !(st.f_flag & ST_RDONLY)) return true;
+    config_report_add(f->report, needed ? CONFIG_ERROR : CONFIG_WARNING, place,
+                      CONFIG_FILES_SAY(what, " ", path, " is on a read-only file system"),
+                      "mount it writable; the kernel's log says whether it found errors");
+    return false;
+}
+
 /* owner: who will write there; null: the supervisor itself does. */
 static void check_folder(const struct config_files *f, struct config_place place, const char *what,
                          struct span path, const struct config_files_owner *owner)
@@ -80,7 +93,7 @@ static void check_folder(const struct config_files *f, struct config_place place
         config_report_add(f->report, CONFIG_ERROR, place,
                           CONFIG_FILES_SAY(what, " ", p, " may be written by everyone"),
                           CONFIG_FILES_ADVISE("chmod o-w ", p));
-    else if (owner)
+    else if (owner && check_writable(f, place, what, p, owner == &f->who->spooler))
         check_owner(f, place, what, p, &st, owner);
 }
 

@@ -19,13 +19,14 @@ static void take_results(struct store *s, bool wait)
         struct segment *old = job.old ? segments_find(&s->segments, job.old) : NULL;
         if (job.what != PREPARE_REMOVE) s->asked[job.kind]--;
         if (job.error) {
+            bool known = s->prepare_error[job.kind] == job.error; /* it is tried each second: said once */
             s->prepare_error[job.kind] = job.error;
             s->prepare_after_ms[job.kind] = s->now_ms + 1000;
             bool full = job.error == -ENOSPC || job.error == -EDQUOT;
             if (full && !s->full)
                 store_say(s, ALARM_FULL, job.number, 0, 0, -job.error, "no space for a segment");
             if (full) s->full = true;
-            if (!full)
+            if (!full && !known)
                 store_say(s, ALARM_WRITE_FAILED, job.number, 0, 0, -job.error,
                           "a segment could not be prepared");
             /* A recycling that failed may have happened or not: that segment is counted as existing, for good. */
