@@ -127,6 +127,11 @@
 #define LIMIT_DNS_TTL_SECONDS                  86400
 #define LIMIT_DNS_RECORDS                      64
 #define LIMIT_DNS_SECONDS                      20
+#define LIMIT_DNS_QUESTIONS                    32768 /* open at once, of all who ask */
+#define LIMIT_DNS_QUESTIONS_ASKED              4096 /* of them, those that are being resolved; the others wait */
+#define LIMIT_RESOLVERS                        8
+#define LIMIT_RESOLV_CONF_OCTETS               65536
+#define LIMIT_TRUST_ANCHOR_OCTETS              65536
 #define LIMIT_MX_HOSTS                         32 /* of one domain that are looked at */
 #define LIMIT_MX_ADDRESSES                     8  /* of one host, each family */
 #define LIMIT_SESSIONS_FIRST_DEFAULT           5  /* to one destination, at the start */

@@ -63,12 +63,22 @@ struct config_server {
     struct config_place place;
 };
 
+struct config_resolver { /* a recursive DNS server */
+    struct address address;
+    uint16_t port;
+};
+
 struct config {
     struct arena *arena;
     struct span hostname;
     struct span spool_folder, users_file, aliases_file,
         control_socket;              /* absolute; users and aliases may be empty */
     bool users_given, aliases_given; /* named in the file: then they must exist */
+    struct config_resolver *resolvers;
+    uint32_t n_resolvers;     /* 0: those of /etc/resolv.conf */
+    bool recursion;           /* none at all: names are resolved from the root of DNS downward */
+    struct span trust_anchor; /* file with the keys of the root of DNS */
+    bool trust_anchor_given;
     struct config_server *servers;
     uint32_t n_servers;
     struct config_deliver *deliver; /* sorted; one for a domain */

@@ -29,6 +29,8 @@ static void finish_paths(struct reader *r)
     c->aliases_given = c->aliases_file.n > 0;
     if (!c->spool_folder.n)
         c->spool_folder = fhs ? SPAN("/var/spool/sallyport") : path_join(r, folder, SPAN("spool"));
+    c->trust_anchor_given = c->trust_anchor.n > 0;
+    if (!c->trust_anchor.n) c->trust_anchor = SPAN("/usr/share/dns/root.key");
     if (!c->users_file.n) c->users_file = path_join(r, folder, SPAN("users"));
     if (!c->aliases_file.n)
         c->aliases_file = fhs ? SPAN("/etc/aliases") : path_join(r, folder, SPAN("aliases"));

@@ -114,6 +114,8 @@ read_fn read_server, read_listen, read_tls, read_access, read_right, read_relay_
     read_mx_group, read_sessions, read_messages_rate, read_connections_rate, read_destination_tls,
     read_delay_warning, read_edges, read_include;
 
+read_fn read_resolver;
+
 /* The next hop of a line with its TLS policy (read_hop.c); false after a problem. */
 enum read_hop_form { READ_HOP_MX, READ_HOP_SMARTHOST, READ_HOP_LMTP };
 bool read_hop(struct reader *r, const struct token *name, enum read_hop_form form, struct config_route *ret);

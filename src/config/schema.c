@@ -51,6 +51,13 @@ const struct schema_row schema_table[] = {
     {.name = "control", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, control_socket), .arguments = "PATH",
      .fallback_text = "control.sock beside this file, /run/sallyport/control.sock when that is in /etc/sallyport", .since = "0.1",
      .doc = "The socket that sallyport(1) talks to."},
+    {.name = "resolver", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .arguments = "ADDRESS[:PORT] ... | recursion",
+     .fallback_text = "the servers of /etc/resolv.conf; recursion when it names none", .since = "0.2", .read = read_resolver,
+     .doc = "The recursive DNS servers that are asked; with recursion none is, names are resolved from the root downward. Answers are validated (DNSSEC) "
+            "here: the servers must hand on signatures."},
+    {.name = "trust-anchor", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, trust_anchor), .arguments = "FILE",
+     .fallback_text = "/usr/share/dns/root.key", .since = "0.2",
+     .doc = "The keys of the root of DNS (Debian: dns-root-data). Without them no name is secure, and DANE is never used."},
     {.name = "edges", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_EDGES_MAX, .arguments = "COUNT | auto",
      .fallback_text = "auto: one per core", .since = "0.1", .read = read_edges, .doc = "Processes that speak SMTP."},
     {.name = "relays", .where = SCHEMA_TOP, .type = SCHEMA_NUMBER, TAKES(struct config, relays), .min = 1, .max = LIMIT_RELAYS_MAX, .fallback = 1,

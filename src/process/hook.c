@@ -78,6 +78,14 @@ static long unix_socket(unsigned *seen)
     return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
+static long listen_here(unsigned *seen)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    (void)seen;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ? -1 : listen(fd, 1);
+}
+
 static long execute(unsigned *seen)
 {
     static char program[] = "/bin/true";
@@ -175,23 +183,15 @@ static const struct {
     const char *name;
     hook_fn *try;
 } actions[] = {
-    {"open-file", open_file},
-    {"create-file", create_file},
-    {"leave-folder", leave_folder},
-    {"delete-outside", delete_outside},
-    {"connect-out", connect_out},
-    {"unix-socket", unix_socket},
-    {"execute", execute},
-    {"fork-child", fork_child},
-    {"signal-others", signal_others},
-    {"trace-parent", trace_parent},
-    {"read-parent", read_parent},
-    {"map-executable", map_executable},
-    {"make-executable", make_executable},
-    {"shrink-shared", shrink_shared},
-    {"write-sealed", write_sealed},
-    {"become-root", become_root},
-    {"use-io-uring", use_io_uring},
+    {"open-file", open_file},           {"create-file", create_file},
+    {"leave-folder", leave_folder},     {"delete-outside", delete_outside},
+    {"connect-out", connect_out},       {"unix-socket", unix_socket},
+    {"listen-here", listen_here},       {"execute", execute},
+    {"fork-child", fork_child},         {"signal-others", signal_others},
+    {"trace-parent", trace_parent},     {"read-parent", read_parent},
+    {"map-executable", map_executable}, {"make-executable", make_executable},
+    {"shrink-shared", shrink_shared},   {"write-sealed", write_sealed},
+    {"become-root", become_root},       {"use-io-uring", use_io_uring},
     {"new-namespace", new_namespace},
 };
 

@@ -22,6 +22,11 @@ const struct role_row role_table[PROC_ROLE_COUNT] = {
                       4096, &mailbox_hooks},
     [PROC_ADMIN] = {PROC_ADMIN, "admin", SANDBOX_RECEIVE_FDS | SANDBOX_ACCEPT | SANDBOX_MEMORY, false, 256,
                     &admin_hooks},
+    [PROC_CONNECTOR] = {PROC_CONNECTOR, "connector",
+                        SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_CONNECT | SANDBOX_MEMORY, false,
+                        16384, &connector_hooks},
+    [PROC_RESOLVER] = {PROC_RESOLVER, "resolver", SANDBOX_RECEIVE_FDS | SANDBOX_DNS | SANDBOX_MEMORY, false,
+                       4096, &resolver_hooks},
 };
 
 void role_account(enum role role, struct config_files_owner *ret)

@@ -28,6 +28,8 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
              GRANT_ALIASES, /* directory: aliases file */
              GRANT_CONTROL, /* admin: the listening control socket */
              GRANT_MAP, /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */
+             GRANT_RESOLV_CONF, /* resolver: /etc/resolv.conf, when the configuration names no resolver; again with each reload */
+             GRANT_TRUST_ANCHOR, /* resolver: the keys of the root of DNS; again with each reload */
              GRANT_COUNT
 };
 
@@ -67,6 +69,6 @@ bool child_ask(struct child *c, uint32_t question, struct span argument,
                void (*answer)(struct child *c, uint32_t question, struct span text));
 
 extern const struct child_hooks edge_hooks, directory_hooks, keyring_hooks, spooler_hooks, mailbox_hooks,
-    admin_hooks;
+    admin_hooks, connector_hooks, resolver_hooks;
 
 #endif

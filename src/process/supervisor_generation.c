@@ -95,7 +95,8 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
     s->generations_made++;
     g->state = GENERATION_STARTING;
     loop_timer_set(s->loop, &g->timer, loop_now_ms(s->loop) + START_SECONDS * 1000, on_start_overdue);
-    static const enum role lasting[] = {PROC_SPOOLER, PROC_MAILBOX, PROC_ADMIN};
+    static const enum role lasting[] = {PROC_SPOOLER, PROC_MAILBOX, PROC_ADMIN, PROC_CONNECTOR,
+                                        PROC_RESOLVER};
     for (unsigned i = 0; !s->serving && ok && i < sizeof lasting / sizeof lasting[0]; i++)
         ok = start(s, lasting[i], 0, g);
     if (!ok || !start(s, PROC_DIRECTORY, 0, g) || !start(s, PROC_KEYRING, 0, g))
@@ -249,7 +250,8 @@ void supervisor_generation_step(struct generation *g)
         start_edges(g);
         return;
     }
-    bool lasting_ready = s->serving || (ready(s, PROC_MAILBOX, g) && ready(s, PROC_ADMIN, g));
+    bool lasting_ready = s->serving || (ready(s, PROC_MAILBOX, g) && ready(s, PROC_ADMIN, g) &&
+                                        ready(s, PROC_CONNECTOR, g) && ready(s, PROC_RESOLVER, g));
     if (edges == g->n_edges && edges_ready == edges && rest_ready && lasting_ready) serve(g);
 }
 

@@ -82,7 +82,7 @@ static bool open_named(struct generation *g, enum grant kind, unsigned a, unsign
 static bool open_all(struct generation *g, struct config_report *report)
 {
     const struct config *c = g->load.config;
-    size_t n = 3 + c->n_deliver;
+    size_t n = 5 + c->n_deliver;
     for (uint32_t i = 0; i < c->n_servers; i++)
         n += 2 * (size_t)c->servers[i].n_certificates;
     g->opened = arena_take_array(g->load.arena, n, sizeof *g->opened);
@@ -93,6 +93,9 @@ static bool open_all(struct generation *g, struct config_report *report)
         ok &= open_named(g, GRANT_USERS, 0, 0, c->users_file, &whole, !c->users_given, report);
     if (c->aliases_file.n)
         ok &= open_named(g, GRANT_ALIASES, 0, 0, c->aliases_file, &whole, !c->aliases_given, report);
+    if (c->n_resolvers == 0 && !c->recursion)
+        ok &= open_named(g, GRANT_RESOLV_CONF, 0, 0, SPAN("/etc/resolv.conf"), &whole, true, report);
+    ok &= open_named(g, GRANT_TRUST_ANCHOR, 0, 0, c->trust_anchor, &whole, !c->trust_anchor_given, report);
     for (uint32_t i = 0; i < c->n_deliver; i++)
         if (c->deliver[i].how == DELIVER_MAILDIR)
             ok &= open_named(g, GRANT_MAIL, i, 0, c->deliver[i].target, &c->deliver[i].place, false, report);
@@ -182,6 +185,8 @@ enum role supervisor_role_of_grant(enum grant kind)
     case GRANT_ALIASES: return PROC_DIRECTORY;
     case GRANT_SPOOL: return PROC_SPOOLER;
     case GRANT_MAIL: return PROC_MAILBOX;
+    case GRANT_RESOLV_CONF:
+    case GRANT_TRUST_ANCHOR: return PROC_RESOLVER;
     default: return PROC_SUPERVISOR;
     }
 }

@@ -43,6 +43,8 @@ struct dns_answer {
     struct span records; /* encoded; read with dns_record_read */
 };
 
+/* Letters, digits, hyphens, underscores in labels of 63 at most; no dot at the end; 253 octets at most (RFC 1035 2.3.4). */
+bool dns_name_valid(struct span name);
 void dns_question_put(struct buf *b, const struct dns_question *q);
 bool dns_question_read(struct span payload, struct dns_question *ret); /* hostile; names are checked */
 void dns_record_put(struct buf *b, const struct dns_record *r);

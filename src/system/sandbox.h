@@ -11,10 +11,11 @@ enum sandbox_ability {
     SANDBOX_SEND_FDS = 4,
     SANDBOX_FILES_AT = 8,    /* openat, renameat2, unlinkat, fsync ... below folders it holds */
     SANDBOX_FILES_READ = 16, /* openat read-only below folders it holds */
-    SANDBOX_CONNECT = 32,    /* socket + connect (connector, later) */
+    SANDBOX_CONNECT = 32,    /* socket + connect of stream sockets: connector */
     SANDBOX_THREADS = 64,    /* clone for threads only (spooler's helper thread) */
     SANDBOX_MEMORY = 128,    /* mmap and brk, never executable; without it maps are made at start */
     SANDBOX_MEMFD = 256,     /* memfd_create, fcntl seals: directory */
+    SANDBOX_DNS = 512,       /* UDP and TCP sockets, bind of a source port, no listen: resolver */
 };
 
 struct sandbox {

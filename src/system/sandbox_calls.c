@@ -127,7 +127,24 @@ static const struct call calls[] = {
     IF2(socket, SANDBOX_CONNECT, LOW(0, AF_INET), BITS(1, 0xf, SOCK_STREAM)),
     IF2(socket, SANDBOX_CONNECT, LOW(0, AF_INET6), BITS(1, 0xf, SOCK_STREAM)),
     IF2(socket, SANDBOX_CONNECT, LOW(0, AF_UNIX), BITS(1, 0xf, SOCK_STREAM)),
-    ANY(connect, SANDBOX_CONNECT),
+    ANY(connect, SANDBOX_CONNECT | SANDBOX_DNS),
+
+    /* questions to name servers. A bound TCP socket hears nobody without listen() */
+    IF2(socket, SANDBOX_DNS, LOW(0, AF_INET), BITS(1, 0xf, SOCK_DGRAM)),
+    IF2(socket, SANDBOX_DNS, LOW(0, AF_INET6), BITS(1, 0xf, SOCK_DGRAM)),
+    IF2(socket, SANDBOX_DNS, LOW(0, AF_INET), BITS(1, 0xf, SOCK_STREAM)),
+    IF2(socket, SANDBOX_DNS, LOW(0, AF_INET6), BITS(1, 0xf, SOCK_STREAM)),
+    ANY(bind, SANDBOX_DNS),
+    ANY(sendto, SANDBOX_DNS),
+    ANY(recvfrom, SANDBOX_DNS),
+    ANY(getsockopt, SANDBOX_DNS),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IP), LOW(2, IP_MTU_DISCOVER)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IPV6), LOW(2, IPV6_V6ONLY)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IPV6), LOW(2, IPV6_MTU)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IPV6), LOW(2, IPV6_MTU_DISCOVER)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, SOL_SOCKET), LOW(2, SO_REUSEADDR)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, SOL_SOCKET), LOW(2, SO_RCVBUF)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, SOL_SOCKET), LOW(2, SO_SNDBUF)),
 
     /* files below folders it holds. Absolute names are kept out by Landlock and by the uid */
     IF2(openat, SANDBOX_FILES_READ, IS_FD(0), BITS(2, WRITES, 0)),

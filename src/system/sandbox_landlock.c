@@ -46,7 +46,7 @@ static struct ruleset_attr handled(const struct sandbox *s, long abi)
     if (abi >= ABI_TRUNCATE) a.handled_access_fs |= FS_TRUNCATE;
     if (abi >= ABI_NETWORK)
         a.handled_access_net =
-            NET_BIND_TCP | (s->abilities & SANDBOX_CONNECT ? 0u : (unsigned)NET_CONNECT_TCP);
+            NET_BIND_TCP | (s->abilities & (SANDBOX_CONNECT | SANDBOX_DNS) ? 0u : (unsigned)NET_CONNECT_TCP);
     if (abi >= ABI_IOCTL_DEV) a.handled_access_fs |= FS_IOCTL_DEV;
     if (abi >= ABI_SCOPE) a.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
     return a;

@@ -70,6 +70,17 @@ static const struct sample bad[] = {
         "6:7 error: edges wants a number, not \"-1\"\n"
         "7:1 error: edges was said already at /d/sallyport.conf:6:1 | keep one of the two\n"
         "7:7 error: edges is 99999999999999999999999, outside its range | from 1 to 8 is allowed\n"},
+    {"resolvers",
+        "resolver 192.0.2.1 192.0.2.2:5353 2001:db8::1 [2001:db8::1]:5353 [2001:db8::2]\n"
+        "resolver 192.0.2.1:0\n"
+        "resolver\n"
+        "resolver recursion 192.0.2.1\n",
+        "2:1 error: resolver was said already at /d/sallyport.conf:1:1 | keep one of the two\n"
+        "2:10 error: \"0\" is no port | from 1 to 65535 is allowed\n"
+        "3:1 error: resolver was said already at /d/sallyport.conf:2:1 | keep one of the two\n"
+        "3:1 error: resolver needs ADDRESS[:PORT] ... | recursion\n"
+        "4:1 error: resolver was said already at /d/sallyport.conf:3:1 | keep one of the two\n"
+        "4:20 error: unexpected \"192.0.2.1\" behind resolver | a statement ends with its line, ';' or '}'\n"},
     {"units",
         "limits { message-size 50MB message-size 1T message-size 10 message-size 3G sessions 5k command-time 5 session-time 5w data-time 2days }\n",
         "1:23 error: message-size has an unknown unit: \"MB\" | units are K, M or G (powers of 1024), or none for octets: 50M\n"
