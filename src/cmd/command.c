@@ -26,9 +26,11 @@ const struct command command_table[] = {
      "write instead.\n"
      "Exit code 0: it can be used (there may be warnings); 78: it cannot.\n",
      command_check},
-    {"explain", "--client ADDRESS --from SENDER --to RECIPIENT [options]",
-     "why a recipient would be accepted or refused",
+    {"explain", "--client ADDRESS --from SENDER --to RECIPIENT [options] | route RECIPIENT [--from SENDER]",
+     "why a recipient would be accepted or refused, and where its mail goes",
      "Prints each rule that decides, and the reply. Exit code 0: accepted, 1: refused.\n"
+     "explain route prints where mail for RECIPIENT goes next: the line that decides, the next hop, its TLS\n"
+     "policy and its limits. Exit code 0: it goes somewhere or is held, 1: it does not.\n"
      "\n"
      "  --helo NAME     what the client calls itself\n"
      "  --server NAME   the virtual server it speaks to (default: the first)\n"

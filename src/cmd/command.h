@@ -61,6 +61,7 @@ struct command_option {
 /* Reads argv[1..]; what is no option is moved to argv[1..*words]. False: command_usage was called. */
 bool command_options(struct command_call *v, const struct command_option *options, size_t n, int *words);
 
-command_fn command_init, command_check, command_explain, command_version, command_help_run;
+command_fn command_init, command_check, command_explain, command_explain_route, command_version,
+    command_help_run;
 
 #endif

@@ -6,31 +6,18 @@
 #include "cmd/command.h"
 #include "cmd/complain.h"
 #include "cmd/explain_steps.h"
+#include "cmd/path_word.h"
 #include "service/config_load.h"
 #include "service/people.h"
-#include "smtp/path.h"
 
-enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8, ADDRESS_OCTETS = 1024 };
+enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8 };
 
 struct question {
     const char *client, *helo, *server, *tls, *from, *to;
     struct address address;
     struct path sender, recipient;
-    char from_text[ADDRESS_OCTETS], to_text[ADDRESS_OCTETS];
+    char from_text[PATH_WORD_OCTETS], to_text[PATH_WORD_OCTETS];
 };
-
-/* "a@b" or "<a@b>" */
-static bool read_path(const char *text, unsigned flags, char memory[ADDRESS_OCTETS], struct path *ret)
-{
-    struct buf b = buf_on(memory, ADDRESS_OCTETS);
-    struct span rest;
-    bool bare = text[0] != '<';
-
-    if (bare) buf_byte(&b, '<');
-    buf_str(&b, text);
-    if (bare) buf_byte(&b, '>');
-    return !b.over && path_parse(buf_span(&b), flags | PATH_ALLOW_UTF8, ret, &rest) == PATH_OK && !rest.n;
-}
 
 static bool read_question(struct command_call *v, struct question *q)
 {
@@ -50,11 +37,11 @@ static bool read_question(struct command_call *v, struct question *q)
         command_usage(v, "--client wants an IP address", q->client);
         return false;
     }
-    if (!read_path(q->from, PATH_ALLOW_NULL, q->from_text, &q->sender)) {
+    if (!path_word(q->from, PATH_ALLOW_NULL, q->from_text, &q->sender)) {
         command_usage(v, "--from is no address", q->from);
         return false;
     }
-    if (!read_path(q->to, PATH_ALLOW_POSTMASTER, q->to_text, &q->recipient)) {
+    if (!path_word(q->to, PATH_ALLOW_POSTMASTER, q->to_text, &q->recipient)) {
         command_usage(v, "--to is no address", q->to);
         return false;
     }
@@ -180,7 +167,7 @@ static enum decision explain_rcpt(struct explain *e, const struct config_server 
 static void explain_way(struct explain *e, const struct config *c, const struct question *q,
                         struct span recipient, bool local)
 {
-    uint8_t memory[ADDRESS_OCTETS];
+    uint8_t memory[PATH_WORD_OCTETS];
     struct buf from = buf_on(memory, sizeof memory), *b = explain_begin(e, local ? "deliver" : "route");
     struct config_way way;
 
@@ -235,7 +222,7 @@ static void explain_targets(struct explain *e, const struct config *c, const str
 static bool explain_all(struct explain *e, const struct config *c, const struct config_server *s,
                         const struct question *q, const struct people *people)
 {
-    uint8_t memory[KEY_OCTETS], path[ADDRESS_OCTETS];
+    uint8_t memory[KEY_OCTETS], path[PATH_WORD_OCTETS];
     struct buf key = buf_on(memory, sizeof memory), written = buf_on(path, sizeof path);
     bool relay = explain_client(e, s, q);
 
@@ -255,6 +242,7 @@ int command_explain(struct command_call *v)
     struct config_load load;
     struct people people;
 
+    if (v->argc > 1 && strcmp(v->argv[1], "route") == 0) return command_explain_route(v);
     if (!read_question(v, &q)) return EXIT_USAGE;
     if (!command_config_there(v, v->config)) return EXIT_CONFIG;
     if (!config_load(&load, v->config)) return complain(EXIT_NO, "%s: %s", v->config, strerror(errno));

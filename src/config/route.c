@@ -111,14 +111,30 @@ const struct config_destination *config_mx_group_of(const struct config *c, stru
     return m ? &c->destinations[m->destination] : NULL;
 }
 
-/* A destination that names the next hop says more than a route for many; one for all says less than a route. */
-uint8_t config_tls_of(const struct config *c, const struct next_hop *hop, bool given)
+/* A destination that names the next hop says more than a route for many; one for all says less than a route. Null: the default. */
+static const struct config_destination *tls_destination(const struct config *c, const struct next_hop *hop,
+                                                        bool given)
 {
     const struct config_match *m = config_match_of(c, hop);
 
-    if (m && c->destinations[m->destination].tls_given) return c->destinations[m->destination].tls;
-    if (!given && c->destination_default.tls_given) return c->destination_default.tls;
-    return hop->tls;
+    if (m && c->destinations[m->destination].tls_given) return &c->destinations[m->destination];
+    return !given && c->destination_default.tls_given ? &c->destination_default : NULL;
+}
+
+uint8_t config_tls_of(const struct config *c, const struct next_hop *hop, bool given)
+{
+    const struct config_destination *d = tls_destination(c, hop, given);
+
+    return d ? d->tls : hop->tls;
+}
+
+const char *config_tls_rule(const struct config *c, const struct config_way *way)
+{
+    const struct config_destination *d =
+        way->hop.kind == NEXT_HOP_UNIX ? NULL : tls_destination(c, &way->hop, way->tls_given);
+
+    if (!d) return way->tls_given ? "line" : "default";
+    return d == &c->destination_default ? "destination *" : "destination";
 }
 
 /* --- the way */
@@ -147,6 +163,7 @@ static enum config_way_kind go(const struct config *c, const struct folded *f, c
                                const char *rule, struct config_way *ret)
 {
     ret->hop = r->hop;
+    ret->tls_given = r->tls_given;
     if (r->hop.kind == NEXT_HOP_MX) {
         ret->hop.name = f->domain;
         if (!next_hop_valid(&ret->hop)) return decide(ret, WAY_NONE, "none", NULL);
@@ -160,6 +177,7 @@ static enum config_way_kind go(const struct config *c, const struct folded *f, c
 static enum config_way_kind deliver(const struct config_deliver *d, struct config_way *ret)
 {
     ret->hop = d->hop;
+    ret->tls_given = d->tls_given;
     return decide(ret, d->how == DELIVER_LMTP ? WAY_NEXT_HOP : WAY_MAILBOX, "deliver", d);
 }
 
@@ -204,6 +222,7 @@ enum config_way_kind config_next_hop(const struct config *c, struct span reverse
     struct folded f;
 
     ret->hop = by_mx.hop;
+    ret->tls_given = false;
     if (!fold(&f, recipient)) return decide(ret, WAY_NONE, "none", NULL);
     if ((p = FIND(c, hold, &f, true)) != NULL) return decide(ret, WAY_HOLD, "hold", p);
     if ((p = FIND(c, discard, &f, false)) != NULL) return decide(ret, WAY_DISCARD, "discard", p);

@@ -82,6 +82,7 @@ struct config_way {
         rule; /* which directive decided: "deliver", "relay", "relay from", "hold", "discard", "default", "none" */
     const struct config_place *place;    /* of the line that decided; null: none did */
     struct span pattern;                 /* of that line */
+    bool tls_given;                      /* the line says hop.tls, or its user-file needs it */
     uint8_t domain[LIMIT_DOMAIN_OCTETS]; /* what hop.name may point to: the struct is not to be copied */
 };
 
@@ -90,6 +91,9 @@ struct config_way {
  * into *ret and is valid (next_hop_valid). Returns ret->kind. */
 enum config_way_kind config_next_hop(const struct config *c, struct span reverse_path, struct span recipient,
                                      bool local, struct config_way *ret);
+
+/* Who says hop.tls of a next hop: "destination", "line" (relay or deliver), "destination *" or "default". */
+const char *config_tls_rule(const struct config *c, const struct config_way *way);
 
 /* What is permitted towards a next hop; never null. An MX is looked up by its domain, a host (the first one) by "host:port" and by its name,
  * a socket by "unix:/path". Every next hop has the limits for itself. */

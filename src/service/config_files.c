@@ -1,13 +1,13 @@
 #include "service/config_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "directory/credential.h"
 #include "service/config_files_private.h"
 #include "service/config_load.h"
 #include "service/people.h"
@@ -43,6 +43,17 @@ void config_files_unreadable(const struct config_files *f, struct config_place p
 }
 
 /* --- certificates */
+
+/* A secret that was read into memory of our own. */
+static void wipe(struct span secret)
+{
+    union {
+        const uint8_t *in;
+        void *out;
+    } memory = {.in = secret.p};
+
+    if (secret.n) explicit_bzero(memory.out, secret.n);
+}
 
 static void check_secret_mode(const struct config_files *f, struct config_place place, const char *what,
                               struct span file)
@@ -84,11 +95,7 @@ static void check_certificate(const struct config_files *f, const struct config_
     }
     if (!why_key) {
         check_secret_mode(f, c->place, "key", c->key_file);
-        union { /* the secret was read into memory of our own */
-            const uint8_t *in;
-            void *out;
-        } secret = {.in = key.p};
-        explicit_bzero(secret.out, key.n);
+        wipe(key);
     }
     arena_destroy(&arena);
 }
@@ -106,36 +113,40 @@ static void check_certificates(const struct config_files *f)
         }
 }
 
-/* --- passwords for smarthosts: that they can be read; what is in them the directory says */
-
-enum { USER_FILES = 256 }; /* different ones that are looked at */
+/* --- passwords for smarthosts */
 
 struct user_files {
-    struct span seen[USER_FILES];
+    struct span seen[LIMIT_CREDENTIAL_FILES];
     uint32_t n;
+    bool full;
 };
 
 static void check_user_file(const struct config_files *f, struct config_place place, struct span file)
 {
-    int fd = open(config_files_text(file), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    const char *why = fd < 0 ? strerrordesc_np(errno) : NULL;
-    struct stat st;
+    struct arena *arena = arena_create(4 * LIMIT_CREDENTIAL_FILE_OCTETS);
+    struct credential credential;
+    struct span text;
+    uint32_t line = 0;
 
-    if (fd >= 0) {
-        if (fstat(fd, &st) != 0)
-            why = strerrordesc_np(errno);
-        else if (!S_ISREG(st.st_mode))
-            why = "it is no file";
-        else if (st.st_size == 0)
-            why = "it is empty";
-        close(fd);
+    if (!arena) {
+        config_report_add(f->report, CONFIG_ERROR, place, "no memory to read the user-file", NULL);
+        return;
     }
+    const char *why = config_load_file(arena, config_files_text(file), LIMIT_CREDENTIAL_FILE_OCTETS, &text);
     if (why)
         config_files_unreadable(f, place, "the user-file", file, why);
-    else
+    else {
+        why = credential_parse(text, &credential, &line);
+        if (why)
+            config_report_add(f->report, CONFIG_ERROR, (struct config_place){file, line, 0}, why,
+                              "two lines: the user name, the password");
         check_secret_mode(f, place, "user-file", file);
+        wipe(text);
+    }
+    arena_destroy(&arena);
 }
 
+/* Each file is looked at once. */
 static void check_user_files(const struct config_files *f, const struct config_route *table, uint32_t n,
                              struct user_files *files)
 {
@@ -144,7 +155,13 @@ static void check_user_files(const struct config_files *f, const struct config_r
         uint32_t k = 0;
         while (k < files->n && !span_eq(files->seen[k], file))
             k++;
-        if (!file.n || k < files->n || k == USER_FILES) continue;
+        if (!file.n || k < files->n || files->full) continue;
+        files->full = k == LIMIT_CREDENTIAL_FILES;
+        if (files->full) {
+            config_report_add(f->report, CONFIG_ERROR, table[i].place, "this is one user-file too many",
+                              "at most 256 different ones");
+            return;
+        }
         files->seen[files->n++] = file;
         check_user_file(f, table[i].place, file);
     }

@@ -114,10 +114,14 @@ static void user_files(void **state)
     for (const struct config_problem *q = report.first; q; q = q->next)
         n += strstr((const char *)q->text.p, "user-file") != NULL;
     assert_int_equal(n, 1);
-    put("u", "");
-    look(routes);
-    assert_non_null(said("it is empty"));
     put("u", "name password\n");
+    assert_int_equal(chmod("u", 0600), 0);
+    look(routes);
+    assert_int_equal(report.errors, 1);
+    assert_non_null(report.first);
+    assert_int_equal(report.first->severity, CONFIG_ERROR);
+    assert_true(span_starts_nocase(report.first->suggestion, SPAN("two lines")));
+    put("u", "name\npassword\n");
     assert_int_equal(chmod("u", 0644), 0);
     look(routes);
     p = said("others may read or write the user-file ");
@@ -131,7 +135,7 @@ static void user_files(void **state)
     assert_int_equal(unlink("u"), 0);
     assert_int_equal(mkdir("u", 0700), 0);
     look(routes);
-    assert_non_null(said("it is no file"));
+    assert_non_null(said("cannot read the user-file "));
 }
 
 static void folders_elsewhere_are_not_made(void **state)
