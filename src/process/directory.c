@@ -1,5 +1,5 @@
 /* directory: who exists. It reads users and aliases before the cage, hands the supervisor a sealed map of all recipients for the
- * edges, and then answers what the spooler asks: where does mail for this recipient go? */
+ * edges, and then answers what the spooler asks: where does mail for this recipient go? What relays ask: directory_credentials. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,9 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "process/directory_credentials.h"
 #include "process/messages.h"
-#include "process/skeleton.h"
 #include "service/names.h"
+#include "system/file_octets.h"
 #include "system/log.h"
 
 enum {
@@ -30,6 +31,7 @@ struct directory_question {
 struct directory {
     struct child *child;
     struct names names;
+    struct credentials *credentials;
     uint8_t *aliases_text; /* names point into it */
     int users_fd, aliases_fd, map_fd, spooler_fd;
     bool started;
@@ -53,6 +55,11 @@ static struct directory *directory_of(struct child *c)
     struct directory *d = calloc(1, sizeof *d);
     if (!d) return NULL;
     d->child = c;
+    d->credentials = credentials_create(c);
+    if (!d->credentials) {
+        free(d);
+        return NULL;
+    }
     d->users_fd = d->aliases_fd = d->map_fd = d->spooler_fd = -1;
     c->state = d;
     return d;
@@ -69,8 +76,10 @@ static void replace_fd(int *slot, int fd)
 static void directory_grant(struct child *c, enum grant kind, unsigned a, unsigned b, int fd)
 {
     struct directory *d = directory_of(c);
-    (void)a, (void)b;
-    if (d && !d->started && kind == GRANT_USERS)
+    (void)b;
+    if (d && kind == GRANT_CREDENTIALS)
+        credentials_grant(d->credentials, a, fd);
+    else if (d && !d->started && kind == GRANT_USERS)
         replace_fd(&d->users_fd, fd);
     else if (d && !d->started && kind == GRANT_ALIASES)
         replace_fd(&d->aliases_fd, fd);
@@ -89,14 +98,9 @@ static bool read_whole(int fd, uint8_t **memory, size_t *n)
     size_t max = (size_t)st.st_size;
     *memory = malloc(max + 1);
     if (!*memory) return false;
-    while (*n < max) {
-        ssize_t got = pread(fd, *memory + *n, max - *n, (off_t)*n);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return false;
-        if (got == 0) break;
-        *n += (size_t)got;
-    }
-    return true;
+    ssize_t got = file_octets(fd, *memory, max);
+    if (got >= 0) *n = (size_t)got;
+    return got >= 0;
 }
 
 static void log_problems(const struct problems *problems)
@@ -172,6 +176,7 @@ static bool directory_prepare(struct child *c, const char **error)
     replace_fd(&d->users_fd, -1);
     replace_fd(&d->aliases_fd, -1);
     log_problems(&d->names.problems);
+    credentials_load(d->credentials);
     *error = "the recipient map cannot be made";
     d->map_fd = sealed_map(&d->names.map);
     return d->map_fd >= 0;
@@ -277,8 +282,10 @@ static void spooler_open(struct directory *d, int fd)
 static void directory_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
 {
     struct directory *d = directory_of(c);
-    (void)index, (void)generation;
-    if (!d || role != PROC_SPOOLER)
+    (void)generation;
+    if (d && role == PROC_RELAY)
+        credentials_peer(d->credentials, index, fd);
+    else if (!d || role != PROC_SPOOLER)
         close(fd);
     else if (d->started)
         spooler_open(d, fd);
@@ -295,10 +302,12 @@ static bool directory_start(struct child *c, const char **error)
     d->started = true;
     if (d->spooler_fd >= 0) spooler_open(d, d->spooler_fd);
     d->spooler_fd = -1;
+    credentials_start(d->credentials);
     log_begin(LOG_LEVEL_INFO, "directory");
     log_u64("mailboxes", d->names.users->count);
     log_u64("aliases", d->names.aliases->n_names);
     log_u64("map_octets", d->names.map.octets);
+    log_u64("credentials", credentials_count(d->credentials));
     log_end();
     return true;
 }
@@ -306,7 +315,9 @@ static bool directory_start(struct child *c, const char **error)
 /* A newer directory takes the questions; what was not answered is asked again. */
 static void directory_drain(struct child *c, bool stopping)
 {
+    struct directory *d = c->state;
     (void)stopping;
+    if (d) credentials_free(&d->credentials);
     child_exit(c, 0);
 }
 
@@ -321,6 +332,8 @@ static void directory_status(struct child *c, struct buf *json)
     buf_u64(json, d->names.problems.count);
     buf_str(json, ",\"map_octets\":");
     buf_u64(json, d->names.map.octets);
+    if (d->credentials) buf_str(json, ",\"credentials\":");
+    if (d->credentials) buf_u64(json, credentials_count(d->credentials));
     buf_str(json, ",\"questions_answered\":");
     buf_u64(json, d->answered);
 }
@@ -328,7 +341,9 @@ static void directory_status(struct child *c, struct buf *json)
 static void directory_after_turn(struct child *c)
 {
     struct directory *d = c->state;
-    if (!d || !d->started || !d->spooler) return;
+    if (!d || !d->started) return;
+    if (d->credentials) credentials_flush(d->credentials);
+    if (!d->spooler) return;
     ipc_flush(d->spooler);
     /* what a flush does not send wakes the loop when it can be sent, so nothing is left waiting without an event */
     while (d->spooler && d->n && ipc_can_send(d->spooler)) {

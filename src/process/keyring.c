@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "process/messages.h"
 #include "process/skeleton.h"
+#include "system/file_octets.h"
 #include "system/log.h"
 #include "system/signer.h"
 #include "system/tls.h"
@@ -195,26 +196,12 @@ static const char *key_file(const struct child *c, struct tls_key_id id)
     return (const char *)f->servers[id.server].certificates[id.certificate].key_file.p;
 }
 
-/* pread: the file position is shared with the supervisor. */
-static ssize_t key_octets(int fd, uint8_t *to, size_t max)
-{
-    size_t n = 0;
-    while (n < max) {
-        ssize_t got = pread(fd, to + n, max - n, (off_t)n);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return -1;
-        if (got == 0) break;
-        n += (size_t)got;
-    }
-    return (ssize_t)n;
-}
-
 static bool key_read(struct child *c, struct keyring *k, struct keyring_key *key)
 {
     static uint8_t pem[LIMIT_KEY_OCTETS + 1];
     struct buf problem = buf_on(k->problem, sizeof k->problem - 1);
     mlock(pem, sizeof pem); /* as far as the system allows; wiped below in any case */
-    ssize_t n = key_octets(key->fd, pem, sizeof pem);
+    ssize_t n = file_octets(key->fd, pem, sizeof pem);
     const char *file = key_file(c, key->id);
     close(key->fd);
     key->fd = -1;

@@ -24,9 +24,10 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
              GRANT_MAIL, /* mailbox: a = index in config->deliver: the Maildir root folder. After a reload the folders of the
                         * fresh config come right before it, all of them; folders that are new end the mailbox (Landlock
                         * cannot be widened): it is drained and started again */
-             GRANT_USERS,   /* directory: users file */
-             GRANT_ALIASES, /* directory: aliases file */
-             GRANT_CONTROL, /* admin: the listening control socket */
+             GRANT_USERS,       /* directory: users file */
+             GRANT_ALIASES,     /* directory: aliases file */
+             GRANT_CREDENTIALS, /* directory: a = number of a user-file (config/user_file.h) */
+             GRANT_CONTROL,     /* admin: the listening control socket */
              GRANT_MAP, /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */
              GRANT_RESOLV_CONF, /* resolver: /etc/resolv.conf, when the configuration names no resolver; again with each reload */
              GRANT_TRUST_ANCHOR, /* resolver: the keys of the root of DNS; again with each reload */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/user_file.h"
 #include "process/supervisor_private.h"
 #include "service/config_files.h"
 
@@ -79,10 +80,21 @@ static bool open_named(struct generation *g, enum grant kind, unsigned a, unsign
     return false;
 }
 
+/* Not more than can be held: that was looked at. */
+static bool open_user_files(struct generation *g, struct config_report *report)
+{
+    static struct config_user_file files[LIMIT_CREDENTIAL_FILES];
+    uint32_t n = config_user_files(g->load.config, files);
+    bool ok = true;
+    for (uint32_t i = 0; i < n && i < LIMIT_CREDENTIAL_FILES; i++)
+        ok &= open_named(g, GRANT_CREDENTIALS, i, 0, files[i].path, files[i].place, false, report);
+    return ok;
+}
+
 static bool open_all(struct generation *g, struct config_report *report)
 {
     const struct config *c = g->load.config;
-    size_t n = 5 + c->n_deliver;
+    size_t n = 5 + c->n_deliver + LIMIT_CREDENTIAL_FILES;
     for (uint32_t i = 0; i < c->n_servers; i++)
         n += 2 * (size_t)c->servers[i].n_certificates;
     g->opened = arena_take_array(g->load.arena, n, sizeof *g->opened);
@@ -105,6 +117,7 @@ static bool open_all(struct generation *g, struct config_report *report)
             ok &= open_named(g, GRANT_CHAIN, i, k, cert->chain_file, &cert->place, false, report);
             ok &= open_named(g, GRANT_KEY, i, k, cert->key_file, &cert->place, false, report);
         }
+    ok &= open_user_files(g, report);
     return ok;
 }
 
@@ -182,6 +195,7 @@ enum role supervisor_role_of_grant(enum grant kind)
     case GRANT_CHAIN: return PROC_EDGE;
     case GRANT_KEY: return PROC_KEYRING;
     case GRANT_USERS:
+    case GRANT_CREDENTIALS:
     case GRANT_ALIASES: return PROC_DIRECTORY;
     case GRANT_SPOOL: return PROC_SPOOLER;
     case GRANT_MAIL: return PROC_MAILBOX;

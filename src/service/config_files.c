@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "directory/credential.h"
 #include "service/config_files_private.h"
 #include "service/config_load.h"
 #include "service/people.h"
@@ -44,18 +43,16 @@ void config_files_unreadable(const struct config_files *f, struct config_place p
 
 /* --- certificates */
 
-/* A secret that was read into memory of our own. */
-static void wipe(struct span secret)
+void config_files_wipe(struct span secret)
 {
-    union {
+    union { /* it was read into memory of our own */
         const uint8_t *in;
         void *out;
     } memory = {.in = secret.p};
-
     if (secret.n) explicit_bzero(memory.out, secret.n);
 }
 
-static void check_secret_mode(const struct config_files *f, struct config_place place, const char *what,
+void config_files_secret_mode(const struct config_files *f, struct config_place place, const char *what,
                               struct span file)
 {
     struct stat st;
@@ -94,8 +91,8 @@ static void check_certificate(const struct config_files *f, const struct config_
                               c->place, text, NULL);
     }
     if (!why_key) {
-        check_secret_mode(f, c->place, "key", c->key_file);
-        wipe(key);
+        config_files_secret_mode(f, c->place, "key", c->key_file);
+        config_files_wipe(key);
     }
     arena_destroy(&arena);
 }
@@ -111,60 +108,6 @@ static void check_certificates(const struct config_files *f)
                 seen |= c->servers[j].certificates == c->servers[i].certificates;
             if (!seen) check_certificate(f, &c->servers[i].certificates[k]);
         }
-}
-
-/* --- passwords for smarthosts */
-
-struct user_files {
-    struct span seen[LIMIT_CREDENTIAL_FILES];
-    uint32_t n;
-    bool full;
-};
-
-static void check_user_file(const struct config_files *f, struct config_place place, struct span file)
-{
-    struct arena *arena = arena_create(4 * LIMIT_CREDENTIAL_FILE_OCTETS);
-    struct credential credential;
-    struct span text;
-    uint32_t line = 0;
-
-    if (!arena) {
-        config_report_add(f->report, CONFIG_ERROR, place, "no memory to read the user-file", NULL);
-        return;
-    }
-    const char *why = config_load_file(arena, config_files_text(file), LIMIT_CREDENTIAL_FILE_OCTETS, &text);
-    if (why)
-        config_files_unreadable(f, place, "the user-file", file, why);
-    else {
-        why = credential_parse(text, &credential, &line);
-        if (why)
-            config_report_add(f->report, CONFIG_ERROR, (struct config_place){file, line, 0}, why,
-                              "two lines: the user name, the password");
-        check_secret_mode(f, place, "user-file", file);
-        wipe(text);
-    }
-    arena_destroy(&arena);
-}
-
-/* Each file is looked at once. */
-static void check_user_files(const struct config_files *f, const struct config_route *table, uint32_t n,
-                             struct user_files *files)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        struct span file = table[i].hop.user;
-        uint32_t k = 0;
-        while (k < files->n && !span_eq(files->seen[k], file))
-            k++;
-        if (!file.n || k < files->n || files->full) continue;
-        files->full = k == LIMIT_CREDENTIAL_FILES;
-        if (files->full) {
-            config_report_add(f->report, CONFIG_ERROR, table[i].place, "this is one user-file too many",
-                              "at most 256 different ones");
-            return;
-        }
-        files->seen[files->n++] = file;
-        check_user_file(f, table[i].place, file);
-    }
 }
 
 /* --- who exists */
@@ -258,11 +201,8 @@ void config_files_check(const struct config *c, const struct config_files_who *w
     const struct config_files f = {
         .config = c, .who = who, .report = r, .whole = {.file = c->servers[0].place.file}};
 
-    struct user_files files = {.n = 0};
-
     check_certificates(&f);
-    check_user_files(&f, c->routes, c->n_routes, &files);
-    check_user_files(&f, c->sender_routes, c->n_sender_routes, &files);
+    config_files_credentials(&f);
     config_files_folders(&f);
     check_people(&f);
     check_descriptors(&f);

@@ -1,4 +1,4 @@
-/* config_files_private: config_files.c (certificates, people) and config_folders.c share this. */
+/* config_files_private: config_files.c (certificates, people), config_folders.c and config_credentials.c share this. */
 #ifndef SERVICE_CONFIG_FILES_PRIVATE_H
 #define SERVICE_CONFIG_FILES_PRIVATE_H
 
@@ -21,5 +21,10 @@ void config_files_unreadable(const struct config_files *f, struct config_place p
                              struct span path, const char *why);
 
 void config_files_folders(const struct config_files *f);
+void config_files_credentials(const struct config_files *f);
+/* A warning when others than owner and group may read the secret, or others than the owner may write it. */
+void config_files_secret_mode(const struct config_files *f, struct config_place place, const char *what,
+                              struct span file);
+void config_files_wipe(struct span secret); /* that config_load_file has read */
 
 #endif

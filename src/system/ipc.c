@@ -34,6 +34,7 @@ struct ipc {
     bool reported; /* closed was called */
     bool calling;  /* inside callbacks: ipc_close leaves the memory to us */
     bool gone;     /* ipc_close was called inside a callback */
+    bool secret;   /* octets are wiped when they were sent or served */
     unsigned ring, head, waiting;
     struct packet *packets;
 };
@@ -86,12 +87,24 @@ struct ipc *ipc_open(struct loop *l, int fd, const struct ipc_allowed *allowed, 
     return c;
 }
 
+void ipc_secret(struct ipc *c)
+{
+    c->secret = true;
+}
+
+static void forget_octets(const struct ipc *c, void *p, size_t n)
+{
+    if (c->secret) explicit_bzero(p, n);
+}
+
 static void release(struct ipc *c)
 {
     for (unsigned i = 0; i < c->waiting; i++) {
-        int fd = c->packets[(c->head + i) % c->ring].fd;
-        if (fd >= 0) close(fd);
+        struct packet *p = &c->packets[(c->head + i) % c->ring];
+        if (p->fd >= 0) close(p->fd);
+        forget_octets(c, p->octets, p->n);
     }
+    forget_octets(c, under_construction(c)->octets, under_construction(c)->n);
     free(c->packets);
     free(c);
 }
@@ -165,13 +178,16 @@ void ipc_flush(struct ipc *c)
     while (c->waiting > 0) {
         struct packet *p = &c->packets[c->head];
         if (!send_packet(c, p)) return;
+        forget_octets(c, p->octets, p->n);
         if (p->fd >= 0) close(p->fd);
         p->fd = -1;
         c->head = (c->head + 1) % c->ring;
         c->waiting--;
     }
     struct packet *p = under_construction(c);
-    if (p->n > 0 && send_packet(c, p)) p->n = 0;
+    if (p->n == 0 || !send_packet(c, p)) return;
+    forget_octets(c, p->octets, p->n);
+    p->n = 0;
 }
 
 /* Room for n octets in the packet under construction. */
@@ -318,6 +334,7 @@ static bool read_packets(struct ipc *c)
     const char *reason = NULL;
     for (int i = 0; i < n; i++) { /* also after an error: descriptors must be closed */
         const char *r = serve_packet(c, &m[i].msg_hdr, m[i].msg_len, incoming.octets[i]);
+        forget_octets(c, incoming.octets[i], m[i].msg_len);
         if (r && !reason) {
             reason = r;
             report(c, r);

@@ -27,6 +27,8 @@ struct ipc_allowed { /* what may arrive here: anything else is "malformed" and c
 struct ipc *ipc_open(struct loop *l, int fd, const struct ipc_allowed *allowed, unsigned n,
                      unsigned max_queued, ipc_message_fn *message, ipc_closed_fn *closed, void *context);
 void ipc_close(struct ipc **c);
+/* From here on what this channel carries is wiped from its buffers as soon as it was sent or served (invariant I10). */
+void ipc_secret(struct ipc *c);
 MUST_USE bool ipc_send(struct ipc *c, uint16_t type, struct span payload);
 /* Sends alone in a packet; the descriptor stays the caller's. */
 MUST_USE bool ipc_send_fd(struct ipc *c, uint16_t type, struct span payload, int fd);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "directory/credential.h"
 #include "directory/expand.h"
 #include "directory/recipients.h"
 #include "process/messages.h"
@@ -76,13 +77,22 @@ bool child_publish_map(struct child *c, int memfd)
 static struct config_domain domains[] = {{.name = SPAN("example.org"), .place = {.line = 1}},
                                          {.name = SPAN("any.test"), .any = true}};
 static struct config_server server = {.domains = domains, .n_domains = 2};
+static struct config_route routes[] = {
+    {.pattern = SPAN("a.test"), .hop = {.kind = NEXT_HOP_HOST, .user = SPAN("/c/joe")}},
+    {.pattern = SPAN("b.test"), .hop = {.kind = NEXT_HOP_MX}},
+    {.pattern = SPAN("c.test"), .hop = {.kind = NEXT_HOP_HOST, .user = SPAN("/c/broken")}},
+    {.pattern = SPAN("d.test"), .hop = {.kind = NEXT_HOP_HOST, .user = SPAN("/c/joe")}},
+    {.pattern = SPAN("e.test"), .hop = {.kind = NEXT_HOP_HOST, .user = SPAN("/c/ann")}},
+};
 static const struct config config = {.hostname = SPAN("mail.example.org"),
                                      .servers = &server,
                                      .n_servers = 1,
+                                     .routes = routes,
+                                     .n_routes = 5,
                                      .users_file = SPAN("users"),
                                      .aliases_file = SPAN("aliases")};
 static pid_t pid;
-static int channel, map_fd;
+static int channel, relay_channel, map_fd;
 
 static void turn(void *context)
 {
@@ -98,7 +108,7 @@ static int file_of(const char *text)
     return fd;
 }
 
-static _Noreturn void directory_run(const char *users, const char *aliases, int fd)
+static _Noreturn void directory_run(const char *users, const char *aliases, int fd, int relay_fd)
 {
     static struct child c;
     const char *error = "";
@@ -113,7 +123,12 @@ static _Noreturn void directory_run(const char *users, const char *aliases, int 
     log_open(open("/dev/null", O_WRONLY), "directory", LOG_LEVEL_DEBUG);
     if (users) directory_hooks.grant(&c, GRANT_USERS, 0, 0, file_of(users));
     if (aliases) directory_hooks.grant(&c, GRANT_ALIASES, 0, 0, file_of(aliases));
+    directory_hooks.grant(&c, GRANT_CREDENTIALS, 0, 0, file_of("joe\nto0 secret\n"));
+    directory_hooks.grant(&c, GRANT_CREDENTIALS, 1, 0, file_of("only a name\n"));
+    directory_hooks.grant(&c, GRANT_CREDENTIALS, 2, 0, file_of("ann\nword"));
+    directory_hooks.grant(&c, GRANT_CREDENTIALS, 3, 0, file_of("nobody\nasked\n"));
     directory_hooks.peer(&c, PROC_SPOOLER, 0, 1, fd);
+    directory_hooks.peer(&c, PROC_RELAY, 1, 1, relay_fd);
     if (!directory_hooks.prepare(&c, &error)) {
         fprintf(stderr, "%s\n", error);
         _exit(8);
@@ -142,19 +157,23 @@ static int receive_fd(int from)
 
 static void begin(const char *users, const char *aliases)
 {
-    int pair[2], maps[2];
+    int pair[2], relay[2], maps[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, relay), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, maps), 0);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         close(pair[0]);
+        close(relay[0]);
         map_channel = maps[1];
-        directory_run(users, aliases, pair[1]);
+        directory_run(users, aliases, pair[1], relay[1]);
     }
     close(pair[1]);
     close(maps[1]);
+    close(relay[1]);
     channel = pair[0];
+    relay_channel = relay[0];
     map_fd = receive_fd(maps[0]);
     close(maps[0]);
 }
@@ -163,6 +182,7 @@ static void end(void)
 {
     int status;
     close(channel);
+    close(relay_channel);
     close(map_fd);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     if (!WIFEXITED(status) || WEXITSTATUS(status)) fail_msg("status %x", status);
@@ -302,9 +322,83 @@ static void malformed(void **state)
     end();
 }
 
+/* ---- what a relay asks */
+
+static void credential_ask(const struct credential_question *question)
+{
+    static uint8_t memory[CREDENTIAL_QUESTION_OCTETS + 4], payload[CREDENTIAL_QUESTION_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory), q = buf_on(payload, sizeof payload);
+    credential_question_put(&q, question);
+    wire_put_u16(&b, MSG_CREDENTIAL_QUESTION);
+    wire_put_span(&b, buf_span(&q));
+    assert_false(b.over);
+    assert_int_equal(send(relay_channel, b.p, b.n, MSG_NOSIGNAL), b.n);
+}
+
+/* "STATUS MECHANISM RESPONSE" */
+static const char *credential_hear(uint64_t tag)
+{
+    static uint8_t packet[LIMIT_IPC_MESSAGE_OCTETS];
+    static char memory[500];
+    struct buf b = buf_on(memory, sizeof memory - 1);
+    struct pollfd p = {relay_channel, POLLIN, 0};
+    struct credential_answer a;
+    assert_int_equal(poll(&p, 1, 20000), 1);
+    ssize_t n = recv(relay_channel, packet, sizeof packet, 0);
+    if (n <= 0) return "closed";
+    struct wire w = wire_on(span_of(packet, (size_t)n));
+    assert_int_equal(wire_u16(&w), MSG_CREDENTIAL_ANSWER);
+    assert_true(credential_answer_read(wire_span(&w, UINT16_MAX), &a));
+    assert_true(wire_done(&w) && a.tag == tag);
+    buf_u64(&b, a.status);
+    buf_byte(&b, ' ');
+    buf_put(&b, a.mechanism);
+    buf_byte(&b, ' ');
+    buf_put(&b, a.response);
+    memory[b.n] = 0;
+    return memory;
+}
+
+static const char *credential(const char *file, const char *mechanisms, uint8_t step, const char *challenge)
+{
+    static uint64_t tag;
+    credential_ask(&(struct credential_question){++tag, span_str(file), span_str(mechanisms), step,
+                                                 span_str(challenge)});
+    return credential_hear(tag);
+}
+
+static void credentials(void **state)
+{
+    (void)state;
+    begin("alice@example.org\t-\t\n", "");
+    assert_string_equal(credential("/c/joe", "LOGIN PLAIN", 0, ""), "0 PLAIN AGpvZQB0bzAgc2VjcmV0");
+    assert_string_equal(credential("/c/joe", "LOGIN", 0, ""), "0 LOGIN ");
+    assert_string_equal(credential("/c/joe", "LOGIN", 1, "VXNlcm5hbWU6"), "0 LOGIN am9l");
+    assert_string_equal(credential("/c/joe", "LOGIN", 2, "UGFzc3dvcmQ6"), "0 LOGIN dG8wIHNlY3JldA==");
+    assert_string_equal(credential("/c/joe", "LOGIN", 3, "TW9yZT8="), "3  ");
+    assert_string_equal(credential("/c/joe", "GSSAPI NTLM", 0, ""), "1  ");
+    assert_string_equal(credential("/c/ann", "PLAIN", 0, ""), "0 PLAIN AGFubgB3b3Jk");
+    assert_string_equal(credential("/c/broken", "PLAIN", 0, ""), "2  ");
+    assert_string_equal(credential("/etc/shadow", "PLAIN", 0, ""), "2  ");
+    assert_string_equal(credential("/c/jo", "PLAIN", 0, ""), "2  ");
+    assert_string_equal(expand("alice@example.org"),
+                        "alice@example.org "); /* the spooler is served beside it */
+    end();
+}
+
+static void malformed_relay(void **state)
+{
+    (void)state;
+    begin("", "");
+    credential_ask(&(struct credential_question){1, SPAN("/c/joe"), SPAN("PLAIN"), 0, SPAN("QQ==")});
+    assert_string_equal(credential_hear(1), "closed");
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(map_is_sealed), cmocka_unit_test(questions),
-                                       cmocka_unit_test(large_answers), cmocka_unit_test(malformed)};
+                                       cmocka_unit_test(large_answers), cmocka_unit_test(malformed),
+                                       cmocka_unit_test(credentials),   cmocka_unit_test(malformed_relay)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,6 +121,8 @@ static void user_files(void **state)
     assert_non_null(report.first);
     assert_int_equal(report.first->severity, CONFIG_ERROR);
     assert_true(span_starts_nocase(report.first->suggestion, SPAN("two lines")));
+    assert_int_equal(report.first->place.line, 2);
+    assert_null(strstr((const char *)report.first->text.p, "name password")); /* nothing of it is shown */
     put("u", "name\npassword\n");
     assert_int_equal(chmod("u", 0644), 0);
     look(routes);

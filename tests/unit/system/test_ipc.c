@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -340,6 +341,98 @@ static void a_flood_leaves_the_loop_alive(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* ---- secrets */
+
+enum { SECRET_OCTETS = 64, REGION_OCTETS_MAX = 256 << 20 };
+
+static uint8_t secret_octet(unsigned kind, size_t i)
+{
+    return (uint8_t)((i * 37 + 11) ^ kind * 85); /* it stands nowhere as a whole */
+}
+
+static bool secret_at(const volatile uint8_t *p, unsigned kind)
+{
+    for (size_t i = 0; i < SECRET_OCTETS; i++)
+        if (p[i] != secret_octet(kind, i)) return false;
+    return true;
+}
+
+/* Looks at all memory that this process can write. (A sanitizer's shadow is left out by its size.) */
+__attribute__((no_sanitize("address"))) static bool secret_in_memory(unsigned kind)
+{
+    char line[512];
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps)) {
+        uintptr_t from, to;
+        char mode[5];
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3 || strncmp(mode, "rw-p", 4) != 0) continue;
+        if (to - from > REGION_OCTETS_MAX) continue;
+        const uint8_t *p = (const uint8_t *)from; /* an address that the kernel told */
+        for (size_t i = 0; i + SECRET_OCTETS <= to - from; i++)
+            if (p[i] == secret_octet(kind, 0) && secret_at(p + i, kind)) found = true;
+    }
+    fclose(maps);
+    return found;
+}
+
+static void send_secret(unsigned kind, bool incoming)
+{
+    uint8_t octets[IPC_HEADER_OCTETS + SECRET_OCTETS] = {BIG, 0, SECRET_OCTETS, 0};
+    for (size_t i = 0; i < SECRET_OCTETS; i++)
+        octets[IPC_HEADER_OCTETS + i] = secret_octet(kind, i);
+    if (incoming)
+        assert_int_equal(send(t.raw, octets, sizeof octets, 0), sizeof octets);
+    else
+        assert_true(ipc_send(t.channel, BIG, span_of(octets + IPC_HEADER_OCTETS, SECRET_OCTETS)));
+    explicit_bzero(octets, sizeof octets);
+}
+
+/* kind: another pattern each time, so that nothing is found which an earlier test left. */
+static void secret_crosses(unsigned kind, bool secret, bool incoming)
+{
+    open_pair(4);
+    if (secret) ipc_secret(t.channel);
+    send_secret(kind, incoming);
+    if (incoming) {
+        run_for(20);
+        assert_int_equal(t.messages, 1);
+    } else {
+        assert_true(secret_in_memory(kind)); /* not sent yet */
+        ipc_flush(t.channel);
+    }
+    assert_int_equal(secret_in_memory(kind), !secret);
+    close_pair();
+}
+
+static void secrets_are_wiped(void **state)
+{
+    (void)state;
+    secret_crosses(1, false, false);
+    secret_crosses(2, true, false);
+    secret_crosses(3, false, true);
+    secret_crosses(4, true, true);
+}
+
+static void unsent_secrets_are_wiped(void **state)
+{
+    (void)state;
+    open_pair(60);
+    ipc_secret(t.channel);
+    unsigned n = 0;
+    while (ipc_can_send(t.channel)) {
+        static const uint8_t filler[20000] = {1};
+        send_secret(5, false);
+        assert_true(ipc_send(t.channel, BIG, span_of(filler, sizeof filler)));
+        n++;
+    }
+    assert_true(n > 10);
+    assert_true(secret_in_memory(5));
+    close_pair();
+    assert_false(secret_in_memory(5));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +447,8 @@ int main(void)
         cmocka_unit_test(a_dead_reader_is_reported_and_sends_fail),
         cmocka_unit_test(too_long_a_message_is_not_sent),
         cmocka_unit_test(a_flood_leaves_the_loop_alive),
+        cmocka_unit_test(secrets_are_wiped),
+        cmocka_unit_test(unsent_secrets_are_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
