@@ -214,8 +214,8 @@ static const struct config_route *sender_route(const struct config *c, struct sp
     return FIND(c, sender_routes, &f, false);
 }
 
-enum config_way_kind config_next_hop(const struct config *c, struct span reverse_path, struct span recipient,
-                                     bool local, struct config_way *ret)
+enum config_way_kind config_next_hop_released(const struct config *c, struct span reverse_path,
+                                              struct span recipient, bool local, struct config_way *ret)
 {
     const struct config_route *r;
     const struct config_pattern *p;
@@ -224,7 +224,6 @@ enum config_way_kind config_next_hop(const struct config *c, struct span reverse
     ret->hop = by_mx.hop;
     ret->tls_given = false;
     if (!fold(&f, recipient)) return decide(ret, WAY_NONE, "none", NULL);
-    if ((p = FIND(c, hold, &f, true)) != NULL) return decide(ret, WAY_HOLD, "hold", p);
     if ((p = FIND(c, discard, &f, false)) != NULL) return decide(ret, WAY_DISCARD, "discard", p);
     r = FIND(c, routes, &f, false);
     if (local) return local_way(c, &f, r, ret);
@@ -232,6 +231,17 @@ enum config_way_kind config_next_hop(const struct config *c, struct span reverse
     if ((r = sender_route(c, reverse_path)) != NULL) return go(c, &f, r, "relay from", ret);
     if ((r = FIND_STAR(c, routes)) != NULL) return go(c, &f, r, "relay", ret);
     return go(c, &f, &by_mx, "default", ret);
+}
+
+enum config_way_kind config_next_hop(const struct config *c, struct span reverse_path, struct span recipient,
+                                     bool local, struct config_way *ret)
+{
+    const struct config_pattern *held = config_held(c, recipient);
+
+    if (!held) return config_next_hop_released(c, reverse_path, recipient, local, ret);
+    ret->hop = by_mx.hop;
+    ret->tls_given = false;
+    return decide(ret, WAY_HOLD, "hold", held);
 }
 
 #define BEGINS_AS_PATTERN(type, member)                                                                      \

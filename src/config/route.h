@@ -92,6 +92,10 @@ struct config_way {
 enum config_way_kind config_next_hop(const struct config *c, struct span reverse_path, struct span recipient,
                                      bool local, struct config_way *ret);
 
+/* The same for a recipient that an operator has released: no hold line is asked. */
+enum config_way_kind config_next_hop_released(const struct config *c, struct span reverse_path,
+                                              struct span recipient, bool local, struct config_way *ret);
+
 /* Who says hop.tls of a next hop: "destination", "line" (relay or deliver), "destination *" or "default". */
 const char *config_tls_rule(const struct config *c, const struct config_way *way);
 

@@ -168,6 +168,23 @@ static void policies(void **state)
           {"", "u@a.example", false, "hop default - mx a.example tls dane"});
 }
 
+static void released(void **state)
+{
+    struct config_way way;
+    struct parsed p;
+
+    (void)state;
+    parse(&p, "hold *\ndiscard b.example accept-and-lose-mail\n");
+    assert_non_null(p.config);
+    assert_int_equal(config_next_hop(p.config, SPAN(""), SPAN("u@a.example"), false, &way), WAY_HOLD);
+    assert_int_equal(config_next_hop_released(p.config, SPAN(""), SPAN("u@a.example"), false, &way),
+                     WAY_NEXT_HOP);
+    assert_span(way.hop.name, "a.example");
+    assert_int_equal(config_next_hop_released(p.config, SPAN(""), SPAN("u@b.example"), false, &way),
+                     WAY_DISCARD);
+    parsed_free(&p);
+}
+
 /* As long as addresses get, and longer; labels without end; patterns in the place of names. */
 static void hostile_addresses(void **state)
 {
@@ -195,8 +212,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_said),       cmocka_unit_test(the_nearest_line),
         cmocka_unit_test(of_two_the_later),   cmocka_unit_test(by_sender),
-        cmocka_unit_test(held_and_discarded), cmocka_unit_test(policies),
-        cmocka_unit_test(hostile_addresses),
+        cmocka_unit_test(held_and_discarded), cmocka_unit_test(released),
+        cmocka_unit_test(policies),           cmocka_unit_test(hostile_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
