@@ -104,6 +104,8 @@
 #define LIMIT_STATE_EVENT_OCTETS     1024 /* one event of a history, encoded */
 
 /* queue life: RFC 5321 4.5.4.1 */
+#define LIMIT_DELIVERY_ANSWER_SECONDS                                                                        \
+    600 /* directory or mailbox, about one recipient: then it is asked anew */
 #define LIMIT_RETRY_SECONDS_FIRST   300
 #define LIMIT_RETRY_SECONDS_MAX     4200
 #define LIMIT_QUEUE_SECONDS_DEFAULT 432000

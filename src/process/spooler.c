@@ -248,6 +248,7 @@ static void spooler_after_turn(struct child *c)
         s->maintain_ms = s->now_ms;
         store_maintain(s->store, s->now_ms);
         spooler_edges_let_go(s);
+        spooler_overdue(s);
         spooler_leases(s, &s->mailbox);
     }
     spooler_edges_flush(s);

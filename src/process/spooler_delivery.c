@@ -89,6 +89,27 @@ void spooler_put_back_all(struct spooler *s, enum delivery_stage stage)
         if (s->deliveries[i].stage == stage) spooler_put_back(s, &s->deliveries[i], SPOOLER_RETRY_MS);
 }
 
+void spooler_overdue(struct spooler *s)
+{
+    uint64_t now = loop_now_ms(s->child->loop);
+    bool asked = false, sent = false;
+    if (now - s->overdue_ms < SPOOLER_RETRY_MS) return;
+    s->overdue_ms = now;
+    for (unsigned i = 0; i < SPOOLER_DELIVERIES; i++) {
+        struct delivery *d = &s->deliveries[i];
+        bool of_directory = d->stage == DELIVERY_ASKED, of_mailbox = d->stage == DELIVERY_SENT;
+        if (!of_directory && !of_mailbox) continue;
+        if (now - d->asked_ms < LIMIT_DELIVERY_ANSWER_SECONDS * 1000) continue;
+        spooler_outcome(s, d, RECIPIENT_DEFERRED, SPAN("4.3.0"),
+                        of_mailbox ? SPAN("the mailbox process did not answer in time")
+                                   : SPAN("the directory did not answer in time"));
+        asked |= of_directory;
+        sent |= of_mailbox;
+    }
+    if (asked) spooler_directory_lost(s, "no answer in time");
+    if (sent) spooler_mailbox_lost(s, "no answer in time");
+}
+
 bool spooler_busy(const struct spooler *s)
 {
     for (unsigned i = 0; i < SPOOLER_DELIVERIES; i++)

@@ -8,7 +8,7 @@
 
 static const struct ipc_allowed allowed[] = {{MSG_EXPAND_ANSWER, 16, UINT16_MAX, 0}};
 
-static void directory_lost(struct spooler *s, const char *reason)
+void spooler_directory_lost(struct spooler *s, const char *reason)
 {
     ipc_close(&s->directory);
     spooler_put_back_all(s, DELIVERY_ASKED);
@@ -79,7 +79,7 @@ static void on_answer(void *context, uint16_t type, struct span payload, const i
     (void)type, (void)fds, (void)n_fds;
     if (!s->directory) return;
     if (!expand_answer_read(payload, &a)) {
-        directory_lost(s, "malformed answer");
+        spooler_directory_lost(s, "malformed answer");
         return;
     }
     struct delivery *d = spooler_delivery_find(s, a.id, a.recipient, DELIVERY_ASKED);
@@ -110,12 +110,12 @@ static void on_answer(void *context, uint16_t type, struct span payload, const i
 
 static void on_closed(void *context, const char *reason)
 {
-    directory_lost(context, reason);
+    spooler_directory_lost(context, reason);
 }
 
 void spooler_directory_open(struct spooler *s, int fd)
 {
-    directory_lost(s, NULL); /* a newer one takes the questions */
+    spooler_directory_lost(s, NULL); /* a newer one takes the questions */
     s->directory = ipc_open(s->child->loop, fd, allowed, 1, SPOOLER_RESULTS_QUEUED, on_answer, on_closed, s);
     if (!s->directory) log_note(LOG_LEVEL_ERROR, "channel-failed", "directory", errno);
 }
@@ -126,6 +126,7 @@ void spooler_expand(struct spooler *s, struct delivery *d, struct span path)
     struct buf b = buf_on(memory, sizeof memory);
     expand_question_put(&b, &(struct expand_question){d->id, d->recipient, path});
     d->stage = DELIVERY_ASKED;
+    d->asked_ms = loop_now_ms(s->child->loop);
     if (!s->directory || b.over || !ipc_send(s->directory, MSG_EXPAND_QUESTION, buf_span(&b)))
         spooler_put_back(s, d, SPOOLER_RETRY_MS);
 }

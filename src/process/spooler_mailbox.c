@@ -9,7 +9,7 @@ static const struct ipc_allowed allowed[] = {
     {MSG_JOB_RESULT, 17, 17 + 11 + LIMIT_RESULT_TEXT_OCTETS, 0},
 };
 
-static void mailbox_lost(struct spooler *s, const char *reason)
+void spooler_mailbox_lost(struct spooler *s, const char *reason)
 {
     ipc_close(&s->mailbox.ipc);
     spooler_leases_end(s, &s->mailbox);
@@ -40,6 +40,7 @@ void spooler_deliver(struct spooler *s, struct delivery *d, struct span mailbox)
     static struct job_deliver j;
     const struct message *m = store_find(s->store, d->id);
     d->stage = DELIVERY_SENT;
+    d->asked_ms = loop_now_ms(s->child->loop);
     bool ready = m && s->mailbox.ipc && ipc_can_send(s->mailbox.ipc);
     for (uint32_t i = 0; ready && i < m->n_extents; i++)
         ready = spooler_lend(s, &s->mailbox, message_extents(m)[i].segment) && ipc_can_send(s->mailbox.ipc);
@@ -55,7 +56,7 @@ void spooler_deliver(struct spooler *s, struct delivery *d, struct span mailbox)
     j.domain = domain_of(mailbox);
     j.delivered_to = message_path(m, r->flags & RECIPIENT_DERIVED ? &message_recipients(m)[r->parent] : r);
     j.reverse_path = message_reverse_path_for(m, r);
-    if (!send_job(s, m, &j)) mailbox_lost(s, "jobs are not read"); /* it may have half of this one */
+    if (!send_job(s, m, &j)) spooler_mailbox_lost(s, "jobs are not read"); /* it may have half of this one */
 }
 
 static void on_result(struct spooler *s, struct span payload)
@@ -65,7 +66,7 @@ static void on_result(struct spooler *s, struct span payload)
                                                      [JOB_FAILED] = RECIPIENT_BOUNCED};
     struct job_result r;
     if (!job_result_read(payload, &r)) {
-        mailbox_lost(s, "malformed result");
+        spooler_mailbox_lost(s, "malformed result");
         return;
     }
     struct delivery *d = spooler_delivery_find(s, r.id, r.recipient, DELIVERY_SENT);
@@ -88,12 +89,12 @@ static void on_message(void *context, uint16_t type, struct span payload, const 
 
 static void on_closed(void *context, const char *reason)
 {
-    mailbox_lost(context, reason);
+    spooler_mailbox_lost(context, reason);
 }
 
 void spooler_mailbox_open(struct spooler *s, int fd)
 {
-    mailbox_lost(s, NULL);
+    spooler_mailbox_lost(s, NULL);
     s->mailbox.ipc = ipc_open(s->child->loop, fd, allowed, sizeof allowed / sizeof allowed[0],
                               SPOOLER_JOBS_QUEUED, on_message, on_closed, s);
     if (!s->mailbox.ipc) log_note(LOG_LEVEL_ERROR, "channel-failed", "mailbox", errno);

@@ -59,6 +59,7 @@ struct delivery {
     uint16_t next_in_bucket, next_notified; /* next_notified: of those that one notification speaks of */
     uint32_t recipient, count;
     uint64_t id, retry_ms;
+    uint64_t asked_ms; /* ASKED, SENT: since when, of the loop's clock */
     char enhanced[12];
     uint8_t text[LIMIT_RESULT_TEXT_OCTETS];
     uint8_t owner[LIMIT_PATH_OCTETS];
@@ -105,7 +106,7 @@ struct spooler {
     struct timer timer;
     uint64_t stuck_ms; /* since when the store is stuck, of the loop's clock; 0: it is not */
     bool let_go;       /* ... and nobody waits for it any more */
-    uint64_t maintain_ms, drain_ms;
+    uint64_t maintain_ms, overdue_ms, drain_ms;
     struct listing_verified verified;
     uint64_t delivered, deferred, bounced, expired, notifications;
 };
@@ -121,7 +122,9 @@ void spooler_edges_let_go(struct spooler *s);
 
 /* spooler_delivery.c */
 void spooler_deliveries_init(struct spooler *s);
-void spooler_dispatch(struct spooler *s);   /* starts what is due, as far as there is room */
+void spooler_dispatch(struct spooler *s); /* starts what is due, as far as there is room */
+/* Called often: whoever lives and did not answer in time is asked anew, in another conversation. */
+void spooler_overdue(struct spooler *s);
 bool spooler_busy(const struct spooler *s); /* a result is waited for, or not recorded */
 /* A slot for a recipient that store_due said; null: there is none. */
 struct delivery *spooler_delivery_take(struct spooler *s, uint64_t id, uint32_t recipient);
@@ -142,9 +145,11 @@ void spooler_notified(struct spooler *s, uint64_t token, enum store_status statu
 /* spooler_directory.c */
 void spooler_directory_open(struct spooler *s, int fd);
 void spooler_expand(struct spooler *s, struct delivery *d, struct span path);
+void spooler_directory_lost(struct spooler *s, const char *reason); /* null: it is replaced */
 
 /* spooler_mailbox.c */
 void spooler_mailbox_open(struct spooler *s, int fd);
+void spooler_mailbox_lost(struct spooler *s, const char *reason);
 void spooler_deliver(struct spooler *s, struct delivery *d,
                      struct span mailbox); /* local@domain, canonical */
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "directory/expand.h"
 #include "process/spooler_private.h"
 #include "spool/message_id.h"
 #include "system/log.h"
@@ -362,6 +363,110 @@ static void test_answers_not_read(void **state)
     end(e);
 }
 
+/* --- directory and mailbox, played by the test */
+
+static int peer(enum role role)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    spooler_hooks.peer(&t.child, role, 0, GENERATION, pair[1]);
+    return pair[0];
+}
+
+/* The type of the first message of a packet; 0: the end; -1: nothing there. */
+static int asked(int channel)
+{
+    uint8_t packet[LIMIT_IPC_MESSAGE_OCTETS];
+    ssize_t n = recv(channel, packet, sizeof packet, 0);
+    uint16_t type = 0;
+    if (n >= 4) memcpy(&type, packet, 2);
+    return n < 0 ? -1 : n == 0 ? 0 : type;
+}
+
+/* What was asked seems to have been so for that long. */
+static void pass_time(uint64_t ms)
+{
+    struct spooler *s = t.child.state;
+    for (unsigned i = 0; i < SPOOLER_DELIVERIES; i++)
+        s->deliveries[i].asked_ms -= ms;
+    s->overdue_ms -= SPOOLER_RETRY_MS;
+    s->maintain_ms = 0;
+    turns(2);
+}
+
+static void answer_mailbox(int directory, uint64_t id)
+{
+    uint8_t targets[64], payload[128], packet[160];
+    struct buf to = buf_on(targets, sizeof targets), b = buf_on(payload, sizeof payload);
+    expand_target_put(&to, &(struct expand_target){EXPAND_MAILBOX, SPAN("u@dest.example")});
+    expand_answer_put(&b,
+                      &(struct expand_answer){.id = id, .last = true, .count = 1, .targets = buf_span(&to)});
+    uint16_t type = MSG_EXPAND_ANSWER, length = (uint16_t)b.n;
+    memcpy(packet, &type, 2);
+    memcpy(packet + 2, &length, 2);
+    memcpy(packet + 4, payload, length);
+    assert_int_equal(send(directory, packet, 4u + length, 0), 4 + length);
+    turns(2);
+}
+
+static uint64_t send_one(void)
+{
+    struct edge *e = begin(0, cut, cut);
+    uint64_t id = next_id(e);
+    commit(e, id, fill(e, "hello\r\n"), 7, 7);
+    flush(e);
+    turns(2);
+    end(e);
+    return id;
+}
+
+static void test_a_directory_that_never_answers(void **state)
+{
+    (void)state;
+    int directory = peer(PROC_DIRECTORY), mailbox = peer(PROC_MAILBOX);
+    uint64_t id = send_one();
+    assert_int_equal(asked(directory), MSG_EXPAND_QUESTION);
+    t.lost = 0;
+    pass_time(LIMIT_DELIVERY_ANSWER_SECONDS * 1000 - 5000);
+    assert_int_equal(asked(directory), -1);
+    assert_int_equal(t.lost, 0);
+    pass_time(5000);
+    assert_int_equal(t.lost, 1);
+    assert_string_equal(t.reason, "no answer in time");
+    assert_int_equal(asked(directory), 0);
+    assert_int_equal(asked(mailbox), -1); /* nothing was asked of it, and it is left alone */
+    assert_int_equal(message_recipients(stored(id))[0].state, RECIPIENT_DEFERRED);
+    assert_int_equal(message_recipients(stored(id))[0].attempts, 1);
+    close(directory);
+    close(mailbox);
+}
+
+static void test_a_mailbox_that_never_answers(void **state)
+{
+    (void)state;
+    int directory = peer(PROC_DIRECTORY), mailbox = peer(PROC_MAILBOX);
+    uint64_t id = send_one();
+    assert_int_equal(asked(directory), MSG_EXPAND_QUESTION);
+    answer_mailbox(directory, id);
+    assert_int_equal(asked(mailbox), MSG_JOB_SEGMENT);
+    t.lost = 0;
+    pass_time(LIMIT_DELIVERY_ANSWER_SECONDS * 1000);
+    assert_int_equal(t.lost, 1);
+    assert_string_equal(t.reason, "no answer in time");
+    while (asked(mailbox) > 0) { /* the job, then the end */
+    }
+    assert_int_equal(asked(mailbox), 0);
+    assert_int_equal(asked(directory), -1);
+    assert_int_equal(message_recipients(stored(id))[0].state, RECIPIENT_DEFERRED);
+    /* a newer one is given what is due */
+    close(mailbox);
+    mailbox = peer(PROC_MAILBOX);
+    (void)send_one();
+    assert_int_equal(asked(directory), MSG_EXPAND_QUESTION);
+    close(directory);
+    close(mailbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +474,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pools, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ids_of_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers_not_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_directory_that_never_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_mailbox_that_never_answers, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
