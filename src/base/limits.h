@@ -72,7 +72,7 @@
 #define LIMIT_AUTHORITIES_OCTETS       4194304 /* certificates that we trust, as PEM */
 #define LIMIT_KEY_OCTETS               65536   /* a private key as PEM */
 #define LIMIT_KEYRING_ARENA_OCTETS     33554432
-#define LIMIT_KEYRING_KEYS             1024
+#define LIMIT_KEYRING_KEYS             1024 /* certificates of all virtual servers together */
 
 /* IPC */
 #define LIMIT_IPC_MESSAGE_OCTETS 32768
@@ -172,7 +172,6 @@
 #define LIMIT_CONFIG_NETWORKS         10000 /* relay or proxy networks of one server */
 #define LIMIT_CONFIG_PATH_OCTETS      4095
 #define LIMIT_CONFIG_ROUTES           100000 /* deliver, relay and hold lines, each */
-#define LIMIT_CERTIFICATES            1000   /* of one server */
 #define LIMIT_SOCKET_PATH_OCTETS      107
 #define LIMIT_DSN_HEADER_OCTETS       65536   /* of a header section that is returned */
 #define LIMIT_DSN_CONTENT_OCTETS      1048576 /* of a message that is returned whole (RET=FULL) */

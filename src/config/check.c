@@ -223,6 +223,23 @@ static void check_listeners(struct reader *r)
     }
 }
 
+/* Each has a key in the keyring and a descriptor on its way to every edge. */
+static void check_certificate_total(struct reader *r)
+{
+    uint32_t total = 0;
+
+    for (uint32_t i = 0; i < r->n_drafts; i++) {
+        const struct config_server *s = &r->drafts[i].server;
+        total += s->n_certificates;
+        if (total <= LIMIT_KEYRING_KEYS) continue;
+        error_at(r, &s->place,
+                 PROBLEM_TEXT(r, SPAN("all servers together have more than "),
+                              config_problem_number(r, LIMIT_KEYRING_KEYS), SPAN(" certificates")),
+                 SPAN("those that a server has from the top level or from another one count for it too"));
+        return;
+    }
+}
+
 void check_config(struct reader *r)
 {
     for (uint32_t i = 0; i < r->n_drafts; i++) {
@@ -233,6 +250,7 @@ void check_config(struct reader *r)
         check_networks(r, d);
     }
     check_listeners(r);
+    check_certificate_total(r);
     if (!r->top.damaged) {
         check_destinations(r);
         check_routes(r);

@@ -150,7 +150,7 @@ void read_tls(struct reader *r, const struct schema_row *row, const struct token
     }
     if (!reader_argument(r, name, "a FILE behind key", &t) || !value_path(r, &t, &c.key_file)) return;
     struct config_certificate *grown =
-        reader_push(r, d->server.certificates, &d->server.n_certificates, sizeof c, LIMIT_CERTIFICATES);
+        reader_push(r, d->server.certificates, &d->server.n_certificates, sizeof c, LIMIT_TLS_CERTIFICATES);
     if (!grown) return;
     d->server.certificates = grown;
     grown[d->server.n_certificates - 1] = c;

@@ -8,14 +8,14 @@
 
 #include "process/messages.h"
 #include "process/skeleton.h"
+#include "process/supervise.h"
 #include "service/inbound.h"
 #include "spool/message_id.h"
 #include "system/log.h"
 #include "system/tls.h"
 #include "system/tls_ticket.h"
 
-#define EDGE_TRIM_MS    30000
-#define EDGE_GRANTS_MAX (LIMIT_LISTENERS + LIMIT_SERVERS * 4)
+#define EDGE_TRIM_MS 30000
 
 struct edge_grant {
     enum grant kind;
@@ -31,11 +31,12 @@ struct edge {
     struct ipc *spooler, *keyring;
     struct inbound *inbound;
     struct timer drain_timer, trim_timer;
-    struct edge_grant grants[EDGE_GRANTS_MAX];
+    struct edge_grant grants[SUPERVISE_GRANTS_MAX];
     unsigned n_grants;
     int spooler_fd, keyring_fd; /* conversations offered before the start; -1 */
     struct child *child;
     bool started, draining, stopping;
+    bool surplus;            /* more was granted than an edge takes */
     uint64_t drain_until_ms; /* stopping: sessions that are still open then are cut */
     uint8_t problem[512];
 };
@@ -183,7 +184,8 @@ static void edge_grant(struct child *c, enum grant kind, unsigned a, unsigned b,
         close(fd);
         return;
     }
-    if (e->started || e->n_grants == EDGE_GRANTS_MAX) {
+    e->surplus |= e->n_grants == SUPERVISE_GRANTS_MAX;
+    if (e->started || e->surplus) {
         close(fd);
         return;
     }
@@ -275,6 +277,8 @@ static bool make_inbound(struct child *c, const char **error)
 static bool edge_prepare(struct child *c, const char **error)
 {
     struct edge *e = edge_of(c);
+    *error = "more listening sockets and certificates than an edge takes";
+    if (e->surplus) return false;
     *error = "no memory for TLS";
     if (!tls_memory_init(LIMIT_TLS_ARENA_OCTETS_DEFAULT)) return false;
     e->tls = calloc(c->config->n_servers + 1u, sizeof(struct tls_context *));

@@ -36,7 +36,7 @@ enum {
     SUPERVISE_STATUS_OCTETS = 1024
 };
 #define SUPERVISE_BUNDLE_OCTETS (4 * LIMIT_CONFIG_OCTETS) /* main file and includes together */
-#define SUPERVISE_GRANTS_MAX    (2 * LIMIT_LISTENERS + 4 * LIMIT_SERVERS) /* to one process */
+#define SUPERVISE_GRANTS_MAX    (2 * LIMIT_LISTENERS + LIMIT_KEYRING_KEYS + 16) /* to one process */
 
 struct supervise_hello {
     uint8_t role;

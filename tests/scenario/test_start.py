@@ -195,6 +195,26 @@ def test_a_certificate_is_complained_of_once(make):
     assert s.log_text().count(word) == 1
 
 
+def test_hundreds_of_certificates(make):
+    """As many as check permits of them do serve; one more is said where it stands."""
+    certificate = "tls starttls certificate tls/chain.pem key tls/key.pem"
+    ports = free_ports(5)
+
+    def server(i, count):
+        lines = "\n".join([certificate] * count)
+        return f"server many-{i} {{\nlisten 127.0.0.1:{ports[i]}\n{lines}\naccess anonymous\nrecipients {DOMAIN}\n}}"
+    s = make(start=False)
+    before = s.config.read_text()
+    s.append("\n".join(server(i, 256) for i in range(3)))
+    s.start()
+    s.send(tls="starttls", port=ports[2])
+    s.wait_mails(1)
+    s.stop()
+    s.config.write_text(before + "\n".join(server(i, 256) for i in range(5)))
+    done = s.cli("check", check=False)
+    assert done.returncode != 0 and b"all servers together have more than 1024 certificates" in done.stdout + done.stderr
+
+
 # --- users
 
 def test_no_users_file(make):

@@ -437,6 +437,42 @@ static void problems_have_a_ceiling(void **state)
     parsed_free(&p);
 }
 
+/* Servers with as many certificates each; the last line of what is wrong. */
+static void certificates(unsigned servers, unsigned each, const char *wanted)
+{
+    static char text[1 << 17];
+    struct parsed p;
+    struct buf b = buf_on(text, sizeof text - 1);
+
+    for (unsigned i = 0; i < servers; i++) {
+        buf_str(&b, "server s");
+        buf_u64(&b, i);
+        buf_str(&b, " { listen 127.0.0.1:");
+        buf_u64(&b, 2500 + i);
+        buf_str(&b, " tls starttls\n recipients a.example any\n");
+        for (unsigned k = 0; k < each; k++)
+            buf_str(&b, " tls starttls certificate /c key /k\n");
+        buf_str(&b, "}\n");
+    }
+    buf_str(&b, "hold *\n");
+    assert_false(b.over);
+    text[b.n] = 0;
+    parse(&p, text);
+    if (!wanted)
+        assert_null(strstr(p.problems, "error"));
+    else
+        assert_non_null(strstr(p.problems, wanted));
+    parsed_free(&p);
+}
+
+static void certificates_have_a_ceiling(void **state)
+{
+    (void)state;
+    certificates(4, 256, NULL);
+    certificates(5, 205, "error: all servers together have more than 1024 certificates | ");
+    certificates(1, 257, "error: more than 256 of these");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -445,6 +481,7 @@ int main(void)
         cmocka_unit_test(carriage_returns),
         cmocka_unit_test(hostile_text_is_escaped),
         cmocka_unit_test(problems_have_a_ceiling),
+        cmocka_unit_test(certificates_have_a_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
