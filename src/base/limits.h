@@ -118,6 +118,15 @@
 #define LIMIT_RELAYS_MAX                       8   /* processes */
 #define LIMIT_CONNECT_SECONDS                  30  /* one address */
 #define LIMIT_CONNECT_STAGGER_MS               250 /* before the next address is tried beside it (RFC 8305 5) */
+#define LIMIT_CONNECT_PREFERENCE_MS            10000 /* before a less preferred host is tried beside a better one */
+#define LIMIT_CONNECT_LOOKUP_MS                1000 /* before the next host is looked up beside one whose DNS is slow */
+#define LIMIT_CONNECT_FAMILY_MS                50 /* the other family's addresses are waited for (RFC 8305 3) */
+#define LIMIT_CONNECT_TOTAL_SECONDS            120   /* one question, names and all addresses */
+#define LIMIT_CONNECT_QUESTIONS                16384 /* open at once */
+#define LIMIT_CONNECT_SOCKETS                  8192  /* being connected at once */
+#define LIMIT_CONNECT_REMEMBERED               8192 /* addresses of which it is known whether they answered */
+#define LIMIT_CONNECT_WORKED_SECONDS           3600 /* how long that counts */
+#define LIMIT_CONNECT_FAILED_SECONDS           300
 #define LIMIT_GREETING_SECONDS                 300
 #define LIMIT_REPLY_SECONDS                    300 /* MAIL, RCPT, EHLO, RSET */
 #define LIMIT_DATA_REPLY_SECONDS               120

@@ -1,23 +1,36 @@
-/* connector: finds addresses for next hops and connects; it passes each socket on and reads not one octet of it. */
+/* connector: finds addresses for next hops and connects (service/connect.h); it passes each socket on and reads not one octet of it. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "process/messages.h"
 #include "process/skeleton.h"
-#include "system/dns_message.h"
+#include "service/connect.h"
 #include "system/log.h"
 
-enum { QUESTIONS_QUEUED = 512 };
+enum { PACKETS_QUEUED = 512 };
+
+struct connector_relay {
+    struct connector *connector;
+    struct ipc *channel;
+    int fd; /* a conversation that waits for `start`; else -1 */
+    unsigned index;
+    bool broken; /* an answer could not be sent: closed at the end of the turn */
+};
 
 struct connector {
     struct child *child;
+    struct connect *connect;
     struct ipc *resolver;
-    int resolver_fd; /* a conversation that waits for `start`; else -1 */
+    int resolver_fd; /* as above */
+    struct connector_relay relays[LIMIT_RELAYS_MAX];
     bool started;
 };
 
 static const struct ipc_allowed from_resolver[] = {{MSG_DNS_ANSWER, 20, LIMIT_IPC_MESSAGE_OCTETS, 0}};
+static const struct ipc_allowed from_relay[] = {
+    {MSG_CONNECT_QUESTION, 20, 64 + NEXT_HOP_KEY_OCTETS + CONNECT_TRIED * sizeof(struct address), 0}};
 
 static struct connector *connector_of(struct child *c)
 {
@@ -26,9 +39,13 @@ static struct connector *connector_of(struct child *c)
     if (!k) return NULL;
     k->child = c;
     k->resolver_fd = -1;
+    for (unsigned i = 0; i < LIMIT_RELAYS_MAX; i++)
+        k->relays[i] = (struct connector_relay){.connector = k, .index = i, .fd = -1};
     c->state = k;
     return k;
 }
+
+/* ---- the resolver */
 
 static void resolver_closed(void *context, const char *reason)
 {
@@ -42,47 +59,122 @@ static void on_dns_answer(void *context, uint16_t type, struct span payload, con
     struct connector *k = context;
     struct dns_answer a;
     (void)type, (void)fds, (void)n_fds;
-    if (k->resolver && !dns_answer_read(payload, &a)) resolver_closed(k, "malformed answer");
+    if (!k->resolver) return; /* closed while its packet is worked off */
+    if (dns_answer_read(payload, &a))
+        connect_dns_answer(k->connect, &a);
+    else
+        resolver_closed(k, "malformed answer");
 }
 
-static void resolver_channel(struct connector *k, int fd)
+static bool ask_resolver(void *context, const struct dns_question *q)
 {
-    if (k->resolver) ipc_close(&k->resolver);
-    k->resolver = ipc_open(k->child->loop, fd, from_resolver, sizeof from_resolver / sizeof from_resolver[0],
-                           QUESTIONS_QUEUED, on_dns_answer, resolver_closed, k);
-    if (!k->resolver) log_note(LOG_LEVEL_ERROR, "channel-failed", "resolver", errno);
+    struct connector *k = context;
+    uint8_t memory[LIMIT_DOMAIN_OCTETS + 32];
+    struct buf b = buf_on(memory, sizeof memory);
+    dns_question_put(&b, q);
+    return k->resolver && !b.over && ipc_send(k->resolver, MSG_DNS_QUESTION, buf_span(&b));
 }
+
+static void resolver_open(struct connector *k, int fd)
+{
+    ipc_close(&k->resolver);
+    k->resolver = ipc_open(k->child->loop, fd, from_resolver, sizeof from_resolver / sizeof from_resolver[0],
+                           PACKETS_QUEUED, on_dns_answer, resolver_closed, k);
+    if (k->resolver)
+        connect_dns_again(k->connect);
+    else
+        log_note(LOG_LEVEL_ERROR, "channel-failed", "resolver", errno);
+}
+
+/* ---- relays */
+
+static void relay_closed(void *context, const char *reason)
+{
+    struct connector_relay *r = context;
+    ipc_close(&r->channel);
+    r->broken = false;
+    connect_forget(r->connector->connect, r);
+    child_peer_lost(r->connector->child, PROC_RELAY, r->index, reason);
+}
+
+static void on_question(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    struct connector_relay *r = context;
+    struct connect_question q;
+    (void)type, (void)fds, (void)n_fds;
+    if (!r->channel) return; /* closed while its packet is worked off */
+    if (connect_question_read(payload, &q))
+        connect_ask(r->connector->connect, r, &q);
+    else
+        relay_closed(r, "malformed question");
+}
+
+static void send_answer(void *context, const void *asker, const struct connect_answer *a, int fd)
+{
+    struct connector *k = context;
+    static uint8_t memory[LIMIT_IPC_MESSAGE_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    struct connector_relay *r = &k->relays[(const struct connector_relay *)asker - k->relays];
+    connect_answer_put(&b, a);
+    if (!r->channel || r->broken) return;
+    r->broken = b.over || !(fd >= 0 ? ipc_send_fd(r->channel, MSG_CONNECT_OPEN, buf_span(&b), fd)
+                                    : ipc_send(r->channel, MSG_CONNECT_ANSWER, buf_span(&b)));
+}
+
+static void relay_open(struct connector_relay *r, int fd)
+{
+    struct connector *k = r->connector;
+    if (r->channel) relay_closed(r, "replaced");
+    r->channel = ipc_open(k->child->loop, fd, from_relay, sizeof from_relay / sizeof from_relay[0],
+                          PACKETS_QUEUED, on_question, relay_closed, r);
+    if (!r->channel) log_note(LOG_LEVEL_ERROR, "channel-failed", "relay", errno);
+}
+
+/* ---- life */
 
 static void connector_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
 {
     struct connector *k = connector_of(c);
-    (void)index, (void)generation;
-    if (!k || role != PROC_RESOLVER) {
+    (void)generation;
+    bool relay = role == PROC_RELAY && index < LIMIT_RELAYS_MAX;
+    if (!k || (!relay && role != PROC_RESOLVER)) {
         close(fd);
         return;
     }
-    if (k->started) {
-        resolver_channel(k, fd);
-        return;
+    if (k->started && relay) {
+        relay_open(&k->relays[index], fd);
+    } else if (k->started) {
+        resolver_open(k, fd);
+    } else {
+        int *waits = relay ? &k->relays[index].fd : &k->resolver_fd;
+        if (*waits >= 0) close(*waits);
+        *waits = fd;
     }
-    if (k->resolver_fd >= 0) close(k->resolver_fd);
-    k->resolver_fd = fd;
 }
 
 static bool connector_start(struct child *c, const char **error)
 {
+    static const struct connect_hooks hooks = {ask_resolver, send_answer};
     struct connector *k = connector_of(c);
+    uint64_t seed;
     *error = "no memory";
-    if (!k) return false;
+    if (!k || getrandom(&seed, sizeof seed, 0) != sizeof seed) return false;
+    k->connect = connect_create(c->loop, c->config, &hooks, k, seed);
+    if (!k->connect) return false;
     k->started = true;
-    if (k->resolver_fd >= 0) resolver_channel(k, k->resolver_fd);
+    if (k->resolver_fd >= 0) resolver_open(k, k->resolver_fd);
     k->resolver_fd = -1;
+    for (unsigned i = 0; i < LIMIT_RELAYS_MAX; i++) {
+        if (k->relays[i].fd >= 0) relay_open(&k->relays[i], k->relays[i].fd);
+        k->relays[i].fd = -1;
+    }
     return true;
 }
 
 static void connector_config(struct child *c, const struct config *fresh)
 {
-    (void)c, (void)fresh; /* the skeleton keeps it: each question looks at child->config */
+    struct connector *k = c->state;
+    connect_config(k->connect, fresh);
 }
 
 static void connector_drain(struct child *c, bool stopping)
@@ -91,9 +183,30 @@ static void connector_drain(struct child *c, bool stopping)
     child_exit(c, 0);
 }
 
+static void connector_status(struct child *c, struct buf *json)
+{
+    const struct connector *k = c->state;
+    struct connect_counts n = connect_count(k->connect);
+    const struct {
+        const char *key;
+        uint64_t value;
+    } members[] = {{"\"questions\":", n.questions}, {",\"opened\":", n.opened},
+                   {",\"deferred\":", n.deferred},  {",\"failed\":", n.failed},
+                   {",\"open\":", n.open},          {",\"sockets\":", n.sockets},
+                   {",\"lookups\":", n.lookups}};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        buf_str(json, members[i].key);
+        buf_u64(json, members[i].value);
+    }
+}
+
 static void connector_after_turn(struct child *c)
 {
     struct connector *k = c->state;
+    for (unsigned i = 0; i < LIMIT_RELAYS_MAX; i++) {
+        if (k->relays[i].channel && k->relays[i].broken) relay_closed(&k->relays[i], "answers are not read");
+        if (k->relays[i].channel) ipc_flush(k->relays[i].channel);
+    }
     if (k->resolver) ipc_flush(k->resolver);
 }
 
@@ -102,5 +215,6 @@ const struct child_hooks connector_hooks = {
     .start = connector_start,
     .drain = connector_drain,
     .config = connector_config,
+    .status = connector_status,
     .after_turn = connector_after_turn,
 };
