@@ -214,6 +214,11 @@ bool read_hop(struct reader *r, const struct token *name, enum read_hop_form for
         return refuse(r, &h.tls,
                       "with this policy anybody on the way could ask for the password of user-file",
                       "tls verify; or tls none, and it goes in clear");
+    /* the name of an MX comes with the recipient */
+    if (form != READ_HOP_MX && !next_hop_valid(&ret->hop))
+        return refuse(r, h.user_said ? &h.user : &h.hosts,
+                      "this has control characters in it, or is no absolute path",
+                      "name it in plain letters");
     warn(r, &h);
     return true;
 }

@@ -83,6 +83,9 @@ static const struct sample bad[] = {
         "4:33 error: user-file is for a smarthost | via smarthost HOST:PORT user-file FILE\n"
         "5:45 error: with this policy anybody on the way could ask for the password of user-file | tls verify; or tls none, and it goes in clear\n"
         "6:32 error: with this policy anybody on the way could ask for the password of user-file | tls verify; or tls none, and it goes in clear\n"},
+    {"characters",
+        "relay b via smarthost b.example:25 user-file \"/x\ty\"\n",
+        "1:46 error: this has control characters in it, or is no absolute path | name it in plain letters\n"},
     {"discard",
         "discard\n"
         "discard a.example\n"
