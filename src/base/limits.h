@@ -155,7 +155,7 @@
 
 /* the control socket */
 #define LIMIT_CONTROL_CLIENTS         16
-#define LIMIT_CONTROL_REQUEST_OCTETS  1024 /* one line */
+#define LIMIT_CONTROL_REQUEST_OCTETS  2048 /* one line */
 #define LIMIT_CONTROL_TEXT_OCTETS     512  /* of an end line */
 #define LIMIT_CONTROL_REQUEST_SECONDS 5    /* from accept to a whole request */
 #define LIMIT_CONTROL_STALL_SECONDS   60 /* a client that takes nothing, or a process that answers nothing */

@@ -52,11 +52,31 @@ const struct command command_table[] = {
     {"reload", "", "read the configuration and certificates anew, without dropping a session",
      "Returns when the new generation serves, or says why the old one stays.\n", command_reload},
     {"stop", "", "end the running server: no new sessions, open transactions may end", "", command_stop},
-    {"queue", "list [--state STATES] [--from TEXT] [--to TEXT] | show ID | verify [--spool DIR] | counts",
-     "what waits, one message's life, and whether the spool is sound",
-     "  --state STATES  list: of queued, deferred, held, with commas between\n"
-     "  --from TEXT     list: where the sender contains TEXT\n"
-     "  --to TEXT       list: where a recipient contains TEXT\n"
+    {"queue",
+     "list | summary [--by destination|reason] | show ID | counts | verify [--spool DIR]\n"
+     "       | flush | hold | release | requeue | remove | bounce  [ID ...] [filters] [--all] [--yes]",
+     "what waits and why, one message's life, and what an operator may do about it",
+     "  list            messages that wait, with what each recipient waits for\n"
+     "  summary         how many recipients wait, by destination and by reason\n"
+     "  show ID         a message's whole life: every attempt, where, how protected, the reply, how long\n"
+     "  flush           try now; the back-off of their next hops is forgotten\n"
+     "  hold, release   keep, let go on\n"
+     "  requeue         as if just arrived: routes are looked up anew, attempts are forgotten\n"
+     "  remove          take out of the queue, telling nobody\n"
+     "  bounce          return to the senders\n"
+     "\n"
+     "Filters, all of which must fit:\n"
+     "  --state STATES  of queued, deferred, held, with commas between\n"
+     "  --from TEXT     the sender contains TEXT\n"
+     "  --to TEXT       a recipient contains TEXT\n"
+     "  --domain NAME   the recipient's domain\n"
+     "  --reason TEXT   why it waits contains TEXT\n"
+     "  --destination TEXT   its next hop contains TEXT\n"
+     "  --larger SIZE, --smaller SIZE   like 200K, 10M\n"
+     "  --older TIME, --newer TIME      in the queue for: like 30m, 4h, 5d\n"
+     "\n"
+     "  --all           flush, hold ...: every message\n"
+     "  --yes           remove, bounce: do not ask\n"
      "  --spool DIR     verify: this folder, while no server runs on it\n"
      "\n"
      "Exit code of verify: 0 sound, 1 damaged.\n",

@@ -1,16 +1,15 @@
 #include "cmd/queue.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
-#include "cmd/complain.h"
-#include "cmd/control_client.h"
 #include "cmd/json.h"
+#include "cmd/queue_ask.h"
+#include "cmd/queue_change.h"
+#include "cmd/queue_filter.h"
+#include "cmd/queue_summary.h"
 #include "cmd/queue_table.h"
 #include "cmd/spool_verify.h"
-#include "service/config_load.h"
 #include "spool/message_id.h"
 
 struct asking {
@@ -37,53 +36,14 @@ static void on_line(void *context, struct span line)
     }
 }
 
-static int ask_socket(const char *socket, struct asking *a)
+static int ask(struct command_call *v, struct asking *a)
 {
-    char text[LIMIT_CONTROL_TEXT_OCTETS + 1] = "";
-    enum control_status status = CONTROL_FAILED;
-    switch (control_client_ask(socket, &a->request, on_line, a, &status, text)) {
-    case CONTROL_CLIENT_ABSENT: return complain(EX_UNAVAILABLE, "%s: %s: does sallyportd run?", socket, text);
-    case CONTROL_CLIENT_BROKEN: return EX_UNAVAILABLE;
-    case CONTROL_CLIENT_ANSWERED: break;
-    }
-    if (status != CONTROL_OK)
-        return complain(status == CONTROL_UNKNOWN ? EX_UNAVAILABLE
-                        : status == CONTROL_BUSY  ? EX_TEMPFAIL
-                                                  : EXIT_NO,
-                        "%s%s%s", control_status_name(status), *text ? ": " : "", text);
+    a->json = v->json;
+    int code = queue_ask(v, &a->request, on_line, a);
+    if (code != EXIT_YES) return code;
     if (a->damaged && a->request.verb == CONTROL_QUEUE_VERIFY) return EXIT_NO;
     if (a->request.verb == CONTROL_QUEUE_SHOW && !a->json) queue_table_show_end(&a->table);
     if (a->request.verb == CONTROL_QUEUE_LIST && !a->json) queue_table_list_end(&a->table);
-    return EXIT_YES;
-}
-
-/* Where the daemon of a configuration listens when nothing else is said, for a file that is being edited and wrong just now. */
-static void usual_socket(const char *config, char *path, size_t room)
-{
-    const char *slash = strrchr(config, '/');
-    if (strncmp(config, "/etc/sallyport/", 15) == 0)
-        snprintf(path, room, "/run/sallyport/control.sock");
-    else
-        snprintf(path, room, "%.*s/control.sock", slash ? (int)(slash - config) : 1, slash ? config : ".");
-}
-
-/* Asks the daemon that serves the configuration of this call. */
-static int ask(struct command_call *v, struct asking *a)
-{
-    struct config_load load;
-    char socket[256] = "";
-    a->json = v->json;
-    if (!command_config_there(v, v->config)) return EXIT_CONFIG;
-    if (!config_load(&load, v->config))
-        return complain(EXIT_NO, "reading the configuration: %s", strerror(errno));
-    if (load.config && load.config->control_socket.n < sizeof socket) {
-        memcpy(socket, load.config->control_socket.p, load.config->control_socket.n);
-    } else {
-        usual_socket(v->config, socket, sizeof socket);
-        complain(EXIT_YES, "%s has errors (sallyport check names them); asking at %s", v->config, socket);
-    }
-    config_load_free(&load);
-    int code = ask_socket(socket, a);
     return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 
@@ -94,41 +54,57 @@ static int verify(struct command_call *v, struct asking *a, const char *spool)
     return spool_verify(spool, on_line, a) && !a->damaged ? EXIT_YES : EXIT_NO;
 }
 
+struct asked { /* the words of a call */
+    struct control_request request;
+    const char *by, *spool, *all, *yes;
+    struct queue_filter filter;
+};
+
+/* Which of the words fits the verb is said here, the rest by the verb's own file. */
+static int check_words(struct command_call *v, struct asked *q, int words)
+{
+    enum control_verb verb = q->request.verb;
+    bool filters = verb == CONTROL_QUEUE_LIST || verb == CONTROL_QUEUE_SUMMARY || control_changes(verb);
+    bool ids = verb == CONTROL_QUEUE_SHOW || control_changes(verb);
+    if (words == 0 || (!ids && words > 1) || (verb == CONTROL_QUEUE_SHOW && words != 2))
+        return command_usage(
+            v, "list, summary, show ID, verify, counts, flush, hold, release, remove, bounce or requeue",
+            NULL);
+    if (!queue_filter_read(v, &q->filter, &q->request.filter)) return EXIT_USAGE;
+    if (!filters && control_filter_says(&q->request.filter))
+        return command_usage(v, "list, summary and what changes something have filters; this has none", NULL);
+    if (q->by && verb != CONTROL_QUEUE_SUMMARY) return command_usage(v, "--by is for summary", NULL);
+    if (q->spool && verb != CONTROL_QUEUE_VERIFY) return command_usage(v, "--spool is for verify", NULL);
+    if ((q->all || q->yes) && !control_changes(verb))
+        return command_usage(v, "--all and --yes are for what changes something", NULL);
+    if (verb == CONTROL_QUEUE_SHOW && !message_id_parse(span_str(v->argv[2]), &q->request.filter.id))
+        return command_usage(v, "this is no message id", v->argv[2]);
+    q->request.all = q->all != NULL;
+    return EXIT_YES;
+}
+
 int command_queue(struct command_call *v)
 {
-    static const struct {
-        const char *name;
-        enum control_verb verb;
-        int words;
-    } known[] = {{"list", CONTROL_QUEUE_LIST, 1},
-                 {"show", CONTROL_QUEUE_SHOW, 2},
-                 {"verify", CONTROL_QUEUE_VERIFY, 1},
-                 {"counts", CONTROL_QUEUE_COUNTS, 1}};
-    struct asking a = {.request.verb = CONTROL_VERB_COUNT};
-    const char *state = NULL, *from = NULL, *to = NULL, *spool = NULL;
-    const struct command_option options[] = {{"--state", &state, false, false},
-                                             {"--from", &from, false, false},
-                                             {"--to", &to, false, false},
-                                             {"--spool", &spool, false, false}};
-    int words, wanted = 0;
-    if (!command_options(v, options, 4, &words)) return EXIT_USAGE;
-    for (size_t i = 0; words > 0 && i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(v->argv[1], known[i].name) != 0) continue;
-        a.request.verb = known[i].verb;
-        wanted = known[i].words;
-    }
-    if (words != wanted || words == 0) return command_usage(v, "list, show ID, verify or counts", NULL);
-    if ((state || from || to) && a.request.verb != CONTROL_QUEUE_LIST)
-        return command_usage(v, "--state, --from and --to are for list", NULL);
-    if (spool && a.request.verb != CONTROL_QUEUE_VERIFY)
-        return command_usage(v, "--spool is for verify", NULL);
-    if (state && !control_states_read(span_str(state), &a.request.states))
-        return command_usage(v, "--state is a list of queued, deferred, held", state);
-    a.request.from = span_str(from);
-    a.request.to = span_str(to);
-    if (a.request.verb == CONTROL_QUEUE_SHOW && !message_id_parse(span_str(v->argv[2]), &a.request.id))
-        return command_usage(v, "this is no message id", v->argv[2]);
-    return a.request.verb == CONTROL_QUEUE_VERIFY ? verify(v, &a, spool) : ask(v, &a);
+    struct asked q = {.request = {.verb = CONTROL_VERB_COUNT, .filter = QUESTION_FILTER_ANY}};
+    struct command_option options[QUEUE_FILTER_OPTIONS + 4] = {{"--by", &q.by, false, false},
+                                                               {"--spool", &q.spool, false, false},
+                                                               {"--all", &q.all, true, false},
+                                                               {"--yes", &q.yes, true, false}};
+    int words;
+    queue_filter_options(&q.filter, options + 4);
+    if (!command_options(v, options, QUEUE_FILTER_OPTIONS + 4, &words)) return EXIT_USAGE;
+    for (unsigned verb = CONTROL_QUEUE_LIST; words > 0 && verb < CONTROL_VERB_COUNT; verb++)
+        if (verb != CONTROL_QUEUE_DESTINATIONS &&
+            strcmp(v->argv[1], control_verb_name((enum control_verb)verb) + strlen("queue-")) == 0)
+            q.request.verb = (enum control_verb)verb;
+    if (q.request.verb == CONTROL_VERB_COUNT) words = 0;
+    int code = check_words(v, &q, words);
+    if (code != EXIT_YES) return code;
+    if (control_changes(q.request.verb))
+        return queue_change(v, &q.request, v->argv + 2, words - 1, q.yes != NULL);
+    if (q.request.verb == CONTROL_QUEUE_SUMMARY) return queue_summary(v, &q.request.filter, q.by);
+    struct asking a = {.request = q.request};
+    return q.request.verb == CONTROL_QUEUE_VERIFY ? verify(v, &a, q.spool) : ask(v, &a);
 }
 
 static int ask_plainly(struct command_call *v, enum control_verb verb)

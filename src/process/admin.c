@@ -64,7 +64,7 @@ void admin_next_turn(struct admin *a)
 
 void admin_ask(struct admin_client *c)
 {
-    uint8_t memory[2 * LIMIT_QUESTION_FILTER_OCTETS + 64];
+    uint8_t memory[QUESTION_HEAD_OCTETS + 5 * LIMIT_QUESTION_FILTER_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     c->turn = ++admin.turns;
     if (c->phase == ADMIN_READING) { /* nothing for the spooler */
@@ -74,6 +74,7 @@ void admin_ask(struct admin_client *c)
     }
     c->phase = ADMIN_SPOOLER;
     c->question.tag = c->turn;
+    c->question.uid = c->uid;
     question_put(&b, &c->question);
     if (b.over || !admin.spooler || !ipc_send(admin.spooler, MSG_QUEUE_QUESTION, buf_span(&b)))
         admin_client_end(c, CONTROL_BUSY, "the spooler does not listen");

@@ -1,17 +1,54 @@
 /* spooler_queue: questions about the queue, from admin. One page of an answer at a time, each of bounded work. */
 #include <errno.h>
 
+#include "config/route.h"
 #include "process/spooler_private.h"
 #include "spool/listing.h"
 #include "system/log.h"
 
 static const struct ipc_allowed allowed[] = {
-    {MSG_QUEUE_QUESTION, 34, 34 + 2 * LIMIT_QUESTION_FILTER_OCTETS, 0}};
+    {MSG_QUEUE_QUESTION, QUESTION_HEAD_OCTETS, QUESTION_HEAD_OCTETS + 5 * LIMIT_QUESTION_FILTER_OCTETS, 0}};
 
 static void admin_lost(struct spooler *s, const char *reason)
 {
     ipc_close(&s->admin);
     if (!s->stopping && reason) child_peer_lost(s->child, PROC_ADMIN, 0, reason);
+}
+
+static bool next_hop_of(void *context, const struct message *m, const struct recipient *r, struct buf *key)
+{
+    const struct spooler *s = context;
+    struct config_way way;
+    if (config_next_hop(s->child->config, message_reverse_path_for(m, r), message_path(m, r),
+                        (r->flags & RECIPIENT_LOCAL) != 0, &way) != WAY_NEXT_HOP)
+        return false;
+    next_hop_put(key, &way.hop);
+    return true;
+}
+
+static bool bounce(void *context, uint64_t id, uint32_t recipient, struct span text)
+{
+    struct spooler *s = context;
+    struct delivery *d = spooler_delivery_take(s, id, recipient);
+    if (!d) return false;
+    if (!store_claim(s->store, id, recipient)) {
+        spooler_delivery_release(s, d);
+        return false;
+    }
+    spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.0.0"), text);
+    return true;
+}
+
+static void changed(void *context, const struct question *q, uint64_t id, uint32_t recipients)
+{
+    static const char *const names[QUESTION_CHANGE_COUNT] = {
+        "queue-flushed", "queue-held", "queue-released", "queue-removed", "queue-bounced", "queue-requeued"};
+    (void)context;
+    log_begin(LOG_LEVEL_INFO, names[q->what]);
+    spooler_log_id(id);
+    log_u64("recipients", recipients);
+    log_u64("uid", q->uid);
+    log_end();
 }
 
 static void on_question(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
@@ -26,9 +63,17 @@ static void on_question(void *context, uint16_t type, struct span payload, const
         admin_lost(s, "malformed question");
         return;
     }
+    struct listing l = {.store = s->store,
+                        .unix_ms = loop_unix_ms(s->child->loop),
+                        .monotonic_ms = loop_now_ms(s->child->loop),
+                        .verified = &s->verified,
+                        .context = s,
+                        .next_hop = next_hop_of,
+                        .bounce = bounce,
+                        .changed = changed};
     struct buf t = buf_on(text, sizeof text), b = buf_on(memory, sizeof memory);
     struct answer a = {.tag = q.tag};
-    a.status = (uint8_t)listing_answer(s->store, &q, &s->verified, &t, &a.cursor, &last);
+    a.status = (uint8_t)listing_answer(&l, &q, &t, &a.cursor, &last);
     a.last = last;
     a.text = buf_span(&t);
     answer_put(&b, &a);

@@ -10,6 +10,14 @@ static const char *const verb_names[CONTROL_VERB_COUNT] = {
     [CONTROL_QUEUE_SHOW] = "queue-show",
     [CONTROL_QUEUE_VERIFY] = "queue-verify",
     [CONTROL_QUEUE_COUNTS] = "queue-counts",
+    [CONTROL_QUEUE_SUMMARY] = "queue-summary",
+    [CONTROL_QUEUE_DESTINATIONS] = "queue-destinations",
+    [CONTROL_QUEUE_FLUSH] = "queue-flush",
+    [CONTROL_QUEUE_HOLD] = "queue-hold",
+    [CONTROL_QUEUE_RELEASE] = "queue-release",
+    [CONTROL_QUEUE_REMOVE] = "queue-remove",
+    [CONTROL_QUEUE_BOUNCE] = "queue-bounce",
+    [CONTROL_QUEUE_REQUEUE] = "queue-requeue",
 };
 
 static const char *const status_names[CONTROL_STATUS_COUNT] = {
@@ -22,6 +30,13 @@ static const struct {
     uint8_t state;
 } state_names[] = {{"queued", QUESTION_QUEUED}, {"deferred", QUESTION_DEFERRED}, {"held", QUESTION_HELD}};
 enum { STATES = sizeof state_names / sizeof state_names[0] };
+
+const char *const control_group_names[QUESTION_GROUP_COUNT] = {"destination", "reason"};
+
+bool control_changes(enum control_verb verb)
+{
+    return verb >= CONTROL_QUEUE_FLUSH && verb < CONTROL_VERB_COUNT;
+}
 
 const char *control_verb_name(enum control_verb verb)
 {
@@ -45,37 +60,80 @@ static bool has_control(struct span s)
     return false;
 }
 
-static void put_filter(struct buf *b, const char *name, struct span value)
+/* The texts and numbers of a filter, by name. */
+enum { TEXTS = 5, NUMBERS = 4 };
+static const char *const text_names[TEXTS] = {"from", "to", "domain", "reason", "destination"};
+static const char *const number_names[NUMBERS] = {"larger", "smaller", "older", "newer"};
+
+static struct span *text_of(struct question_filter *f, size_t i)
+{
+    struct span *const texts[TEXTS] = {&f->from, &f->to, &f->domain, &f->reason, &f->destination};
+    return texts[i];
+}
+
+static uint64_t *number_of(struct question_filter *f, size_t i)
+{
+    uint64_t *const numbers[NUMBERS] = {&f->larger, &f->smaller, &f->older_ms, &f->newer_ms};
+    return numbers[i];
+}
+
+static uint64_t unit_of(size_t i) /* of a number, in the unit of the filter */
+{
+    return i >= 2 ? 1000 : 1;
+}
+
+static bool takes_filter(enum control_verb v)
+{
+    return v == CONTROL_QUEUE_LIST || v == CONTROL_QUEUE_SUMMARY || control_changes(v);
+}
+
+static void put_name(struct buf *b, const char *name)
+{
+    buf_byte(b, '\t');
+    buf_str(b, name);
+    buf_byte(b, '=');
+}
+
+static void put_text(struct buf *b, const char *name, struct span value)
 {
     if (value.n == 0) return;
     if (value.n > LIMIT_QUESTION_FILTER_OCTETS || has_control(value)) {
         b->over = true;
         return;
     }
-    buf_byte(b, '\t');
-    buf_str(b, name);
-    buf_byte(b, '=');
+    put_name(b, name);
     buf_put(b, value);
+}
+
+static void put_states(struct buf *b, uint8_t states)
+{
+    const char *before = "\tstate=";
+    for (size_t i = 0; i < STATES; i++) {
+        if (!(states & state_names[i].state)) continue;
+        buf_str(b, before);
+        buf_str(b, state_names[i].name);
+        before = ",";
+    }
 }
 
 void control_request_put(struct buf *b, const struct control_request *r)
 {
+    struct question_filter filter = r->filter, any = QUESTION_FILTER_ANY;
     buf_str(b, control_verb_name(r->verb));
-    if (r->verb == CONTROL_QUEUE_SHOW) {
-        buf_str(b, "\tid=");
-        message_id_put(b, r->id);
+    if (filter.id && (takes_filter(r->verb) || r->verb == CONTROL_QUEUE_SHOW)) {
+        put_name(b, "id");
+        message_id_put(b, filter.id);
     }
-    if (r->verb == CONTROL_QUEUE_LIST) {
-        const char *before = "\tstate=";
-        for (size_t i = 0; i < STATES; i++) {
-            if (!(r->states & state_names[i].state)) continue;
-            buf_str(b, before);
-            buf_str(b, state_names[i].name);
-            before = ",";
-        }
-        put_filter(b, "from", r->from);
-        put_filter(b, "to", r->to);
+    if (takes_filter(r->verb)) put_states(b, filter.states);
+    for (size_t i = 0; i < TEXTS && takes_filter(r->verb); i++)
+        put_text(b, text_names[i], *text_of(&filter, i));
+    for (size_t i = 0; i < NUMBERS && takes_filter(r->verb); i++) {
+        if (*number_of(&filter, i) == *number_of(&any, i)) continue;
+        put_name(b, number_names[i]);
+        buf_u64(b, *number_of(&filter, i) / unit_of(i));
     }
+    if (r->verb == CONTROL_QUEUE_SUMMARY) put_text(b, "by", span_str(control_group_names[r->group]));
+    if (r->all && control_changes(r->verb)) put_text(b, "all", SPAN("yes"));
     buf_byte(b, '\n');
 }
 
@@ -107,32 +165,68 @@ bool control_states_read(struct span text, uint8_t *states)
     return true;
 }
 
+bool control_group_read(struct span text, uint8_t *group)
+{
+    for (uint8_t i = 0; i < QUESTION_GROUP_COUNT; i++)
+        if (span_eq(text, span_str(control_group_names[i]))) {
+            *group = i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_number(struct span name, struct span value, struct question_filter *f)
+{
+    struct question_filter any = QUESTION_FILTER_ANY;
+    uint64_t n;
+    for (size_t i = 0; i < NUMBERS; i++) {
+        uint64_t *to = number_of(f, i);
+        if (!span_eq(name, span_str(number_names[i])) || *to != *number_of(&any, i)) continue;
+        if (!span_u64(value, &n) || n > INT64_MAX / unit_of(i)) return false;
+        *to = n * unit_of(i);
+        return true;
+    }
+    return false;
+}
+
 static bool read_argument(struct span word, struct control_request *r, const char **why)
 {
     struct span value, name = cut(word, '=', &value);
-    bool list = r->verb == CONTROL_QUEUE_LIST;
+    struct question_filter *f = &r->filter;
     *why = "malformed argument";
     if (value.n == 0) return false;
-    if (r->verb == CONTROL_QUEUE_SHOW && r->id == 0 && span_eq(name, SPAN("id")))
-        return message_id_parse(value, &r->id);
-    if (list && r->states == 0 && span_eq(name, SPAN("state"))) return control_states_read(value, &r->states);
-    if (value.n <= LIMIT_QUESTION_FILTER_OCTETS) {
-        if (list && r->from.n == 0 && span_eq(name, SPAN("from"))) {
-            r->from = value;
-            return true;
-        }
-        if (list && r->to.n == 0 && span_eq(name, SPAN("to"))) {
-            r->to = value;
-            return true;
-        }
+    bool with_id = takes_filter(r->verb) || r->verb == CONTROL_QUEUE_SHOW;
+    if (with_id && f->id == 0 && span_eq(name, SPAN("id"))) return message_id_parse(value, &f->id);
+    if (r->verb == CONTROL_QUEUE_SUMMARY && span_eq(name, SPAN("by")))
+        return control_group_read(value, &r->group);
+    if (control_changes(r->verb) && span_eq(name, SPAN("all"))) {
+        r->all = span_eq(value, SPAN("yes"));
+        return r->all;
     }
-    *why = "unknown or repeated argument";
+    if (takes_filter(r->verb)) {
+        if (f->states == 0 && span_eq(name, SPAN("state"))) return control_states_read(value, &f->states);
+        for (size_t i = 0; i < TEXTS; i++) {
+            struct span *to = text_of(f, i);
+            if (to->n || value.n > LIMIT_QUESTION_FILTER_OCTETS || !span_eq(name, span_str(text_names[i])))
+                continue;
+            *to = value;
+            return true;
+        }
+        if (read_number(name, value, f)) return true;
+    }
+    *why = "unknown, repeated or malformed argument";
     return false;
+}
+
+bool control_filter_says(const struct question_filter *f)
+{
+    return f->id || f->states || f->from.n || f->to.n || f->domain.n || f->reason.n || f->destination.n ||
+           f->larger || f->older_ms || f->smaller != UINT64_MAX || f->newer_ms != UINT64_MAX;
 }
 
 bool control_request_read(struct span line, struct control_request *ret, const char **why)
 {
-    struct control_request r = {.verb = CONTROL_VERB_COUNT};
+    struct control_request r = {.verb = CONTROL_VERB_COUNT, .filter = QUESTION_FILTER_ANY};
     struct span rest, word = cut(line, '\t', &rest);
     for (unsigned v = 0; v < CONTROL_VERB_COUNT; v++)
         if (span_eq(word, span_str(verb_names[v]))) r.verb = (enum control_verb)v;
@@ -147,7 +241,9 @@ bool control_request_read(struct span line, struct control_request *ret, const c
         if (!read_argument(word, &r, why)) return false;
     }
     *why = "no message named";
-    if (r.verb == CONTROL_QUEUE_SHOW && r.id == 0) return false;
+    if (r.verb == CONTROL_QUEUE_SHOW && r.filter.id == 0) return false;
+    *why = "which messages? say all=yes for every one";
+    if (control_changes(r.verb) && !r.all && !control_filter_says(&r.filter)) return false;
     *ret = r;
     return true;
 }
@@ -155,18 +251,16 @@ bool control_request_read(struct span line, struct control_request *ret, const c
 bool control_question(const struct control_request *r, struct question *ret)
 {
     static const uint8_t kinds[CONTROL_VERB_COUNT] = {
-        [CONTROL_QUEUE_LIST] = QUESTION_LIST,
-        [CONTROL_QUEUE_SHOW] = QUESTION_SHOW,
-        [CONTROL_QUEUE_VERIFY] = QUESTION_VERIFY,
-        [CONTROL_QUEUE_COUNTS] = QUESTION_COUNTS,
+        [CONTROL_QUEUE_LIST] = QUESTION_LIST,       [CONTROL_QUEUE_SHOW] = QUESTION_SHOW,
+        [CONTROL_QUEUE_VERIFY] = QUESTION_VERIFY,   [CONTROL_QUEUE_COUNTS] = QUESTION_COUNTS,
+        [CONTROL_QUEUE_SUMMARY] = QUESTION_SUMMARY, [CONTROL_QUEUE_DESTINATIONS] = QUESTION_DESTINATIONS,
     };
     if (r->verb < CONTROL_QUEUE_LIST || r->verb >= CONTROL_VERB_COUNT) return false;
-    *ret = (struct question){.kind = kinds[r->verb],
-                             .id = r->id,
-                             .states = r->states,
+    *ret = (struct question){.kind = control_changes(r->verb) ? QUESTION_CHANGE : kinds[r->verb],
+                             .what = control_changes(r->verb) ? (uint8_t)(r->verb - CONTROL_QUEUE_FLUSH)
+                                                              : r->group,
                              .page = LIMIT_QUESTION_PAGE_LINES,
-                             .from = r->from,
-                             .to = r->to};
+                             .filter = r->filter};
     return true;
 }
 

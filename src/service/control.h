@@ -1,9 +1,12 @@
 /* control: what the operator's tool and the admin process say to each other over the control socket (a UNIX stream socket).
  *
  * One request a connection, one line of printable text: words separated by single TABs, ended by LF:
- *     status | reload | stop | queue-counts | queue-verify
+ *     status | reload | stop | queue-counts | queue-verify | queue-destinations
  *     queue-show TAB id=06a1b2c3d4e5f
- *     queue-list [TAB state=queued,deferred,held] [TAB from=TEXT] [TAB to=TEXT]
+ *     queue-list | queue-summary | queue-flush | queue-hold | queue-release | queue-remove | queue-bounce | queue-requeue, with any of
+ *         TAB id=ID  TAB state=queued,deferred,held  TAB from=TEXT  TAB to=TEXT  TAB domain=NAME  TAB reason=TEXT  TAB destination=TEXT
+ *         TAB larger=OCTETS  TAB smaller=OCTETS  TAB older=SECONDS  TAB newer=SECONDS
+ *     queue-summary also TAB by=destination|reason. What changes something needs one of these, or TAB all=yes.
  * The answer: any number of lines "+TEXT LF" (TEXT is a JSON object, except that `reload` may say plain words), then exactly one
  * line "=STATUS LF" or "=STATUS TEXT LF", then the end of the stream. Without the "=" line the answer is not complete. */
 #ifndef SERVICE_CONTROL_H
@@ -16,20 +19,26 @@ enum control_verb {
     CONTROL_STATUS,
     CONTROL_RELOAD,
     CONTROL_STOP,
-    CONTROL_QUEUE_LIST,
+    CONTROL_QUEUE_LIST, /* this and what follows is about the queue */
     CONTROL_QUEUE_SHOW,
     CONTROL_QUEUE_VERIFY,
     CONTROL_QUEUE_COUNTS,
+    CONTROL_QUEUE_SUMMARY,
+    CONTROL_QUEUE_DESTINATIONS,
+    CONTROL_QUEUE_FLUSH, /* this and what follows changes something; in the order of enum question_change */
+    CONTROL_QUEUE_HOLD,
+    CONTROL_QUEUE_RELEASE,
+    CONTROL_QUEUE_REMOVE,
+    CONTROL_QUEUE_BOUNCE,
+    CONTROL_QUEUE_REQUEUE,
     CONTROL_VERB_COUNT
 };
 
 struct control_request {
     enum control_verb verb;
-    uint64_t id;    /* QUEUE_SHOW: the message */
-    uint8_t states; /* QUEUE_LIST: QUESTION_* set; 0: all */
-    struct span
-        from; /* QUEUE_LIST: the reverse-path contains it; empty: any. At most LIMIT_QUESTION_FILTER_OCTETS */
-    struct span to; /* QUEUE_LIST: a recipient's path contains it */
+    uint8_t group;                 /* QUEUE_SUMMARY: enum question_group */
+    bool all;                      /* a change without a filter is meant */
+    struct question_filter filter; /* begins as QUESTION_FILTER_ANY; ages in whole seconds */
 };
 
 enum control_status {
@@ -41,6 +50,10 @@ enum control_status {
     CONTROL_STATUS_COUNT
 };
 
+extern const char *const control_group_names[QUESTION_GROUP_COUNT];
+bool control_group_read(struct span text, uint8_t *group);
+bool control_changes(enum control_verb verb);                   /* something of the queue */
+bool control_filter_says(const struct question_filter *filter); /* anything at all */
 const char *control_verb_name(enum control_verb verb);
 const char *control_status_name(enum control_status status);
 

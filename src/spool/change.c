@@ -31,7 +31,8 @@ static bool open_recipient(const struct message *m, uint32_t i)
 }
 
 /* Writes the record and takes over what it says. */
-static void write_state(struct store *s, struct message *m, const struct state_payload *state, bool last)
+static void write_state(struct store *s, struct message *m, const struct state_payload *state,
+                        const struct state_event *event, bool last)
 {
     struct recipient *r = &message_recipients(m)[state->recipient];
     struct slot slot =
@@ -49,7 +50,19 @@ static void write_state(struct store *s, struct message *m, const struct state_p
     r->state_segment = s->log->number;
     r->state_offset = (uint32_t)(slot.offset - RECORD_HEAD_OCTETS);
     if (recipient_final(r->state)) m->n_open--;
+    if (event->kind != EVENT_DELAY)
+        index_reason(&s->index, r, recipient_final(r->state) ? (struct span){0} : event->enhanced,
+                     recipient_final(r->state) ? (struct span){0} : event->text);
     index_count(&s->index, m, r, 1);
+}
+
+void store_know_reason(struct store *s, struct recipient *r, struct span history)
+{
+    struct wire w = wire_on(history);
+    struct state_event e, last = {0};
+    while (!recipient_final(r->state) && state_event_read(&w, &e))
+        if (e.kind != EVENT_DELAY) last = e;
+    index_reason(&s->index, r, last.enhanced, last.text);
 }
 
 static void finish(struct store *s, struct message *m)
@@ -57,10 +70,16 @@ static void finish(struct store *s, struct message *m)
     for (uint32_t i = 0; i < m->n_recipients; i++)
         store_leave_ready(s, &message_recipients(m)[i]);
     index_count_all(&s->index, m, -1);
+    index_forget_reasons(&s->index, m);
     schedule_remove_all(&s->schedule, m);
     (void)id_map_remove(&s->index.map, m->id);
     journal_finish(s, m);
     s->finished++;
+}
+
+struct span store_reason(const struct store *s, const struct recipient *r)
+{
+    return reasons_text(&s->index.reasons, r->reason);
 }
 
 static uint8_t marks_of(const struct recipient *r)
@@ -114,7 +133,7 @@ bool store_attempt(struct store *s, uint64_t id, uint32_t i, const struct attemp
         if (state.next_ms > store_expires_ms(s, m)) state.next_ms = store_expires_ms(s, m);
     }
     bool last = recipient_final(a->state) && m->n_open == 1;
-    write_state(s, m, &state, last);
+    write_state(s, m, &state, &event, last);
     if (last)
         finish(s, m);
     else
@@ -135,7 +154,7 @@ bool store_requeue(struct store *s, uint64_t id, uint32_t i, struct span text, u
     struct state_payload state = with_event(s, m, i, &event, &history);
     state.attempts = 0;
     state.next_ms = 0;
-    write_state(s, m, &state, false);
+    write_state(s, m, &state, &event, false);
     store_place_recipient(s, m, i);
     return true;
 }
@@ -156,7 +175,7 @@ bool store_delay_told(struct store *s, uint64_t id, uint32_t i, uint64_t now_ms)
     struct state_payload state = with_event(s, m, i, &event, &history);
     bool in_flight = (r->flags & RECIPIENT_IN_FLIGHT) != 0;
     state.marks |= STATE_DELAY_TOLD;
-    write_state(s, m, &state, false);
+    write_state(s, m, &state, &event, false);
     if (in_flight) r->flags |= RECIPIENT_IN_FLIGHT; /* its attempt goes on, as does its waiting */
     return true;
 }
@@ -209,7 +228,7 @@ bool store_expand(struct store *s, uint64_t id, uint32_t i, struct span owner, s
     m = grown;
     schedule_moved(&s->schedule, m);
     m->n_open += count; /* before the original closes, so that the message does not finish */
-    write_state(s, m, &state, false);
+    write_state(s, m, &state, &event, false);
     store_derive(m, &state);
     for (uint32_t d = 0; d < count; d++) {
         index_count(&s->index, m, &message_recipients(m)[state.first + d], 1);

@@ -184,3 +184,14 @@ bool store_taken(struct store *s, uint64_t id, uint32_t i)
     schedule_remove(&s->schedule, m, i);
     return true;
 }
+
+bool store_claim(struct store *s, uint64_t id, uint32_t i)
+{
+    struct message *m;
+    struct recipient *r = open_recipient(s, id, i, &m);
+    if (!r || r->flags & RECIPIENT_IN_FLIGHT) return false;
+    store_leave_ready(s, r);
+    r->flags |= RECIPIENT_IN_FLIGHT;
+    schedule_remove(&s->schedule, m, i);
+    return true;
+}

@@ -141,6 +141,19 @@ uint8_t index_shown(const struct message *m, const struct recipient *r)
     return r->state == RECIPIENT_DEFERRED ? QUESTION_DEFERRED : QUESTION_QUEUED;
 }
 
+void index_reason(struct index *x, struct recipient *r, struct span enhanced, struct span text)
+{
+    uint8_t old = r->reason;
+    r->reason = reasons_take(&x->reasons, enhanced, text);
+    reasons_drop(&x->reasons, old);
+}
+
+void index_forget_reasons(struct index *x, struct message *m)
+{
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        index_reason(x, &message_recipients(m)[i], (struct span){0}, (struct span){0});
+}
+
 static void add(uint64_t *counter, int sign)
 {
     *counter += (uint64_t)(int64_t)sign;

@@ -7,6 +7,7 @@
 #include "spool/envelope.h"
 #include "spool/id_map.h"
 #include "spool/payload.h"
+#include "spool/reason.h"
 #include "spool/slab.h"
 
 #define NOT_SCHEDULED UINT32_MAX
@@ -40,6 +41,7 @@ struct recipient {
     uint8_t path_length;
     uint8_t state;  /* enum recipient_state */
     uint8_t notify; /* DSN_NOTIFY_* of smtp/params.h */
+    uint8_t reason; /* of its last attempt, in struct index */
 };
 
 enum {                      /* flags of a message */
@@ -65,6 +67,7 @@ struct message {
 
 struct index {
     struct id_map map;
+    struct reasons reasons;
     struct slab slab;
     uint64_t queued, deferred, held; /* recipients */
     uint64_t messages, recipients;   /* not pending; open recipients */
@@ -123,6 +126,9 @@ void index_destroy(struct index *x);
 /* Counters: called around every change of a recipient, and of a message's flags. */
 void index_count(struct index *x, const struct message *m, const struct recipient *r, int sign);
 void index_count_all(struct index *x, const struct message *m, int sign);
+/* Why it waits: the text of its last attempt. Both empty: nothing is known. */
+void index_reason(struct index *x, struct recipient *r, struct span enhanced, struct span text);
+void index_forget_reasons(struct index *x, struct message *m); /* it is finished */
 /* What a recipient is shown as: QUESTION_QUEUED, _DEFERRED, _HELD, or 0 when it is final. */
 uint8_t index_shown(const struct message *m, const struct recipient *r);
 

@@ -2,6 +2,7 @@
 #ifndef SPOOL_LISTING_H
 #define SPOOL_LISTING_H
 
+#include "spool/destination.h"
 #include "spool/question.h"
 #include "spool/store.h"
 
@@ -12,8 +13,23 @@ struct listing_verified {
     uint64_t segments, records, messages, damaged;
 };
 
+/* What answers are made of. Functions may be null: then nothing has a next hop, and nothing can be bounced. */
+struct listing {
+    struct store *store;
+    struct destinations *destinations; /* null: there are none */
+    uint64_t unix_ms, monotonic_ms;    /* the latter is the clock of destinations */
+    struct listing_verified *verified;
+    void *context;
+    /* The next hop of a recipient by the routes of now, encoded (next_hop_put). False: it has none. */
+    bool (*next_hop)(void *context, const struct message *m, const struct recipient *r, struct buf *key);
+    /* The recipient was taken in flight: it becomes BOUNCED and its sender is told. False: no room now, it was not taken. */
+    bool (*bounce)(void *context, uint64_t id, uint32_t recipient, struct span text);
+    /* Something was changed because q asked for it. */
+    void (*changed)(void *context, const struct question *q, uint64_t id, uint32_t recipients);
+};
+
 /* text: an empty buffer of LISTING_TEXT_OCTETS. */
-enum answer_status listing_answer(struct store *s, const struct question *q, struct listing_verified *v,
-                                  struct buf *text, uint64_t *cursor, bool *last);
+enum answer_status listing_answer(const struct listing *l, const struct question *q, struct buf *text,
+                                  uint64_t *cursor, bool *last);
 
 #endif

@@ -2,22 +2,49 @@
  * whole JSON lines (one object a line, each ended by LF); a longer answer comes in pages: ask again with the
  * answer's cursor until `last`. The work of one question is bounded, so no question holds up the mail.
  *
- * Lines of LIST: {"id":"…","state":"queued|deferred|held","arrival":"RFC
- * 3339","size":N,"from":"…","recipients":[{"to":"…", "state":"…","attempts":N,"next":"RFC
- * 3339","reason":"…"},…],"more":N}  (recipients beyond 20 are only counted in "more") Lines of SHOW: one head
- * like LIST with all there is to know of the message, then one line for each event of its life in the order
- * it was written:
- * {"id":"…","time":"…","event":"arrival|attempt|expanded|held|released|…","to":"…","state":"…","text":"…"}
- * Lines of VERIFY: one for each damaged record or segment: {"segment":N,"offset":N,"problem":"…","id":"…"};
- * the last page ends with {"event":"verified","segments":N,"records":N,"messages":N,"damaged":N} COUNTS: one
- * line: {"queued":N,"deferred":N,"held":N,"messages":N,"recipients":N,"segments":N,...} */
+ * LIST: {"id":"…","state":"queued|deferred|held","arrival":"RFC 3339","size":N,"from":"…","recipients":[{"to":"…","state":"…",
+ * "attempts":N,"next":"RFC 3339","waits":"attempt|destination|delivery|release|route","destination":"…","reason":"…"},…],"more":N}
+ * (recipients beyond 20 are only counted in "more").
+ * SHOW: one head like LIST with all there is to know of the message, then one line for each event of its life:
+ * {"id":"…","time":"…","event":"arrival|attempt|expanded|delay-told|operator|held","to":"…","state":"…","text":"…"}; an attempt at
+ * a next hop also has host, address, family, tls, code, dns_ms, connect_ms, session_ms, transfer_ms.
+ * VERIFY: one for each damaged record or segment: {"segment":N,"offset":N,"problem":"…","id":"…"}; the last page ends with
+ * {"event":"verified","segments":N,"records":N,"messages":N,"damaged":N}.
+ * COUNTS: one line: {"queued":N,"deferred":N,"held":N,"messages":N,"recipients":N,"segments":N,...}.
+ * SUMMARY: each page counts what it saw: {"destination":"…" or "reason":"…","recipients":N,"queued":N,"deferred":N,"held":N,"octets":N,
+ * "oldest":UNIX MS}, several pages may name the same one; and {"examined":N,"messages":N}.
+ * DESTINATIONS: the next hops that have a queue: {"destination":"…","standing":"fresh|proven|failed","waiting":N,"sessions":N,
+ * "sessions_max":N,"next":"…","failures":N,"failed":"…","status":"…","reason":"…","host":"…","transactions":N,"recipients":N}.
+ * CHANGE: {"id":"…","recipients":N} for each message it changed, then {"examined":N,"messages":N,"recipients":N,"busy":N}. busy: matched,
+ * but a delivery is under way; not changed. */
 #ifndef SPOOL_QUESTION_H
 #define SPOOL_QUESTION_H
 
 #include "base/limits.h"
 #include "base/wire.h"
 
-enum question_kind { QUESTION_LIST, QUESTION_SHOW, QUESTION_VERIFY, QUESTION_COUNTS, QUESTION_KIND_COUNT };
+enum question_kind {
+    QUESTION_LIST,
+    QUESTION_SHOW,
+    QUESTION_VERIFY,
+    QUESTION_COUNTS,
+    QUESTION_SUMMARY,
+    QUESTION_DESTINATIONS,
+    QUESTION_CHANGE,
+    QUESTION_KIND_COUNT
+};
+
+enum question_change {
+    CHANGE_FLUSH, /* an attempt is due now; back-off of its next hop is forgotten */
+    CHANGE_HOLD,
+    CHANGE_RELEASE,
+    CHANGE_REMOVE,  /* nobody is told */
+    CHANGE_BOUNCE,  /* the sender is told */
+    CHANGE_REQUEUE, /* as if it had just arrived: routes are looked up anew, attempts are forgotten */
+    QUESTION_CHANGE_COUNT
+};
+
+enum question_group { GROUP_DESTINATION, GROUP_REASON, QUESTION_GROUP_COUNT };
 
 enum { /* states to list; a message is listed when one of its open recipients is in one of them; 0: all */
        QUESTION_QUEUED = 1,
@@ -25,16 +52,31 @@ enum { /* states to list; a message is listed when one of its open recipients is
        QUESTION_HELD = 4
 };
 
-struct question {     /* admin -> spooler */
-    uint64_t tag;     /* comes back in the answer */
-    uint64_t cursor;  /* 0 at first, then as the last answer said; opaque */
-    uint64_t id;      /* SHOW: the message */
-    uint32_t page;    /* LIST: at most this many lines, 1..LIMIT_QUESTION_PAGE_LINES */
-    uint8_t kind;     /* enum question_kind */
-    uint8_t states;   /* LIST: QUESTION_* set */
-    struct span from; /* LIST: only where the reverse-path contains this (ASCII case-blind); empty: any */
-    struct span to;   /* LIST: only where a recipient's path contains this */
+struct
+    question_filter { /* what is meant; all that is said must hold. Texts are ASCII case-blind; empty: any */
+    uint64_t id;      /* this message only; 0: any */
+    uint8_t states;   /* QUESTION_* set */
+    struct span from; /* the reverse-path contains it */
+    struct span to;   /* the recipient's path contains it */
+    struct span domain;          /* the recipient's domain is it */
+    struct span reason;          /* why it waits contains it */
+    struct span destination;     /* the text of its next hop contains it */
+    uint64_t larger, smaller;    /* octets of content: at least, at most */
+    uint64_t older_ms, newer_ms; /* age: at least, at most */
 };
+/* Says nothing: every message. */
+#define QUESTION_FILTER_ANY ((struct question_filter){.smaller = UINT64_MAX, .newer_ms = UINT64_MAX})
+
+struct question {                  /* admin -> spooler */
+    uint64_t tag;                  /* comes back in the answer */
+    uint64_t cursor;               /* 0 at first, then as the last answer said; opaque */
+    uint32_t page;                 /* LIST: at most this many lines, 1..LIMIT_QUESTION_PAGE_LINES */
+    uint32_t uid;                  /* who asks, as the kernel says */
+    uint8_t kind;                  /* enum question_kind */
+    uint8_t what;                  /* CHANGE: enum question_change; SUMMARY: enum question_group */
+    struct question_filter filter; /* SHOW: the id */
+};
+#define QUESTION_HEAD_OCTETS 77 /* of the encoding, with empty texts */
 
 enum answer_status {
     ANSWER_OK,

@@ -329,6 +329,7 @@ static void on_commit(struct recovery *v, size_t offset, const struct record *r,
 
 static void kill(struct recovery *v, struct message *m)
 {
+    index_forget_reasons(&v->s->index, m);
     (void)id_map_remove(&v->s->index.map, m->id);
     index_free(&v->s->index, m);
 }
@@ -369,6 +370,7 @@ static void on_state(struct recovery *v, size_t offset, const struct record *r, 
         to->next_ms = state.next_ms; /* else store_derive has filled in the owner */
     to->state_segment = v->g->number;
     to->state_offset = (uint32_t)offset;
+    store_know_reason(s, to, state.history);
 }
 
 static void on_hold(struct recovery *v, size_t offset, const struct record *r, struct span payload)

@@ -112,6 +112,8 @@ bool store_attempt(struct store *s, uint64_t id, uint32_t recipient, const struc
  * what goes to them; empty: that of the message. */
 bool store_expand(struct store *s, uint64_t id, uint32_t recipient, struct span owner, struct span targets,
                   uint64_t now_ms);
+/* An open recipient that is not in flight becomes so, wherever it waits: somebody decides what becomes of it. */
+bool store_claim(struct store *s, uint64_t id, uint32_t recipient);
 /* As if it had just arrived: no attempts, due now. text: who asked. Recipients that are in flight stay as they are. */
 bool store_requeue(struct store *s, uint64_t id, uint32_t recipient, struct span text, uint64_t now_ms);
 /* The sender of a recipient that store_due called DUE_DELAY was told, or cannot be told. */
@@ -136,6 +138,8 @@ void store_put_back(struct store *s, uint64_t id, uint32_t recipient,
 void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t retry_max_seconds,
                      uint32_t queue_seconds, uint32_t delay_seconds);
 void store_place_again(struct store *s, uint64_t now_ms); /* the configuration changed */
+/* Why a recipient waits, without reading the disk: numbers and addresses are left out. Empty: nothing is known. */
+struct span store_reason(const struct store *s, const struct recipient *r);
 uint64_t store_expires_ms(const struct store *s, const struct message *m);
 
 /* Leases. A read-only descriptor of a segment, the store's; the holder is counted. Negative errno. */

@@ -165,6 +165,9 @@ bool clean_remove(struct store *s);                  /* durably; true when there
 /* due.c: if it is ready, its queue is told that it leaves */
 void store_leave_ready(struct store *s, struct recipient *r);
 
+/* change.c: why a recipient waits, out of its history */
+void store_know_reason(struct store *s, struct recipient *r, struct span history);
+
 /* change.c: fills the derived recipients of an EXPANDED state into m, which has room for them and their strings */
 void store_derive(struct message *m, const struct state_payload *state);
 

@@ -17,8 +17,12 @@ static void request(struct span line)
     struct buf b = buf_on(memory, sizeof memory);
     control_request_put(&b, &r);
     if (b.over || !control_request_read((struct span){b.p, b.n - 1}, &again, &why)) abort();
-    if (again.verb != r.verb || again.id != r.id || again.states != r.states ||
-        !span_eq(again.from, r.from) || !span_eq(again.to, r.to))
+    const struct question_filter *f = &r.filter, *g = &again.filter;
+    if (again.verb != r.verb || again.group != r.group || again.all != r.all || f->id != g->id ||
+        f->states != g->states || !span_eq(f->from, g->from) || !span_eq(f->to, g->to) ||
+        !span_eq(f->domain, g->domain) || !span_eq(f->reason, g->reason) ||
+        !span_eq(f->destination, g->destination) || f->larger != g->larger || f->smaller != g->smaller ||
+        f->older_ms != g->older_ms || f->newer_ms != g->newer_ms)
         abort();
 }
 

@@ -63,14 +63,19 @@ static void write_segments(struct disk *d, struct wire *w)
 static void use(struct store *s)
 {
     static uint8_t text[LISTING_TEXT_OCTETS];
-    static const uint8_t kinds[] = {QUESTION_LIST, QUESTION_VERIFY, QUESTION_COUNTS, QUESTION_SHOW};
+    static const uint8_t kinds[] = {QUESTION_LIST, QUESTION_VERIFY,  QUESTION_COUNTS,
+                                    QUESTION_SHOW, QUESTION_SUMMARY, QUESTION_CHANGE};
     struct listing_verified v = {0};
     for (size_t i = 0; i < sizeof kinds; i++) {
-        struct question q = {.kind = kinds[i], .page = 10, .id = 1};
+        struct question q = {
+            .kind = kinds[i], .what = GROUP_REASON, .page = 10, .filter = QUESTION_FILTER_ANY};
+        struct listing l = {.store = s, .unix_ms = 1, .verified = &v};
+        if (kinds[i] == QUESTION_SHOW) q.filter.id = 1;
+        if (kinds[i] == QUESTION_CHANGE) q.what = CHANGE_REQUEUE;
         bool last = false;
         for (int page = 0; page < 50 && !last; page++) {
             struct buf b = buf_on(text, sizeof text);
-            (void)listing_answer(s, &q, &v, &b, &q.cursor, &last);
+            (void)listing_answer(&l, &q, &b, &q.cursor, &last);
             if (b.over) abort();
         }
     }

@@ -223,7 +223,7 @@ static void test_pages(void **state)
     int fd = client("queue-list\tstate=held\tfrom=me@\n");
     assert_int_equal(questions, 1);
     assert_int_equal(question.kind, QUESTION_LIST);
-    assert_int_equal(question.states, QUESTION_HELD);
+    assert_int_equal(question.filter.states, QUESTION_HELD);
     assert_true(question.cursor == 0);
     spooler_says(question.tag, 77, ANSWER_OK, false, SPAN("{\"n\":1}\n{\"n\":2}\n"));
     assert_int_equal(questions, 2);
@@ -267,7 +267,7 @@ static void test_outcomes_of_the_spooler(void **state)
 {
     (void)state;
     int fd = client("queue-show\tid=0000000000001\n");
-    assert_true(question.id == 1);
+    assert_true(question.filter.id == 1);
     spooler_says(question.tag, 0, ANSWER_UNKNOWN, true, SPAN(""));
     assert_ended(fd, "=unknown no such message\n");
     fd = client("queue-verify\n");

@@ -13,22 +13,45 @@ static bool reads(const char *line, struct control_request *r)
     return control_request_read(span_str(line), r, &why);
 }
 
+static void same_filter(const struct question_filter *a, const struct question_filter *b,
+                        enum control_verb verb)
+{
+    assert_true(a->id == b->id);
+    if (verb != CONTROL_QUEUE_LIST && verb != CONTROL_QUEUE_SUMMARY && !control_changes(verb)) return;
+    assert_int_equal(a->states, b->states);
+    assert_true(span_eq(a->from, b->from) && span_eq(a->to, b->to) && span_eq(a->domain, b->domain));
+    assert_true(span_eq(a->reason, b->reason) && span_eq(a->destination, b->destination));
+    assert_true(a->larger == b->larger && a->smaller == b->smaller);
+    assert_true(a->older_ms == b->older_ms && a->newer_ms == b->newer_ms);
+}
+
 static void test_what_is_put_is_read(void **state)
 {
     (void)state;
-    char memory[512];
+    char memory[1024];
     const struct control_request all[] = {
         {.verb = CONTROL_STATUS},
         {.verb = CONTROL_RELOAD},
         {.verb = CONTROL_STOP},
         {.verb = CONTROL_QUEUE_VERIFY},
         {.verb = CONTROL_QUEUE_COUNTS},
-        {.verb = CONTROL_QUEUE_SHOW, .id = UINT64_C(0x123456789abcde)},
-        {.verb = CONTROL_QUEUE_LIST},
-        {.verb = CONTROL_QUEUE_LIST,
-         .states = QUESTION_HELD | QUESTION_QUEUED,
-         .from = SPAN("a b=c@d"),
-         .to = SPAN("\xc3\xa4@x")},
+        {.verb = CONTROL_QUEUE_DESTINATIONS},
+        {.verb = CONTROL_QUEUE_SHOW, .filter = {.id = UINT64_C(0x123456789abcde)}},
+        {.verb = CONTROL_QUEUE_LIST, .filter = QUESTION_FILTER_ANY},
+        {.verb = CONTROL_QUEUE_SUMMARY, .group = GROUP_REASON, .filter = QUESTION_FILTER_ANY},
+        {.verb = CONTROL_QUEUE_FLUSH, .all = true, .filter = QUESTION_FILTER_ANY},
+        {.verb = CONTROL_QUEUE_REMOVE,
+         .filter = {.id = 7,
+                    .states = QUESTION_HELD | QUESTION_QUEUED,
+                    .from = SPAN("a b=c@d"),
+                    .to = SPAN("\xc3\xa4@x"),
+                    .domain = SPAN("example.org"),
+                    .reason = SPAN("4.4.1 refused"),
+                    .destination = SPAN("mx example.org"),
+                    .larger = 10,
+                    .smaller = 20,
+                    .older_ms = 3000,
+                    .newer_ms = 4000}},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         struct buf b = buf_on(memory, sizeof memory);
@@ -39,14 +62,14 @@ static void test_what_is_put_is_read(void **state)
         const char *why;
         assert_true(control_request_read((struct span){b.p, b.n - 1}, &r, &why));
         assert_int_equal(r.verb, all[i].verb);
-        assert_true(r.id == all[i].id);
-        assert_int_equal(r.states, all[i].states);
-        assert_true(span_eq(r.from, all[i].from));
-        assert_true(span_eq(r.to, all[i].to));
+        assert_int_equal(r.group, all[i].group);
+        assert_int_equal(r.all, all[i].all);
+        same_filter(&r.filter, &all[i].filter, r.verb);
         struct question q;
         assert_int_equal(control_question(&r, &q), r.verb >= CONTROL_QUEUE_LIST);
         if (r.verb < CONTROL_QUEUE_LIST) continue;
-        assert_true(q.id == r.id);
+        assert_int_equal(q.kind == QUESTION_CHANGE, control_changes(r.verb));
+        same_filter(&q.filter, &r.filter, r.verb);
         assert_int_equal(q.page, LIMIT_QUESTION_PAGE_LINES);
     }
 }
@@ -79,14 +102,22 @@ static void test_hostile_requests_are_refused(void **state)
         "queue-list\tfrom=",
         "queue-list\tfrom=a\x01",
         "queue-list\tto=a\x7f",
-        "queue-list\tid=0000000000001",
+        "queue-list\tall=yes",
+        "queue-list\tby=reason",
+        "queue-list\tlarger=x",
+        "queue-list\tlarger=1\tlarger=2",
+        "queue-list\tolder=99999999999999999999",
+        "queue-summary\tby=size",
+        "queue-remove",
+        "queue-flush\tall=no",
+        "queue-counts\tfrom=a",
         "queue-list queued",
         "queue-list\t\tfrom=a",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct control_request r = {.verb = CONTROL_STOP, .id = 7};
+        struct control_request r = {.verb = CONTROL_STOP, .filter = {.id = 7}};
         assert_false(reads(bad[i], &r));
-        assert_true(r.verb == CONTROL_STOP && r.id == 7); /* untouched on failure */
+        assert_true(r.verb == CONTROL_STOP && r.filter.id == 7); /* untouched on failure */
     }
     const char *why = NULL;
     struct control_request r;
@@ -106,8 +137,8 @@ static void test_a_filter_that_cannot_be_said_is_refused(void **state)
     static const char *const bad[] = {"a\tto=b", "a\nstop", "\x7f", "a\r"};
     for (size_t i = 0; i < 4; i++) {
         struct buf b = buf_on(memory, sizeof memory);
-        control_request_put(&b,
-                            &(struct control_request){.verb = CONTROL_QUEUE_LIST, .from = span_str(bad[i])});
+        control_request_put(
+            &b, &(struct control_request){.verb = CONTROL_QUEUE_LIST, .filter = {.from = span_str(bad[i])}});
         assert_true(b.over);
     }
 }

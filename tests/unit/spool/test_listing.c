@@ -6,10 +6,13 @@
 #include <cmocka.h>
 
 #include "fixture.h"
+#include "policy/next_hop.h"
 #include "spool/listing.h"
 #include "spool/message_id.h"
 
 static uint8_t memory[LISTING_TEXT_OCTETS + 1];
+static char all[200000]; /* of all pages, as far as it fits */
+static size_t all_n;
 static struct listing_verified verified;
 
 static int set_up(void **state)
@@ -25,17 +28,71 @@ static int tear_down(void **state)
     return 0;
 }
 
+#define ANY .smaller = UINT64_MAX, .newer_ms = UINT64_MAX
+#define LIST(n, ...)                                                                                         \
+    (struct question)                                                                                        \
+    {                                                                                                        \
+        .kind = QUESTION_LIST, .page = n, .filter = { ANY, __VA_ARGS__ }                                     \
+    }
+#define CHANGE(w, ...)                                                                                       \
+    (struct question)                                                                                        \
+    {                                                                                                        \
+        .kind = QUESTION_CHANGE, .what = w, .uid = 1000, .filter = { ANY, __VA_ARGS__ }                      \
+    }
+
+static struct destinations *destinations;
+static unsigned bounced, changes;
+
+static bool next_hop_of(void *context, const struct message *m, const struct recipient *r, struct buf *key)
+{
+    const struct fixture *f = context;
+    (void)r;
+    struct next_hop hop = {.kind = NEXT_HOP_MX,
+                           .tls = TLS_POLICY_MAY,
+                           .name = m->id % 2 ? SPAN("odd.example.org") : SPAN("even.example.org")};
+    if (f->no_route) return false;
+    next_hop_put(key, &hop);
+    return true;
+}
+
+static bool bounce(void *context, uint64_t id, uint32_t recipient, struct span text)
+{
+    struct fixture *f = context;
+    struct attempt a = {.state = RECIPIENT_BOUNCED, .text = text};
+    bounced++;
+    return store_claim(f->store, id, recipient) && store_attempt(f->store, id, recipient, &a, f->now_ms);
+}
+
+static void changed(void *context, const struct question *q, uint64_t id, uint32_t recipients)
+{
+    (void)context, (void)id, (void)recipients;
+    assert_int_equal(q->uid, 1000);
+    changes++;
+}
+
 /* All pages; counts lines, keeps the last page's text in memory. */
 static unsigned ask(struct fixture *f, struct question q, enum answer_status want)
 {
     unsigned lines = 0;
     bool last = false;
     q.cursor = 0;
+    all_n = 0;
     for (int page = 0; page < 1000 && !last; page++) {
         struct buf b = buf_on(memory, LISTING_TEXT_OCTETS);
-        assert_int_equal(listing_answer(f->store, &q, &verified, &b, &q.cursor, &last), want);
+        struct listing l = {.store = f->store,
+                            .destinations = destinations,
+                            .unix_ms = f->now_ms,
+                            .monotonic_ms = 1000,
+                            .verified = &verified,
+                            .context = f,
+                            .next_hop = next_hop_of,
+                            .bounce = bounce,
+                            .changed = changed};
+        assert_int_equal(listing_answer(&l, &q, &b, &q.cursor, &last), want);
         assert_false(b.over);
         memory[b.n] = 0;
+        if (all_n + b.n < sizeof all) memcpy(all + all_n, memory, b.n + 1);
+        all_n += b.n;
         assert_true(b.n == 0 || memory[b.n - 1] == '\n');
         for (size_t i = 0; i < b.n; i++)
             lines += memory[i] == '\n';
@@ -55,22 +112,16 @@ static void list(void **state)
     for (uint64_t id = 1; id <= 700; id++)
         assert_int_equal(fixture_commit(f, id, 50, 1 + (uint32_t)(id % 2)), STORE_PENDING);
     assert_true(fixture_flush(f));
-    assert_int_equal(ask(f, (struct question){.kind = QUESTION_LIST, .page = 1000}, ANSWER_OK), 700);
-    assert_int_equal(ask(f, (struct question){.kind = QUESTION_LIST, .page = 7}, ANSWER_OK), 700);
-    assert_int_equal(
-        ask(f, (struct question){.kind = QUESTION_LIST, .page = 1000, .to = SPAN("R1@EXAMPLE")}, ANSWER_OK),
-        350);
-    assert_int_equal(
-        ask(f, (struct question){.kind = QUESTION_LIST, .page = 1000, .from = SPAN("nobody")}, ANSWER_OK), 0);
+    assert_int_equal(ask(f, LIST(1000, ), ANSWER_OK), 700);
+    assert_int_equal(ask(f, LIST(7, ), ANSWER_OK), 700);
+    assert_int_equal(ask(f, LIST(1000, .to = SPAN("R1@EXAMPLE")), ANSWER_OK), 350);
+    assert_int_equal(ask(f, LIST(1000, .from = SPAN("nobody")), ANSWER_OK), 0);
     assert_true(store_hold(f->store, 3, true, f->now_ms));
-    assert_int_equal(
-        ask(f, (struct question){.kind = QUESTION_LIST, .page = 9, .states = QUESTION_HELD}, ANSWER_OK), 1);
+    assert_int_equal(ask(f, LIST(9, .states = QUESTION_HELD), ANSWER_OK), 1);
     assert_true(says("\"id\":\"0000000000003\",\"state\":\"held\""));
     assert_true(says("\"reason\":\"held by an operator\""));
     assert_true(says("\"arrival\":\"2026-11-25T"));
-    assert_int_equal(
-        ask(f, (struct question){.kind = QUESTION_LIST, .page = 9, .states = QUESTION_DEFERRED}, ANSWER_OK),
-        0);
+    assert_int_equal(ask(f, LIST(9, .states = QUESTION_DEFERRED), ANSWER_OK), 0);
 }
 
 static void many_recipients(void **state)
@@ -78,14 +129,14 @@ static void many_recipients(void **state)
     struct fixture *f = *state;
     assert_int_equal(fixture_commit(f, 1, 50, 500), STORE_PENDING);
     assert_true(fixture_flush(f));
-    assert_int_equal(ask(f, (struct question){.kind = QUESTION_LIST, .page = 9}, ANSWER_OK), 1);
+    assert_int_equal(ask(f, LIST(9, ), ANSWER_OK), 1);
     assert_true(says("\"more\":480"));
     struct attempt a = {
         .state = RECIPIENT_DEFERRED, .enhanced = SPAN("4.2.2"), .text = SPAN("full, \"really\"\\")};
     for (uint32_t i = 0; i < 500; i++)
         assert_true(store_attempt(f->store, 1, i, &a, f->now_ms));
     assert_true(fixture_flush(f));
-    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .id = 1}, ANSWER_OK),
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .filter = {.id = 1}}, ANSWER_OK),
                      502); /* head, arrival, attempts */
     assert_true(says("full, \\\"really\\\"\\\\"));
 }
@@ -95,14 +146,210 @@ static void show(void **state)
     struct fixture *f = *state;
     assert_int_equal(fixture_commit(f, 1, 50, 1), STORE_PENDING);
     assert_true(fixture_flush(f));
-    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .id = 2}, ANSWER_UNKNOWN), 0);
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .filter = {.id = 2}}, ANSWER_UNKNOWN),
+                     0);
     struct attempt a = {.state = RECIPIENT_DEFERRED, .enhanced = SPAN("4.2.2"), .text = SPAN("mailbox full")};
     for (int i = 0; i < 3; i++)
         assert_true(store_attempt(f->store, 1, 0, &a, f->now_ms += 1000000));
-    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .id = 1}, ANSWER_OK), 5);
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .filter = {.id = 1}}, ANSWER_OK), 5);
     assert_true(says("\"event\":\"arrival\",\"server\":\"mx\",\"client\":\"192.0.2.1\""));
     assert_true(says("\"attempts\":3"));
     assert_true(says("\"state\":\"deferred\",\"status\":\"4.2.2\",\"text\":\"mailbox full\""));
+}
+
+static bool said(const char *text)
+{
+    return strstr(all, text) != NULL;
+}
+
+static void attempts_at_a_next_hop(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(fixture_commit(f, 1, 50, 1), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    struct attempt a = {.state = RECIPIENT_DEFERRED,
+                        .enhanced = SPAN("4.2.0"),
+                        .text = SPAN("greylisted"),
+                        .trace = {.host = SPAN("mx.example.org[2001:db8::1]:25"),
+                                  .tls = SPAN("TLSv1.3 dane-ee"),
+                                  .code = 451,
+                                  .connect_ms = 7,
+                                  .session_ms = 12}};
+    assert_true(store_attempt(f->store, 1, 0, &a, f->now_ms));
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .filter = {.id = 1}}, ANSWER_OK), 3);
+    assert_true(says("\"host\":\"mx.example.org\",\"address\":\"2001:db8::1\",\"family\":\"ipv6\",\"tls\":"
+                     "\"TLSv1.3 dane-ee\","
+                     "\"code\":451,\"dns_ms\":0,\"connect_ms\":7,\"session_ms\":12,\"transfer_ms\":0}"));
+    assert_true(says("\"waits\":\"attempt\""));
+    assert_true(says("\"destination\":\"mx odd.example.org\",\"reason\":\"greylisted\""));
+}
+
+static void a_recipient_names_the_failure_of_its_next_hop(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t key[NEXT_HOP_KEY_OCTETS];
+    uint64_t id;
+    uint32_t i;
+    enum store_due why;
+    struct destination_transaction take;
+    destinations = destinations_create(1, 16);
+    assert_int_equal(fixture_commit(f, 1, 50, 2), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    struct buf b = buf_on(key, sizeof key);
+    assert_true(next_hop_of(f, store_find(f->store, 1), NULL, &b));
+    while (store_due(f->store, f->now_ms, &id, &i, &why)) {
+        uint32_t ticket =
+            destinations_add(destinations, buf_span(&b), &destination_limits_default, id + i, i, 0);
+        store_ready(f->store, id, i, ticket, f->now_ms);
+    }
+    assert_true(destinations_take(destinations, 0, &take));
+    assert_true(store_taken(f->store, 1, take.recipients[0]));
+    destinations_done(destinations,
+                      &(struct destination_result){.destination = take.destination,
+                                                   .outcome = DESTINATION_MISSED,
+                                                   .failure = {.enhanced = "4.4.1",
+                                                               .text = SPAN("connection refused"),
+                                                               .host = SPAN("mx.example.org[192.0.2.1]:25")}},
+                      1000);
+    assert_int_equal(ask(f, LIST(9, .reason = SPAN("REFUSED")), ANSWER_OK), 1);
+    assert_true(says("\"waits\":\"delivery\""));
+    assert_true(says("\"waits\":\"destination\",\"next\":\"2026-11-25T"));
+    assert_true(says("\"reason\":\"connection refused\",\"host\":\"mx.example.org[192.0.2.1]:25\""));
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS}, ANSWER_OK), 1);
+    assert_true(
+        says("{\"destination\":\"mx odd.example.org\",\"standing\":\"failed\",\"waiting\":1,\"sessions\":0"));
+    assert_true(says("\"status\":\"4.4.1\",\"reason\":\"connection refused\""));
+    assert_int_equal(destinations_next_ms(destinations) > 1000, 1);
+    assert_int_equal(ask(f, CHANGE(CHANGE_FLUSH, .destination = SPAN("odd")), ANSWER_OK), 2);
+    assert_int_equal(destinations_next_ms(destinations), 0); /* the probe may begin */
+    assert_true(says("\"recipients\":1,\"busy\":1}"));
+    destinations_destroy(&destinations);
+}
+
+static void filters(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t id = 1; id <= 10; id++)
+        assert_int_equal(fixture_commit(f, id, (size_t)id * 100, 1), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    f->now_ms += 3600000;
+    assert_int_equal(fixture_commit(f, 11, 5000, 1), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    struct attempt a = {.state = RECIPIENT_DEFERRED, .enhanced = SPAN("4.2.2"), .text = SPAN("mailbox full")};
+    assert_true(store_attempt(f->store, 4, 0, &a, f->now_ms));
+    assert_int_equal(ask(f, LIST(9, .domain = SPAN("Example.ORG")), ANSWER_OK), 11);
+    assert_int_equal(ask(f, LIST(9, .domain = SPAN("xample.org")), ANSWER_OK), 0);
+    assert_int_equal(ask(f, LIST(9, .larger = 500), ANSWER_OK), 7);
+    assert_int_equal(ask(f,
+                         (struct question){.kind = QUESTION_LIST,
+                                           .page = 9,
+                                           .filter = {.larger = 500, .smaller = 700, .newer_ms = UINT64_MAX}},
+                         ANSWER_OK),
+                     3);
+    assert_int_equal(ask(f, LIST(9, .older_ms = 1800000), ANSWER_OK), 10);
+    assert_int_equal(ask(f,
+                         (struct question){.kind = QUESTION_LIST,
+                                           .page = 9,
+                                           .filter = {.smaller = UINT64_MAX, .newer_ms = 1800000}},
+                         ANSWER_OK),
+                     1);
+    assert_int_equal(ask(f, LIST(9, .reason = SPAN("full")), ANSWER_OK), 1);
+    assert_int_equal(ask(f, LIST(9, .destination = SPAN("even")), ANSWER_OK), 5);
+    assert_int_equal(ask(f, LIST(9, .id = 3), ANSWER_OK), 1);
+    assert_int_equal(ask(f, LIST(9, .id = 33), ANSWER_OK), 0);
+}
+
+static void summaries(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t id = 1; id <= 300; id++)
+        assert_int_equal(fixture_commit(f, id, 100, 2), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    struct attempt a = {
+        .state = RECIPIENT_DEFERRED, .enhanced = SPAN("4.2.2"), .text = SPAN("try in 17 seconds")};
+    assert_true(store_attempt(f->store, 4, 0, &a, f->now_ms));
+    a.text = SPAN("try in 4 seconds");
+    assert_true(store_attempt(f->store, 5, 1, &a, f->now_ms));
+    assert_true(store_hold(f->store, 6, true, f->now_ms));
+    struct question q = {.kind = QUESTION_SUMMARY, .what = GROUP_DESTINATION, .filter = QUESTION_FILTER_ANY};
+    assert_int_equal(ask(f, q, ANSWER_OK), 3);
+    assert_true(said(
+        "{\"destination\":\"mx odd.example.org\",\"recipients\":300,\"queued\":299,\"deferred\":1,\"held\":0,"
+        "\"octets\":15000,"));
+    assert_true(said("{\"examined\":300}"));
+    q.what = GROUP_REASON;
+    assert_int_equal(ask(f, q, ANSWER_OK), 4);
+    assert_true(said("{\"reason\":\"4.2.2 try in # seconds\",\"recipients\":2,"));
+    assert_true(said("{\"reason\":\"held by an operator\",\"recipients\":2,"));
+    assert_true(said("{\"reason\":\"not tried yet\",\"recipients\":596,"));
+    assert_true(fixture_flush(f));
+    fixture_crash(f);
+    assert_int_equal(ask(f, q, ANSWER_OK), 4);
+    assert_true(
+        said("{\"reason\":\"4.2.2 try in # seconds\",\"recipients\":2,")); /* a restart knows it, too */
+}
+
+/* Each recipient another reason: many groups come on several pages, and none is lost. */
+static void many_groups(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(fixture_commit(f, 1, 100, 200), STORE_PENDING);
+    assert_int_equal(fixture_commit(f, 2, 100, 2), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    for (uint32_t i = 0; i < 200; i++) {
+        char text[3] = {(char)('a' + i / 20), (char)('a' + i % 20), 0};
+        struct attempt a = {.state = RECIPIENT_DEFERRED, .text = span_str(text)};
+        assert_true(store_attempt(f->store, 1, i, &a, f->now_ms));
+    }
+    struct question q = {.kind = QUESTION_SUMMARY, .what = GROUP_REASON, .filter = QUESTION_FILTER_ANY};
+    assert_int_equal(ask(f, q, ANSWER_OK),
+                     128 + 1 + 1 + 1 + 1); /* 128, other, examined; not tried, examined */
+    assert_true(said("{\"reason\":\"other\",\"recipients\":72,"));
+    assert_true(said("{\"reason\":\"not tried yet\",\"recipients\":2,"));
+}
+
+static void operators(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id;
+    uint32_t i;
+    enum store_due why;
+    for (uint64_t m = 1; m <= 20; m++)
+        assert_int_equal(fixture_commit(f, m, 100, 2), STORE_PENDING);
+    assert_int_equal(fixture_commit(f, 21, 100, 1200), STORE_PENDING); /* takes several pages */
+    assert_true(fixture_flush(f));
+    assert_int_equal(ask(f, CHANGE(CHANGE_HOLD, .id = 3), ANSWER_OK), 2);
+    assert_true(said("\"messages\":1,\"recipients\":2,\"busy\":0}"));
+    assert_int_equal(ask(f, CHANGE(CHANGE_HOLD, .id = 3), ANSWER_OK), 1); /* it is held */
+    assert_int_equal(ask(f, CHANGE(CHANGE_RELEASE, .states = QUESTION_HELD), ANSWER_OK), 2);
+    assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = 99), ANSWER_UNKNOWN), 0);
+    assert_true(store_due(f->store, f->now_ms, &id, &i, &why));
+    assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = id), ANSWER_OK), 2 + (id == 21) * 4);
+    assert_true(said("\"busy\":1}")); /* its delivery is under way */
+    store_put_back(f->store, id, i, f->now_ms);
+    (void)ask(f, CHANGE(CHANGE_REMOVE, .id = id), ANSWER_OK);
+    assert_true(fixture_flush(f));
+    assert_null(store_find(f->store, id));
+    if (store_find(f->store, 21)) {
+        assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = 21), ANSWER_OK),
+                         6); /* 500, 500, 200: and counts */
+        assert_null(store_find(f->store, 21));
+    }
+    struct attempt a = {.state = RECIPIENT_DEFERRED, .text = SPAN("later")};
+    assert_true(store_attempt(f->store, 7, 1, &a, f->now_ms));
+    assert_int_equal(ask(f, CHANGE(CHANGE_REQUEUE, .id = 7), ANSWER_OK), 2);
+    assert_int_equal(message_recipients(store_find(f->store, 7))[1].state, RECIPIENT_QUEUED);
+    assert_int_equal(message_recipients(store_find(f->store, 7))[1].attempts, 0);
+    bounced = 0;
+    (void)ask(f, CHANGE(CHANGE_BOUNCE, .id = 7), ANSWER_OK);
+    assert_int_equal(bounced, 2);
+    assert_true(fixture_flush(f));
+    fixture_crash(f);
+    assert_null(store_find(f->store, 7));
+    assert_null(store_find(f->store, 21));
+    (void)ask(f, CHANGE(CHANGE_REMOVE, .from = SPAN("@")), ANSWER_OK);
+    assert_int_equal(store_counters(f->store).messages, 0);
+    assert_true(changes > 20);
 }
 
 static void counts_and_verify(void **state)
@@ -124,7 +371,15 @@ static void counts_and_verify(void **state)
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
-    const struct CMUnitTest tests[] = {TEST(list), TEST(many_recipients), TEST(show),
+    const struct CMUnitTest tests[] = {TEST(list),
+                                       TEST(many_recipients),
+                                       TEST(show),
+                                       TEST(attempts_at_a_next_hop),
+                                       TEST(a_recipient_names_the_failure_of_its_next_hop),
+                                       TEST(filters),
+                                       TEST(summaries),
+                                       TEST(many_groups),
+                                       TEST(operators),
                                        TEST(counts_and_verify)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,19 +134,37 @@ static void questions(void **state)
                          .cursor = 6,
                          .page = 10,
                          .kind = QUESTION_LIST,
-                         .states = QUESTION_HELD,
-                         .from = SPAN("a"),
-                         .to = SPAN("b")},
+                         .uid = 1000,
+                         .filter = {.id = 9,
+                                    .states = QUESTION_HELD,
+                                    .from = SPAN("a"),
+                                    .to = SPAN("b"),
+                                    .domain = SPAN("c"),
+                                    .reason = SPAN("d"),
+                                    .destination = SPAN("e"),
+                                    .larger = 1,
+                                    .smaller = 2,
+                                    .older_ms = 3,
+                                    .newer_ms = 4}},
                     back;
     struct buf b = buf_on(memory, sizeof memory);
     question_put(&b, &q);
     EXACT(question_read, b, &back);
-    struct question bad[] = {q, q, q, q};
+    assert_int_equal(b.n, QUESTION_HEAD_OCTETS + 5);
+    assert_true(span_eq(back.filter.destination, SPAN("e")));
+    assert_int_equal(back.filter.newer_ms, 4);
+    assert_int_equal(back.uid, 1000);
+    struct question bad[] = {q, q, q, q, q, q, q};
     bad[0].page = 0;
     bad[1].page = LIMIT_QUESTION_PAGE_LINES + 1;
     bad[2].kind = QUESTION_KIND_COUNT;
-    bad[3].states = 8;
-    for (size_t i = 0; i < 4; i++) {
+    bad[3].filter.states = 8;
+    bad[4].what = 1;
+    bad[5].kind = QUESTION_CHANGE;
+    bad[5].what = QUESTION_CHANGE_COUNT;
+    bad[6].kind = QUESTION_SUMMARY;
+    bad[6].what = QUESTION_GROUP_COUNT;
+    for (size_t i = 0; i < 7; i++) {
         b = buf_on(memory, sizeof memory);
         question_put(&b, &bad[i]);
         assert_false(question_read(buf_span(&b), &back));

@@ -1,0 +1,28 @@
+/* reason: why recipients wait, in one octet each: a table of the texts that occur, without what differs from message to message
+ * (numbers, addresses). So a queue is grouped by reason without reading the disk. */
+#ifndef SPOOL_REASON_H
+#define SPOOL_REASON_H
+
+#include "base/buf.h"
+
+#define REASON_NONE  0U
+#define REASON_OTHER 255U /* the table was full */
+
+enum { REASON_TEXT_OCTETS = 91 };
+
+struct reason {
+    uint32_t count, hash;
+    uint8_t n;
+    uint8_t text[REASON_TEXT_OCTETS];
+};
+struct reasons { /* zeroed: empty */
+    struct reason all[256];
+};
+
+/* One more recipient has it. enhanced and text as of its last attempt; both empty: REASON_NONE. */
+uint8_t reasons_take(struct reasons *r, struct span enhanced, struct span text);
+void reasons_drop(struct reasons *r, uint8_t number);
+/* "4.4.1 connection refused"; empty for REASON_NONE. */
+struct span reasons_text(const struct reasons *r, uint8_t number);
+
+#endif
