@@ -9,8 +9,6 @@
 
 #include "system/log.h"
 
-enum { EARLY_DIRECTORY, EARLY_MAILBOX, EARLY_ADMIN };
-
 static struct spooler *spooler_of(struct child *c)
 {
     if (c->state) return c->state;
@@ -26,8 +24,6 @@ static struct spooler *spooler_of(struct child *c)
     spooler_deliveries_init(s);
     for (unsigned i = 0; i < SPOOLER_EDGES; i++)
         s->pools[i].fd = -1;
-    for (unsigned i = 0; i < 3; i++)
-        s->early[i] = -1;
     c->state = s;
     return s;
 }
@@ -91,16 +87,22 @@ static void log_recovered(const struct spooler *s, uint64_t took_ms)
     log_end();
 }
 
+static void open_peer(struct spooler *s, enum role role, unsigned index, unsigned generation, int fd)
+{
+    switch (role) {
+    case PROC_EDGE: spooler_edge_open(s, index, generation, fd); break;
+    case PROC_RELAY: spooler_relay_open(s, index, generation, fd); break;
+    case PROC_DIRECTORY: spooler_directory_open(s, fd); break;
+    case PROC_MAILBOX: spooler_mailbox_open(s, fd); break;
+    default: spooler_admin_open(s, fd); break;
+    }
+}
+
 static void open_early(struct spooler *s)
 {
-    for (unsigned i = 0; i < s->n_early_edges; i++)
-        spooler_edge_open(s, s->early_edges[i].index, s->early_edges[i].generation, s->early_edges[i].fd);
-    s->n_early_edges = 0;
-    if (s->early[EARLY_DIRECTORY] >= 0) spooler_directory_open(s, s->early[EARLY_DIRECTORY]);
-    if (s->early[EARLY_MAILBOX] >= 0) spooler_mailbox_open(s, s->early[EARLY_MAILBOX]);
-    if (s->early[EARLY_ADMIN] >= 0) spooler_admin_open(s, s->early[EARLY_ADMIN]);
-    for (unsigned i = 0; i < 3; i++)
-        s->early[i] = -1;
+    for (unsigned i = 0; i < s->n_early; i++)
+        open_peer(s, s->early[i].role, s->early[i].index, s->early[i].generation, s->early[i].fd);
+    s->n_early = 0;
 }
 
 static void wake(struct timer *t)
@@ -115,6 +117,11 @@ static uint64_t monotonic_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+static uint32_t delay_seconds(const struct config *c)
+{
+    return c->delay_warning_never ? UINT32_MAX : c->delay_warning_seconds;
+}
+
 static bool spooler_start(struct child *c, const char **error)
 {
     struct spooler *s = c->state;
@@ -127,11 +134,14 @@ static bool spooler_start(struct child *c, const char **error)
                               .retry_first_seconds = c->config->retry_first_seconds,
                               .retry_max_seconds = c->config->retry_max_seconds,
                               .queue_seconds = c->config->queue_seconds,
-                              .delay_seconds = UINT32_MAX,
+                              .delay_seconds = delay_seconds(c->config),
                               .context = s,
                               .committed = on_committed,
                               .place = spooler_place,
+                              .left = spooler_left,
                               .alarm = on_alarm};
+    *error = "no memory";
+    if (!spooler_relays_init(s)) return false;
     s->store = store_open(&o, s->now_ms, error);
     if (!s->store) return false;
     s->started = true;
@@ -153,43 +163,19 @@ static void spooler_grant(struct child *c, enum grant kind, unsigned a, unsigned
         close(fd);
 }
 
-static void early_peer(struct spooler *s, enum role role, unsigned index, unsigned generation, int fd)
-{
-    if (role == PROC_EDGE) {
-        if (s->n_early_edges == SPOOLER_EDGES) {
-            close(fd);
-            return;
-        }
-        s->early_edges[s->n_early_edges].index = index;
-        s->early_edges[s->n_early_edges].generation = generation;
-        s->early_edges[s->n_early_edges++].fd = fd;
-        return;
-    }
-    int *slot = &s->early[role == PROC_DIRECTORY ? EARLY_DIRECTORY
-                          : role == PROC_MAILBOX ? EARLY_MAILBOX
-                                                 : EARLY_ADMIN];
-    if (*slot >= 0) close(*slot);
-    *slot = fd;
-}
-
 static void spooler_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
 {
     struct spooler *s = spooler_of(c);
-    bool known = role == PROC_EDGE || role == PROC_DIRECTORY || role == PROC_MAILBOX || role == PROC_ADMIN;
-    if (!s || !known) {
+    bool known = role == PROC_EDGE || role == PROC_DIRECTORY || role == PROC_MAILBOX || role == PROC_ADMIN ||
+                 role == PROC_RELAY;
+    if (!s || !known || (!s->started && s->n_early == SPOOLER_EARLY)) {
         close(fd);
         return;
     }
-    if (!s->started) {
-        early_peer(s, role, index, generation, fd);
-        return;
-    }
-    switch (role) {
-    case PROC_EDGE: spooler_edge_open(s, index, generation, fd); break;
-    case PROC_DIRECTORY: spooler_directory_open(s, fd); break;
-    case PROC_MAILBOX: spooler_mailbox_open(s, fd); break;
-    default: spooler_admin_open(s, fd); break;
-    }
+    if (s->started)
+        open_peer(s, role, index, generation, fd);
+    else
+        s->early[s->n_early++] = (struct spooler_early){role, index, generation, fd};
 }
 
 static void spooler_config(struct child *c, const struct config *fresh)
@@ -199,7 +185,7 @@ static void spooler_config(struct child *c, const struct config *fresh)
     if (!s || !s->store) return;
     c->config = fresh; /* what is placed again is placed by it */
     store_configure(s->store, fresh->retry_first_seconds, fresh->retry_max_seconds, fresh->queue_seconds,
-                    UINT32_MAX);
+                    delay_seconds(fresh));
     store_place_again(s->store, loop_unix_ms(c->loop));
     c->config = before; /* the skeleton changes it */
 }
@@ -218,8 +204,10 @@ static void set_timer(struct spooler *s)
 {
     uint64_t now = loop_now_ms(s->child->loop), due = store_next_due_ms(s->store);
     uint64_t wait = s->draining ? 50 : SPOOLER_RETRY_MS;
+    uint64_t begin = spooler_relay_next_ms(s);
     bool room = s->n_deliveries < SPOOLER_DELIVERIES && store_writable(s->store) && !s->draining;
     if (room && due < s->now_ms + wait) wait = due > s->now_ms ? due - s->now_ms : 1;
+    if (room && begin < now + wait) wait = begin > now ? begin - now : 1;
     loop_timer_set(s->child->loop, &s->timer, now + wait, wake);
 }
 
@@ -255,6 +243,7 @@ static void spooler_after_turn(struct child *c)
     if (s->directory) ipc_flush(s->directory);
     if (s->mailbox.ipc) ipc_flush(s->mailbox.ipc);
     if (s->admin) ipc_flush(s->admin);
+    spooler_relays_turn(s);
     set_timer(s);
     if (s->draining) end(s);
 }

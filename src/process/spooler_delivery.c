@@ -1,4 +1,5 @@
-/* spooler_delivery: recipients in hand, and what is due: due -> asked (directory) -> sent (mailbox) -> result -> recorded. Nothing is
+/* spooler_delivery: recipients in hand, and what is due: due -> asked (directory) -> sent (mailbox), or lined up for its next hop and
+ * relayed -> result -> recorded. Nothing is
  * started before what it follows from is durable, and nothing is forgotten before it was recorded. */
 #include <stdlib.h>
 
@@ -14,11 +15,24 @@ void spooler_log_id(uint64_t id)
     log_span("id", buf_span(&b));
 }
 
+enum config_way_kind spooler_way(const struct spooler *s, const struct message *m, const struct recipient *r,
+                                 struct config_way *way)
+{
+    return config_next_hop(s->child->config, message_reverse_path_for(m, r), message_path(m, r),
+                           (r->flags & RECIPIENT_LOCAL) != 0, way);
+}
+
 enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r)
 {
+    static struct config_way way;
     const struct spooler *s = context;
-    if (config_held(s->child->config, domain_of(message_path(m, r)))) return PLACE_HOLD;
-    return r->flags & RECIPIENT_LOCAL ? PLACE_DELIVER : PLACE_WAIT;
+    bool local = (r->flags & RECIPIENT_LOCAL) != 0;
+    switch (
+        config_next_hop(s->child->config, message_reverse_path_for(m, r), message_path(m, r), local, &way)) {
+    case WAY_HOLD: return PLACE_HOLD;
+    case WAY_NONE: return local ? PLACE_DELIVER : PLACE_WAIT; /* an alias may lead on */
+    default: return PLACE_DELIVER;
+    }
 }
 
 /* --- recipients in hand, found by message and recipient --- */
@@ -35,7 +49,7 @@ struct delivery *spooler_delivery_find(struct spooler *s, uint64_t id, uint32_t 
     for (unsigned at = *bucket_of(s, id, recipient); at != SPOOLER_NO_DELIVERY;
          at = s->deliveries[at].next_in_bucket) {
         struct delivery *d = &s->deliveries[at];
-        if (d->id == id && d->recipient == recipient) return d->stage == stage ? d : NULL;
+        if (d->id == id && d->recipient == recipient && d->stage == stage) return d;
     }
     return NULL;
 }
@@ -119,28 +133,81 @@ bool spooler_busy(const struct spooler *s)
 
 /* --- what is due --- */
 
-static void start(struct spooler *s, struct delivery *d)
+static void finish(struct spooler *s, uint64_t id, uint32_t recipient, uint8_t state, struct span enhanced,
+                   struct span text)
 {
-    const struct message *m = store_find(s->store, d->id);
-    if (!m) {
-        spooler_delivery_release(s, d);
+    struct delivery *d = spooler_delivery_take(s, id, recipient);
+    if (d)
+        spooler_outcome(s, d, state, enhanced, text);
+    else
+        store_put_back(s->store, id, recipient, s->now_ms + SPOOLER_RETRY_MS);
+}
+
+/* For another host, or for an LMTP server: it waits in line. */
+static void start_outward(struct spooler *s, const struct message *m, uint32_t recipient)
+{
+    static struct config_way way;
+    switch (spooler_way(s, m, &message_recipients(m)[recipient], &way)) {
+    case WAY_DISCARD:
+        finish(s, m->id, recipient, RECIPIENT_DELIVERED, SPAN("2.0.0"),
+               SPAN("thrown away: the configuration discards it"));
+        return;
+    case WAY_NEXT_HOP:
+        if (spooler_line_up(s, m->id, recipient)) return;
+        store_put_back(s->store, m->id, recipient, s->now_ms + SPOOLER_RETRY_MS);
+        return;
+    default: store_put_back(s->store, m->id, recipient, store_expires_ms(s->store, m)); return; /* no route */
+    }
+}
+
+static void start_local(struct spooler *s, const struct message *m, uint32_t recipient)
+{
+    const struct recipient *r = &message_recipients(m)[recipient];
+    if (r->flags & RECIPIENT_NOBODY) {
+        finish(s, m->id, recipient, RECIPIENT_BOUNCED, SPAN("5.1.1"),
+               SPAN("an alias names it, but there is no such mailbox"));
         return;
     }
-    const struct recipient *r = &message_recipients(m)[d->recipient];
-    uint64_t expires = store_expires_ms(s->store, m);
-    if (s->now_ms >= expires && (r->attempts > 0 || !(r->flags & RECIPIENT_LOCAL)))
-        spooler_outcome(s, d, RECIPIENT_EXPIRED, SPAN("4.4.7"),
-                        r->flags & RECIPIENT_LOCAL ? SPAN("it could not be delivered in time")
-                                                   : SPAN("no route to its domain was found in time"));
-    else if (!(r->flags & RECIPIENT_LOCAL))
-        spooler_put_back(s, d, expires - s->now_ms);
-    else if (r->flags & RECIPIENT_NOBODY)
-        spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.1.1"),
-                        SPAN("an alias names it, but there is no such mailbox"));
+    struct delivery *d = spooler_delivery_take(s, m->id, recipient);
+    if (!d)
+        store_put_back(s->store, m->id, recipient, s->now_ms + SPOOLER_RETRY_MS);
     else if (r->flags & RECIPIENT_DERIVED)
         spooler_deliver(s, d, message_path(m, r)); /* canonical already */
     else
         spooler_expand(s, d, message_path(m, r));
+}
+
+/* RFC 3461 4.1, 5.2.2: the sender is told that it is late; nothing else changes for it. */
+static void tell_delay(struct spooler *s, const struct message *m, uint32_t recipient)
+{
+    struct delivery *d = spooler_delivery_take(s, m->id, recipient);
+    if (!d) return; /* it is called late again after the next start */
+    d->late = true;
+    spooler_outcome(s, d, RECIPIENT_DEFERRED, SPAN("4.4.7"), SPAN("it could not be delivered yet"));
+}
+
+static void start(struct spooler *s, uint64_t id, uint32_t recipient, enum store_due why)
+{
+    const struct message *m = store_find(s->store, id);
+    if (!m) return;
+    const struct recipient *r = &message_recipients(m)[recipient];
+    bool local = (r->flags & RECIPIENT_LOCAL) != 0;
+    if (why == DUE_DELAY)
+        tell_delay(s, m, recipient);
+    else if (why == DUE_EXPIRED)
+        finish(s, id, recipient, RECIPIENT_EXPIRED, SPAN("4.4.7"), SPAN("it could not be delivered in time"));
+    else if (!local)
+        start_outward(s, m, recipient);
+    else if (s->directory && s->mailbox.ipc)
+        start_local(s, m, recipient);
+    else
+        store_put_back(s->store, id, recipient, s->now_ms + SPOOLER_RETRY_MS);
+}
+
+/* A peer that is there and does not keep up is waited for; one that is gone holds up nothing but what needs it. */
+static bool keeps_up(struct ipc *peer)
+{
+    return !peer || ipc_can_send(peer);
 }
 
 void spooler_dispatch(struct spooler *s)
@@ -149,11 +216,9 @@ void spooler_dispatch(struct spooler *s)
     uint32_t recipient;
     enum store_due why;
     for (unsigned n = 0; n < SPOOLER_STARTED && s->n_deliveries < SPOOLER_DELIVERIES; n++) {
-        bool ready =
-            s->directory && ipc_can_send(s->directory) && s->mailbox.ipc && ipc_can_send(s->mailbox.ipc);
-        if (!ready || !store_writable(s->store) || !store_due(s->store, s->now_ms, &id, &recipient, &why))
-            return;
-        struct delivery *d = spooler_delivery_take(s, id, recipient);
-        if (d) start(s, d);
+        bool ready = keeps_up(s->directory) && keeps_up(s->mailbox.ipc) && store_writable(s->store);
+        if (!ready || !store_due(s->store, s->now_ms, &id, &recipient, &why)) break;
+        start(s, id, recipient, why);
     }
+    spooler_relay_dispatch(s);
 }

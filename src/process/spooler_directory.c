@@ -45,16 +45,29 @@ static bool keep_targets(struct delivery *d, const struct expand_answer *a)
     return !w.bad;
 }
 
+/* No alias led there: the mailbox is what was written, a subaddress aside. */
+static bool itself(const struct message *m, const struct delivery *d, struct span mailbox)
+{
+    struct span path = message_path(m, &message_recipients(m)[d->recipient]);
+    struct span local = span_head(path, path.n - domain_of(path).n),
+                base = span_head(local, span_find(local, '+'));
+    struct span there = span_head(mailbox, mailbox.n - domain_of(mailbox).n);
+    if (base.n < local.n) there = span_head(there, there.n ? there.n - 1 : 0); /* without the @ */
+    return span_eq_nocase(domain_of(path), domain_of(mailbox)) && span_eq_nocase(base, there);
+}
+
 static void expanded(struct spooler *s, struct delivery *d)
 {
     struct span targets = span_of(d->targets, d->targets_length);
     struct wire w = wire_on(targets);
     struct derived only;
-    if (d->count == 1 && d->owner_length == 0 && derived_read(&w, &only) && only.kind == DERIVED_MAILBOX) {
+    const struct message *m = store_find(s->store, d->id);
+    bool one =
+        d->count == 1 && d->owner_length == 0 && derived_read(&w, &only) && only.kind == DERIVED_MAILBOX;
+    if (m && one && (!spooler_lmtp(s, only.path) || itself(m, d, only.path))) {
         spooler_deliver(s, d, only.path); /* one mailbox: nothing to remember */
         return;
     }
-    const struct message *m = store_find(s->store, d->id);
     if (m && d->count > LIMIT_MESSAGE_RECIPIENTS - m->n_recipients) { /* nor will it have room later */
         spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.1.4"),
                         SPAN("its alias has too many recipients, with the others of this message"));

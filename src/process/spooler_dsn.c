@@ -2,7 +2,6 @@
  * reverse-path (invariant I8); the notification has one itself. */
 #include <stdlib.h>
 
-#include "mail/dsn.h"
 #include "process/spooler_private.h"
 #include "smtp/params.h"
 #include "smtp/xtext.h"
@@ -15,6 +14,7 @@ bool spooler_wants_dsn(const struct message *m, const struct recipient *r, uint8
 {
     if (m->flags & MESSAGE_DSN || message_reverse_path_for(m, r).n == 0) return false;
     if (r->notify & DSN_NOTIFY_NEVER) return false;
+    if (outcome == RECIPIENT_DEFERRED) return true; /* the store asks for it when it is due (RFC 3461 4.1) */
     if (outcome == RECIPIENT_DELIVERED) return (r->notify & DSN_NOTIFY_SUCCESS) != 0;
     if (outcome != RECIPIENT_BOUNCED && outcome != RECIPIENT_EXPIRED) return false;
     return r->notify == 0 || (r->notify & DSN_NOTIFY_FAILURE) != 0; /* RFC 3461 5.2: failure is the default */
@@ -41,19 +41,24 @@ static void read_head(struct envelope_head *head, struct buf *envid, struct span
     if (envelope_read_head(&w, head) && xtext_valid(head->envid)) xtext_decode(head->envid, envid);
 }
 
-static void read_orcpt(struct buf *orcpt, struct span envelope, uint32_t recipient)
+struct span spooler_orcpt(const struct message *m, const struct recipient *to, struct span envelope)
 {
+    uint32_t wanted = (uint32_t)(written(m, to) - message_recipients(m));
     struct wire w = wire_on(envelope);
     struct envelope_head head;
     struct envelope_recipient r;
-    if (!envelope_read_head(&w, &head)) return;
-    for (uint32_t i = 0; envelope_read_recipient(&w, &r); i++) {
-        size_t type = i == recipient ? span_find(r.orcpt, ';') : SPAN_NPOS;
-        if (type == SPAN_NPOS || !xtext_valid(span_skip(r.orcpt, type + 1))) continue;
-        buf_put(orcpt, span_head(r.orcpt, type + 1));
-        xtext_decode(span_skip(r.orcpt, type + 1), orcpt);
-        return;
-    }
+    if (!(m->flags & MESSAGE_DSN_PARAMETERS) || !envelope_read_head(&w, &head)) return (struct span){0};
+    for (uint32_t i = 0; envelope_read_recipient(&w, &r); i++)
+        if (i == wanted) return r.orcpt;
+    return (struct span){0};
+}
+
+static void decode_orcpt(struct buf *b, struct span orcpt)
+{
+    size_t type = span_find(orcpt, ';');
+    if (type == SPAN_NPOS || !xtext_valid(span_skip(orcpt, type + 1))) return;
+    buf_put(b, span_head(orcpt, type + 1));
+    xtext_decode(span_skip(orcpt, type + 1), b);
 }
 
 /* The envelope of the notification: to the reverse-path, from nobody. */
@@ -108,22 +113,32 @@ struct told { /* what is said of one recipient: copies, for the commit may move 
     uint8_t final[LIMIT_PATH_OCTETS], wrote[LIMIT_PATH_OCTETS], orcpt[LIMIT_ORCPT_OCTETS * 3];
 };
 
+enum dsn_action spooler_action(const struct delivery *d)
+{
+    if (d->late) return DSN_DELAYED;
+    if (d->state != RECIPIENT_DELIVERED) return DSN_FAILED;
+    return d->relayed ? DSN_RELAYED : DSN_DELIVERED;
+}
+
 static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *s, const struct message *m,
                  const struct delivery *d, struct span envelope)
 {
     const struct recipient *to = &message_recipients(m)[d->recipient], *first = written(m, to);
+    struct span host = d->trace.host; /* "mx.example.org[192.0.2.1]:25" */
     struct buf final = buf_on(t->final, sizeof t->final), wrote = buf_on(t->wrote, sizeof t->wrote),
                orcpt = buf_on(t->orcpt, sizeof t->orcpt);
     buf_put(&final, message_path(m, to));
     if (first != to) buf_put(&wrote, message_path(m, first));
-    read_orcpt(&orcpt, envelope, (uint32_t)(first - message_recipients(m)));
-    *r = (struct dsn_recipient){.action = d->state == RECIPIENT_DELIVERED ? DSN_DELIVERED : DSN_FAILED,
+    decode_orcpt(&orcpt, spooler_orcpt(m, to, envelope));
+    *r = (struct dsn_recipient){.action = spooler_action(d),
                                 .final = buf_span(&final),
                                 .expanded_from = buf_span(&wrote),
                                 .orcpt = buf_span(&orcpt),
                                 .status = span_str(d->enhanced),
                                 .diagnostic = span_of(d->text, d->text_length),
-                                .last_attempt_seconds = s->now_ms / 1000};
+                                .remote = span_head(host, span_find(host, '[')),
+                                .last_attempt_seconds = d->late ? 0 : s->now_ms / 1000,
+                                .retry_until_seconds = store_expires_ms(s->store, m) / 1000};
 }
 
 /* What it takes to write one, all in one piece of memory. */

@@ -35,8 +35,26 @@ static bool send_job(struct spooler *s, const struct message *m, struct job_deli
     return true;
 }
 
+bool spooler_lmtp(const struct spooler *s, struct span mailbox)
+{
+    const struct config_deliver *rule = config_deliver_find(s->child->config, domain_of(mailbox));
+    return rule && rule->how == DELIVER_LMTP;
+}
+
+static void deliver_lmtp(struct spooler *s, struct delivery *d)
+{
+    if (!spooler_line_up(s, d->id, d->recipient))
+        spooler_put_back(s, d, SPOOLER_RETRY_MS);
+    else
+        spooler_delivery_release(s, d);
+}
+
 void spooler_deliver(struct spooler *s, struct delivery *d, struct span mailbox)
 {
+    if (spooler_lmtp(s, mailbox)) {
+        deliver_lmtp(s, d);
+        return;
+    }
     static struct job_deliver j;
     const struct message *m = store_find(s->store, d->id);
     d->stage = DELIVERY_SENT;

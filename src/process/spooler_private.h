@@ -4,9 +4,12 @@
 #ifndef PROCESS_SPOOLER_PRIVATE_H
 #define PROCESS_SPOOLER_PRIVATE_H
 
+#include "mail/dsn.h"
 #include "process/messages.h"
 #include "process/skeleton.h"
+#include "spool/destination.h"
 #include "spool/listing.h"
+#include "spool/relay_job.h"
 #include "spool/store.h"
 #include "spool/submit.h"
 
@@ -15,6 +18,9 @@ enum {
     SPOOLER_DELIVERIES = 8192, /* recipients in hand */
     SPOOLER_BUCKETS = 16384,   /* of the table that finds them */
     SPOOLER_NO_DELIVERY = 65535,
+    SPOOLER_EARLY = 128,         /* conversations that begin before start */
+    SPOOLER_RELAYS = 16,         /* conversations, of all generations */
+    SPOOLER_RELAY_JOBS = 2048,   /* transactions in the hands of relays */
     SPOOLER_LEASES = 1024,       /* segments lent to one holder */
     SPOOLER_RESULTS_QUEUED = 64, /* packets */
     SPOOLER_JOBS_QUEUED = 256,
@@ -30,6 +36,12 @@ struct spooler;
 struct spooler_pool { /* granted, its conversation has not begun */
     unsigned index, generation;
     int fd; /* -1: free */
+};
+
+struct spooler_early { /* a conversation that began before start */
+    enum role role;
+    unsigned index, generation;
+    int fd;
 };
 
 struct spooler_edge {
@@ -48,6 +60,7 @@ enum delivery_stage {
     DELIVERY_TAKEN,
     DELIVERY_ASKED,     /* the directory */
     DELIVERY_SENT,      /* the mailbox */
+    DELIVERY_RELAYED,   /* part of a job of a relay */
     DELIVERY_RESULT,    /* known, to be recorded at the end of this turn or later */
     DELIVERY_NOTIFYING, /* a notification is on its way to disk; then DELIVERY_RESULT */
 };
@@ -55,6 +68,9 @@ enum delivery_stage {
 struct delivery {
     uint8_t stage, state; /* state: outcome, enum recipient_state */
     bool notified;
+    bool late;           /* no attempt: its sender is to be told that it waits */
+    bool relayed;        /* DELIVERED by a next hop */
+    bool next_hop_tells; /* ... which will tell the sender itself (RFC 3461 5.2.2) */
     uint16_t text_length, owner_length, serial;
     uint16_t next_in_bucket, next_notified; /* next_notified: of those that one notification speaks of */
     uint32_t recipient, count;
@@ -63,7 +79,9 @@ struct delivery {
     char enhanced[12];
     uint8_t text[LIMIT_RESULT_TEXT_OCTETS];
     uint8_t owner[LIMIT_PATH_OCTETS];
-    uint8_t *targets; /* of an expansion, encoded with derived_put; malloc */
+    uint8_t host[LIMIT_RELAY_HOST_OCTETS], tls[LIMIT_RELAY_TLS_OCTETS];
+    struct attempt_trace trace; /* its spans point to host and tls */
+    uint8_t *targets;           /* of an expansion, encoded with derived_put; malloc */
     size_t targets_length, targets_max;
 };
 
@@ -73,11 +91,26 @@ struct lease {
     uint64_t used_ms;
 };
 
-struct holder { /* a process that reads segments: the mailbox */
+struct holder { /* a process that reads segments: the mailbox, a relay */
     struct ipc *ipc;
     struct lease leases[SPOOLER_LEASES];
     unsigned n_leases;
     uint64_t check_ms;
+};
+
+struct relay_peer {
+    struct spooler *spooler;
+    struct holder holder; /* without a channel: free */
+    unsigned index, generation;
+    unsigned jobs; /* in its hands */
+};
+
+struct relay_job {            /* one transaction */
+    struct relay_peer *relay; /* null: free, or not handed over yet */
+    uint32_t destination, n, open;
+    uint16_t serial;
+    bool connected;
+    uint16_t deliveries[LIMIT_RELAY_RECIPIENTS]; /* SPOOLER_NO_DELIVERY: it has its result */
 };
 
 struct spooler {
@@ -91,18 +124,19 @@ struct spooler {
     struct spooler_edge edges[SPOOLER_EDGES];
     struct ipc *directory, *admin;
     struct holder mailbox;
-    int early[3]; /* peers that came before start: directory, mailbox, admin */
-    struct {
-        unsigned index, generation;
-        int fd;
-    } early_edges[SPOOLER_EDGES];
-    unsigned n_early_edges;
+    struct spooler_early early[SPOOLER_EARLY];
+    unsigned n_early;
     struct delivery *deliveries;
     uint16_t buckets[SPOOLER_BUCKETS];
     uint16_t free[SPOOLER_DELIVERIES];
     unsigned n_deliveries; /* used */
     uint16_t results[SPOOLER_DELIVERIES];
     unsigned n_results; /* in stage RESULT */
+    struct destinations *destinations;
+    struct relay_peer relays[SPOOLER_RELAYS];
+    struct relay_job *jobs;
+    uint16_t free_jobs[SPOOLER_RELAY_JOBS];
+    unsigned n_jobs;
     struct timer timer;
     uint64_t stuck_ms; /* since when the store is stuck, of the loop's clock; 0: it is not */
     bool let_go;       /* ... and nobody waits for it any more */
@@ -134,6 +168,8 @@ void spooler_delivery_release(struct spooler *s, struct delivery *d);
 /* No attempt was made: due again after wait_ms. The second: all of that stage, whose peer is gone. */
 void spooler_put_back(struct spooler *s, struct delivery *d, uint64_t wait_ms);
 void spooler_put_back_all(struct spooler *s, enum delivery_stage stage);
+enum config_way_kind spooler_way(const struct spooler *s, const struct message *m, const struct recipient *r,
+                                 struct config_way *way);
 enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r);
 
 /* spooler_result.c */
@@ -152,6 +188,19 @@ void spooler_mailbox_open(struct spooler *s, int fd);
 void spooler_mailbox_lost(struct spooler *s, const char *reason);
 void spooler_deliver(struct spooler *s, struct delivery *d,
                      struct span mailbox); /* local@domain, canonical */
+bool spooler_lmtp(const struct spooler *s,
+                  struct span mailbox); /* delivered by LMTP, not by the mailbox process */
+
+/* spooler_relay.c */
+bool spooler_relays_init(struct spooler *s); /* with the seed known; false: no memory */
+void spooler_relay_open(struct spooler *s, unsigned index, unsigned generation, int fd);
+/* Puts a recipient that store_due said in the line of its next hop. False: it has none now, or memory is short: it is still the caller's. */
+bool spooler_line_up(struct spooler *s, uint64_t id, uint32_t recipient);
+void spooler_left(void *context, uint32_t ticket); /* of the store: a recipient leaves its line */
+void spooler_relay_dispatch(struct spooler *s);    /* begins what may begin */
+uint64_t spooler_relay_next_ms(
+    const struct spooler *s); /* of the loop's clock: when something may begin; UINT64_MAX: nothing */
+void spooler_relays_turn(struct spooler *s); /* leases, and what is to be sent */
 
 /* spooler_lease.c: segments that are lent to a holder */
 bool spooler_lend(struct spooler *s, struct holder *h,
@@ -162,6 +211,9 @@ void spooler_leases_end(struct spooler *s, struct holder *h); /* the holder is g
 
 /* spooler_dsn.c. The sender of a message is told what became of a recipient (RFC 3464). */
 #define SPOOLER_TOKEN_DSN (UINT64_C(1) << 63)
+/* ORCPT of the recipient that the sender wrote, as it stands in the envelope; points into it. */
+struct span spooler_orcpt(const struct message *m, const struct recipient *r, struct span envelope);
+enum dsn_action spooler_action(const struct delivery *d); /* what the sender would be told */
 bool spooler_wants_dsn(const struct message *m, const struct recipient *r, uint8_t outcome);
 /* One notification for n recipients of one message, with one reverse-path and one kind of outcome; token: of its commit. */
 enum store_status spooler_notify(struct spooler *s, struct delivery *const *about, unsigned n,

@@ -12,6 +12,7 @@ static void log_outcome(struct spooler *s, const struct delivery *d, struct span
     spooler_log_id(d->id);
     log_span("to", to);
     log_span("status", span_str(d->enhanced));
+    if (d->trace.host.n) log_span("host", d->trace.host);
     log_span("text", span_of(d->text, d->text_length));
     log_end();
     s->delivered += d->state == RECIPIENT_DELIVERED;
@@ -53,7 +54,9 @@ static struct span sender_of(const struct message *m, const struct delivery *d)
 
 static bool waits_for_notification(const struct message *m, const struct delivery *d)
 {
-    return !d->notified && spooler_wants_dsn(m, &message_recipients(m)[d->recipient], d->state);
+    bool told = d->notified || (d->state == RECIPIENT_DELIVERED && d->next_hop_tells);
+    if (told || (d->state == RECIPIENT_DEFERRED && !d->late)) return false;
+    return spooler_wants_dsn(m, &message_recipients(m)[d->recipient], d->state);
 }
 
 struct round { /* the results that one call of spooler_results looks at; SPOOLER_NO_DELIVERY: done */
@@ -71,7 +74,7 @@ static unsigned gather(struct spooler *s, const struct round *round, const struc
         if (round->at[i] == SPOOLER_NO_DELIVERY) continue;
         const struct delivery *d = &s->deliveries[round->at[i]];
         bool alike = d->id == first->id && d->recipient < m->n_recipients &&
-                     (d->state == RECIPIENT_DELIVERED) == (first->state == RECIPIENT_DELIVERED);
+                     spooler_action(d) == spooler_action(first);
         if (alike && waits_for_notification(m, d) && span_eq(sender_of(m, d), sender_of(m, first)))
             places[n++] = i;
     }
@@ -117,6 +120,21 @@ void spooler_notified(struct spooler *s, uint64_t token, enum store_status statu
 
 /* --- recording --- */
 
+static bool record_attempt(struct spooler *s, const struct message *m, const struct delivery *d)
+{
+    uint8_t to[LIMIT_PATH_OCTETS]; /* the message may be finished with this attempt */
+    struct buf path = buf_on(to, sizeof to);
+    struct attempt a = {.kind = EVENT_ATTEMPT,
+                        .state = d->state,
+                        .enhanced = span_str(d->enhanced),
+                        .text = span_of(d->text, d->text_length),
+                        .trace = d->trace};
+    buf_put(&path, message_path(m, &message_recipients(m)[d->recipient]));
+    if (!store_attempt(s->store, d->id, d->recipient, &a, s->now_ms)) return false;
+    log_outcome(s, d, buf_span(&path));
+    return true;
+}
+
 /* True: the slot is free, or a notification carries it on. */
 static bool record(struct spooler *s, struct round *round, struct delivery *d)
 {
@@ -130,15 +148,9 @@ static bool record(struct spooler *s, struct round *round, struct delivery *d)
         log_end();
     }
     m = message_of(s, d); /* making room for the notification may have moved it */
-    if (m) {
-        uint8_t to[LIMIT_PATH_OCTETS]; /* the message may be finished with this attempt */
-        struct buf path = buf_on(to, sizeof to);
-        struct attempt a = {
-            .state = d->state, .enhanced = span_str(d->enhanced), .text = span_of(d->text, d->text_length)};
-        buf_put(&path, message_path(m, &message_recipients(m)[d->recipient]));
-        if (!store_attempt(s->store, d->id, d->recipient, &a, s->now_ms)) return false;
-        log_outcome(s, d, buf_span(&path));
-    }
+    bool done = !m || (d->late ? store_delay_told(s->store, d->id, d->recipient, s->now_ms)
+                               : record_attempt(s, m, d));
+    if (!done) return false;
     spooler_delivery_release(s, d);
     return true;
 }

@@ -1,0 +1,269 @@
+/* Mail that leaves: the test plays the relays. */
+#include "spooler_fixture.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct peer { /* a relay */
+    int channel;
+    struct relay_head head;
+    struct relay_recipient recipients[8];
+    struct relay_extents extents;
+    unsigned n_recipients, n_jobs, n_segments, n_recalls;
+    uint8_t memory[8][LIMIT_IPC_MESSAGE_OCTETS]; /* of the packets that were read */
+    unsigned n_packets;
+};
+
+static struct peer *relay(unsigned index, unsigned generation)
+{
+    static struct peer peers[2];
+    struct peer *p = &peers[index];
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    memset(p, 0, sizeof *p);
+    p->channel = pair[0];
+    spooler_hooks.peer(&t.child, PROC_RELAY, index, generation, pair[1]);
+    return p;
+}
+
+static void take(struct peer *p, uint16_t type, struct span payload)
+{
+    struct job_segment s;
+    switch (type) {
+    case MSG_JOB_SEGMENT: p->n_segments++; break;
+    case MSG_JOB_RECALL: p->n_recalls += job_segment_read(payload, &s); break;
+    case MSG_RELAY_HEAD:
+        assert_true(relay_head_read(payload, &p->head));
+        p->n_recipients = 0;
+        break;
+    case MSG_RELAY_RECIPIENT:
+        assert_true(relay_recipient_read(payload, &p->recipients[p->n_recipients++]));
+        break;
+    default:
+        assert_int_equal(type, MSG_RELAY_EXTENTS);
+        assert_true(relay_extents_read(payload, &p->extents));
+        p->n_jobs += p->extents.last;
+        break;
+    }
+}
+
+/* All that was said to it. */
+static void listen_to(struct peer *p)
+{
+    for (;;) {
+        uint8_t *memory = p->memory[p->n_packets++ % 8];
+        struct iovec iov = {memory, LIMIT_IPC_MESSAGE_OCTETS};
+        union {
+            struct cmsghdr align;
+            char octets[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct msghdr m = {
+            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        ssize_t n = recvmsg(p->channel, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (n <= 0) return;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        if (c) close(*(int *)(void *)CMSG_DATA(c));
+        for (size_t at = 0; at < (size_t)n;) {
+            uint16_t type, length;
+            memcpy(&type, memory + at, 2);
+            memcpy(&length, memory + at + 2, 2);
+            take(p, type, span_of(memory + at + 4, length));
+            at += 4u + length;
+        }
+    }
+}
+
+static void answer(struct peer *p, const struct relay_result *r)
+{
+    uint8_t memory[1024];
+    struct buf b = buf_on(memory + 4, sizeof memory - 4);
+    uint16_t type = MSG_RELAY_RESULT;
+    relay_result_put(&b, r);
+    uint16_t length = (uint16_t)b.n;
+    memcpy(memory, &type, 2);
+    memcpy(memory + 2, &length, 2);
+    assert_int_equal(send(p->channel, memory, b.n + 4, 0), b.n + 4);
+    turns(3);
+    listen_to(p);
+}
+
+static struct relay_result result(const struct peer *p, enum relay_scope scope, enum job_status status)
+{
+    return (struct relay_result){.job = p->head.job,
+                                 .scope = (uint8_t)scope,
+                                 .status = (uint8_t)status,
+                                 .last = 1,
+                                 .code = 250,
+                                 .enhanced = "2.0.0",
+                                 .text = SPAN("ok"),
+                                 .host = SPAN("mx.far.example[192.0.2.1]:25"),
+                                 .tls = SPAN("none"),
+                                 .connect_ms = 1};
+}
+
+static uint64_t submit(struct edge *e, const struct envelope_recipient *to, unsigned n)
+{
+    struct submit_result r;
+    uint32_t envelope = fill_for(e, "hello\r\n", to, n);
+    uint64_t id = next_id(e);
+    commit(e, id, envelope, 7, 7);
+    flush(e);
+    turns(3);
+    assert_true(heard(e, &r));
+    assert_int_equal(r.status, SUBMIT_DURABLE);
+    return id;
+}
+
+static const struct envelope_recipient far[] = {
+    {.path = SPAN("one@far.example"), .notify = 4, .orcpt = SPAN("rfc822;x")},
+    {.path = SPAN("two@far.example")},
+    {.path = SPAN("three@other.example")}};
+
+static void test_job_and_result(void **state)
+{
+    (void)state;
+    struct edge *e = begin(0, cut, cut);
+    struct peer *p = relay(0, GENERATION);
+    uint64_t id = submit(e, far, 2);
+    listen_to(p);
+    assert_int_equal(p->n_jobs, 1);
+    assert_int_equal(p->n_segments, 1);
+    assert_int_equal(p->head.id, id);
+    assert_int_equal(p->head.hop.kind, NEXT_HOP_MX);
+    assert_true(span_eq(p->head.hop.name, SPAN("far.example")));
+    assert_true(span_eq(p->head.reverse_path, SPAN("a@b.example")));
+    assert_int_equal(p->n_recipients, 2);
+    assert_true(span_eq(p->recipients[0].path, SPAN("one@far.example")));
+    assert_true(span_eq(p->recipients[0].orcpt, SPAN("rfc822;x")));
+    assert_int_equal(p->recipients[0].notify, 4);
+    assert_int_equal(p->extents.count, 1);
+    assert_int_equal(p->extents.extents[0].length, 7);
+    assert_non_null(stored(id));
+    struct relay_result r = result(p, RELAY_MESSAGE, JOB_DELIVERED);
+    answer(p, &r);
+    assert_null(stored(id)); /* all of it was delivered */
+    close(p->channel);
+    end(e);
+}
+
+static void test_results_by_recipient(void **state)
+{
+    (void)state;
+    struct spooler *s = t.child.state;
+    struct edge *e = begin(0, cut, cut);
+    struct peer *p = relay(0, GENERATION);
+    uint64_t id = submit(e, far, 2);
+    listen_to(p);
+    struct relay_result r = result(p, RELAY_RECIPIENT, JOB_FAILED),
+                        rest = result(p, RELAY_MESSAGE, JOB_DEFERRED);
+    r.last = 0;
+    r.recipient = 1;
+    r.code = 550;
+    memcpy(r.enhanced, "5.1.1", 6);
+    uint64_t told = s->notifications;
+    answer(p, &r);
+    assert_int_equal(message_recipients(stored(id))[1].state, RECIPIENT_BOUNCED);
+    assert_int_equal(message_recipients(stored(id))[0].state, RECIPIENT_QUEUED);
+    assert_int_equal(s->notifications, told + 1);
+    assert_true(p->head.id != id); /* the notification is on its way already */
+    answer(p, &rest);
+    const struct recipient *one = &message_recipients(stored(id))[0];
+    assert_int_equal(one->state, RECIPIENT_DEFERRED);
+    assert_int_equal(one->attempts, 1);
+    assert_true(one->next_ms > s->now_ms + 60000);
+    close(p->channel);
+    end(e);
+}
+
+/* A next hop that fails as a whole: its queue waits, another's does not. */
+static void test_next_hop_fails(void **state)
+{
+    (void)state;
+    struct edge *e = begin(0, cut, cut);
+    struct peer *p = relay(0, GENERATION);
+    uint64_t first = submit(e, far, 1);
+    listen_to(p);
+    struct relay_result r = result(p, RELAY_NEXT_HOP, JOB_DEFERRED);
+    r.code = 0;
+    memcpy(r.enhanced, "4.4.1", 6);
+    r.text = SPAN("connection refused");
+    answer(p, &r);
+    assert_int_equal(message_recipients(stored(first))[0].state, RECIPIENT_DEFERRED);
+    unsigned jobs = p->n_jobs;
+    uint64_t second = submit(e, far + 1, 1), other = submit(e, far + 2, 1);
+    listen_to(p);
+    assert_int_equal(p->n_jobs, jobs + 1);
+    assert_int_equal(p->head.id, other);
+    assert_true(message_recipients(stored(second))[0].flags & RECIPIENT_READY);
+    r = result(p, RELAY_MESSAGE, JOB_DELIVERED);
+    answer(p, &r);
+    assert_null(stored(other));
+    close(p->channel);
+    end(e);
+}
+
+/* What a relay had in hand when it died is handed out again, once; one that breaks the protocol is given up. */
+static void test_relay_dies(void **state)
+{
+    (void)state;
+    struct edge *e = begin(0, cut, cut);
+    struct peer *p = relay(0, GENERATION);
+    uint64_t id = submit(e, far, 1);
+    listen_to(p);
+    assert_int_equal(p->n_jobs, 1);
+    t.lost = 0;
+    close(p->channel);
+    turns(3);
+    assert_int_equal(t.lost, 1);
+    assert_int_equal(message_recipients(stored(id))[0].attempts, 0);
+    p = relay(0, GENERATION);
+    for (unsigned i = 0; i < 3000 && p->n_jobs == 0; i++) {
+        turns(1);
+        listen_to(p);
+    }
+    assert_int_equal(p->n_jobs, 1);
+    struct relay_result r = result(p, RELAY_RECIPIENT, JOB_DELIVERED);
+    r.recipient = 7; /* not one of its */
+    answer(p, &r);
+    assert_int_equal(t.lost, 2);
+    assert_non_null(stored(id));
+    close(p->channel);
+    end(e);
+}
+
+/* A newer generation has the new jobs; the older one's results still count. */
+static void test_generations(void **state)
+{
+    (void)state;
+    struct edge *e = begin(0, cut, cut);
+    struct peer *old = relay(0, GENERATION);
+    uint64_t first = submit(e, far, 1);
+    listen_to(old);
+    assert_int_equal(old->n_jobs, 1);
+    struct peer *fresh = relay(1, GENERATION + 1);
+    uint64_t second = submit(e, far + 2, 1);
+    listen_to(old);
+    listen_to(fresh);
+    assert_int_equal(old->n_jobs, 1);
+    assert_int_equal(fresh->n_jobs, 1);
+    assert_int_equal(fresh->head.id, second);
+    struct relay_result r = result(old, RELAY_MESSAGE, JOB_DELIVERED);
+    answer(old, &r);
+    assert_null(stored(first));
+    close(old->channel);
+    close(fresh->channel);
+    end(e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_job_and_result, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_results_by_recipient, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_next_hop_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_relay_dies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_generations, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
