@@ -79,6 +79,8 @@ struct config {
     bool recursion;           /* none at all: names are resolved from the root of DNS downward */
     struct span trust_anchor; /* file with the keys of the root of DNS */
     bool trust_anchor_given;
+    struct span authorities; /* file with the certificates that next hops are verified by */
+    bool authorities_given;
     struct config_server *servers;
     uint32_t n_servers;
     struct config_deliver *deliver; /* sorted; one for a domain */

@@ -31,6 +31,8 @@ static void finish_paths(struct reader *r)
         c->spool_folder = fhs ? SPAN("/var/spool/sallyport") : path_join(r, folder, SPAN("spool"));
     c->trust_anchor_given = c->trust_anchor.n > 0;
     if (!c->trust_anchor.n) c->trust_anchor = SPAN("/usr/share/dns/root.key");
+    c->authorities_given = c->authorities.n > 0;
+    if (!c->authorities.n) c->authorities = SPAN("/etc/ssl/certs/ca-certificates.crt");
     if (!c->users_file.n) c->users_file = path_join(r, folder, SPAN("users"));
     if (!c->aliases_file.n)
         c->aliases_file = fhs ? SPAN("/etc/aliases") : path_join(r, folder, SPAN("aliases"));

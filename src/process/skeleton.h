@@ -26,6 +26,7 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
                         * cannot be widened): it is drained and started again */
              GRANT_USERS,       /* directory: users file */
              GRANT_ALIASES,     /* directory: aliases file */
+             GRANT_AUTHORITIES, /* relay: PEM of the certificate authorities; there may be none */
              GRANT_CREDENTIALS, /* directory: a = number of a user-file (config/user_file.h) */
              GRANT_CONTROL,     /* admin: the listening control socket */
              GRANT_MAP, /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "service/config_load.h"
+#include "system/tls_selfsigned.h"
 
 static char folder[64];
 static struct config_load load;
@@ -237,6 +238,43 @@ static void certificates(void **state)
     assert_int_equal(p->place.line, 3);
 }
 
+/* They are looked at when they are named, or when something cannot be sent without them. */
+static void authorities(void **state)
+{
+    static const char named[] = NOBODY "authorities ca\n",
+                      needed[] = NOBODY "authorities ca\nrelay a via smarthost h:25 tls verify\n";
+    uint8_t key[2048], certificate[2048 + 1] = {0};
+    struct buf k = buf_on(key, sizeof key), x = buf_on(certificate, sizeof certificate - 1);
+
+    (void)state;
+    assert_true(tls_selfsigned(SPAN("ca.example"), 1700000000, &k, &x));
+    look(named);
+    assert_int_equal(report.errors, 1);
+    assert_non_null(said("cannot read the certificate authorities "));
+    put("ca", "");
+    look(named); /* nobody is trusted, and nobody has to be */
+    assert_int_equal(report.errors, 0);
+    look(needed);
+    assert_int_equal(report.errors, 1);
+    const struct config_problem *p = said("/ca: it holds no certificate");
+    assert_non_null(p);
+    assert_int_equal(p->place.line, 4);
+    put("ca", "no PEM at all\n");
+    look(named);
+    assert_non_null(said("/ca: no certificate in the file of authorities"));
+    put("ca", (const char *)certificate);
+    look(named);
+    assert_int_equal(report.errors, 0);
+    look(needed);
+    assert_int_equal(report.errors, 0);
+    certificate[x.n / 2] = '*';
+    put("ca", (const char *)certificate);
+    look(named);
+    assert_non_null(said("/ca: a certificate of the authorities is broken"));
+    look(NOBODY "deliver example.net to lmtp h:24 tls verify\nauthorities none\n");
+    assert_non_null(said("cannot read the certificate authorities "));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(folders_of_somebody_else, begin, end),
         cmocka_unit_test_setup_teardown(users, begin, end),
         cmocka_unit_test_setup_teardown(certificates, begin, end),
+        cmocka_unit_test_setup_teardown(authorities, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

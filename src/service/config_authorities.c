@@ -1,0 +1,50 @@
+/* The certificate authorities that next hops are verified by. */
+#include "service/config_files_private.h"
+#include "service/config_load.h"
+#include "system/tls_client.h"
+
+static const struct config_place *verifying_route(const struct config_route *table, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (table[i].hop.tls == TLS_POLICY_VERIFY) return &table[i].place;
+    return NULL;
+}
+
+/* What needs them first; null: nothing does. */
+static const struct config_place *who_verifies(const struct config *c)
+{
+    const struct config_place *place = verifying_route(c->routes, c->n_routes);
+    if (!place) place = verifying_route(c->sender_routes, c->n_sender_routes);
+    for (uint32_t i = 0; !place && i < c->n_deliver; i++)
+        if (c->deliver[i].how == DELIVER_LMTP && c->deliver[i].hop.tls == TLS_POLICY_VERIFY)
+            place = &c->deliver[i].place;
+    for (uint32_t i = 0; !place && i < c->n_destinations; i++)
+        if (c->destinations[i].tls == TLS_POLICY_VERIFY) place = &c->destinations[i].place;
+    return place;
+}
+
+void config_files_authorities(const struct config_files *f)
+{
+    const struct config *c = f->config;
+    const struct config_place *needs = who_verifies(c);
+    struct span text;
+    const char *why;
+    if (!needs && !c->authorities_given) return;
+    struct arena *arena = arena_create(2 * LIMIT_AUTHORITIES_OCTETS);
+    why = arena ? config_load_file(arena, config_files_text(c->authorities), LIMIT_AUTHORITIES_OCTETS, &text)
+                : "no memory";
+    if (why) {
+        config_files_unreadable(f, needs ? *needs : f->whole, "the certificate authorities", c->authorities,
+                                why);
+    } else {
+        struct tls_client_context *trusted = tls_client_context_create(text, &why);
+        if (trusted && needs && tls_client_authorities(trusted) == 0) why = "it holds no certificate";
+        if (why)
+            config_report_add(f->report, CONFIG_ERROR, needs ? *needs : f->whole,
+                              CONFIG_FILES_SAY("the certificate authorities of ",
+                                               config_files_text(c->authorities), ": ", why),
+                              "authorities FILE with certificates as PEM");
+        tls_client_context_free(&trusted);
+    }
+    arena_destroy(&arena);
+}
