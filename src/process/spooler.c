@@ -222,11 +222,20 @@ static void end(struct spooler *s)
     child_exit(s->child, 0);
 }
 
+/* A batch of few messages waits for one more turn, which comes at once: what the edges have sent meanwhile shares its write and sync. */
+static bool gathers(struct spooler *s)
+{
+    s->gathered = !s->gathered && store_dirty(s->store) && store_waiting(s->store) < SPOOLER_BATCH_SMALL;
+    if (s->gathered) loop_timer_set(s->child->loop, &s->timer, loop_now_ms(s->child->loop), wake);
+    return s->gathered;
+}
+
 static void spooler_after_turn(struct child *c)
 {
     struct spooler *s = c->state;
     if (!s || !s->started) return;
     s->now_ms = loop_unix_ms(c->loop);
+    if (gathers(s)) return;
     spooler_results(s);
     bool durable = !store_dirty(s->store) || store_flush(s->store, s->now_ms);
     spooler_results(s); /* what waited for its notification */

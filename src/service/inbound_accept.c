@@ -181,7 +181,7 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
         inbound_turn_away(s, inbound_too_many(counted));
         return;
     }
-    if (!loop_watch(in->setup.loop, &s->watch, fd, LOOP_READ | LOOP_WRITE, inbound_on_socket)) {
+    if (!loop_watch(in->setup.loop, &s->watch, fd, LOOP_READ, inbound_on_socket)) {
         inbound_session_close(s, "no memory in the kernel");
         return;
     }

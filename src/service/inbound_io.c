@@ -97,12 +97,21 @@ static enum moved read_some(struct session *s, uint8_t *to, size_t max, size_t *
 static enum moved write_some(struct session *s, struct span octets, size_t *n)
 {
     if (s->tls) return tls_moved(s, tls_write(s->tls, octets, n), true);
-    ssize_t r = send(s->watch.fd, octets.p, octets.n, MSG_NOSIGNAL);
+    /* the last words leave together with the FIN that follows: end_session */
+    ssize_t r = send(s->watch.fd, octets.p, octets.n, MSG_NOSIGNAL | (s->closing ? MSG_MORE : 0));
     if (r >= 0) {
         *n = (size_t)r;
         return MOVED_SOME;
     }
     return errno == EAGAIN || errno == EINTR ? MOVED_BLOCKED : MOVED_BROKEN;
+}
+
+/* Until something has to wait for room, nobody asks for the news that there is room: it would come with every new session. */
+static bool watch_writing(struct session *s)
+{
+    if (s->watches_writing) return true;
+    s->watches_writing = true;
+    return loop_change(s->in->setup.loop, &s->watch, LOOP_READ | LOOP_WRITE);
 }
 
 bool inbound_send(struct session *s, struct span out)
@@ -116,8 +125,13 @@ bool inbound_send(struct session *s, struct span out)
         default: inbound_session_close(s, "write failed"); return false;
         }
     }
-    if (out.n == 0 || keep_more(s, &s->output, out)) return true;
-    inbound_session_close(s, "no buffer for replies");
+    if (out.n == 0) return true;
+    if (!keep_more(s, &s->output, out)) {
+        inbound_session_close(s, "no buffer for replies");
+        return false;
+    }
+    if (watch_writing(s)) return true;
+    inbound_session_close(s, "no memory in the kernel");
     return false;
 }
 
@@ -196,7 +210,7 @@ void inbound_tls_begin(struct session *s)
 {
     struct tls_context *context = s->in->setup.tls[s->server];
     s->tls = context && tls_can_start() ? tls_create(context, s->watch.fd, (struct span){0}, s) : NULL;
-    if (!s->tls) {
+    if (!s->tls || !watch_writing(s)) { /* a handshake may wait for room at any time */
         inbound_session_close(s, "too many TLS handshakes");
         return;
     }

@@ -76,7 +76,7 @@ struct session {
     bool rerun;              /* kept input may hold whole commands */
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
-    bool relay_network, tls_wants_write, greeted, counted;
+    bool relay_network, tls_wants_write, watches_writing, greeted, counted;
     bool fin; /* the peer will send no more */
     struct server engine;
 };

@@ -380,6 +380,11 @@ bool store_dirty(const struct store *s)
     return s->batch->urgent || s->batch->n >= LIMIT_LARGE_BODY_OCTETS;
 }
 
+uint32_t store_waiting(const struct store *s)
+{
+    return s->batch->n_commits;
+}
+
 bool store_writable(const struct store *s)
 {
     if (s->stuck) return false;

@@ -81,6 +81,7 @@ bool store_flush(struct store *s, uint64_t now_ms);
 bool store_dirty(
     const struct store
         *s); /* somebody waits for store_flush; content of messages that still arrive may wait longer */
+uint32_t store_waiting(const struct store *s); /* messages of which the commit waits for store_flush */
 /* Some bounded work: prepares and recycles segments, copies forward, tries again what is stuck. Call it often (each turn). */
 void store_maintain(struct store *s, uint64_t now_ms);
 /* There is room for states: deliveries may go on. */

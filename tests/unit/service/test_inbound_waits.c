@@ -90,12 +90,12 @@ static void test_wait_for_a_buffer_ends(void **state)
     while (t.pool.free_large_n > 1)
         taken[n++] = pool_take(&t.pool, true);
     assert_string_equal(line(fd, "NOOP\r\n"), "");
-    for (unsigned i = 0; i < LIMIT_POOL_WAIT_SECONDS - 2; i++) {
+    for (unsigned i = 0; i < LIMIT_POOL_WAIT_SECONDS - 8; i++) {
         later_seconds++;
         turns(30);
     }
     assert_int_equal(inbound_sessions(t.in), 1);
-    later_seconds += 5;
+    later_seconds += 12;
     turns(30);
     assert_int_equal(inbound_sessions(t.in), 0);
     while (n)
