@@ -18,8 +18,9 @@ void spooler_log_id(uint64_t id)
 enum config_way_kind spooler_way(const struct spooler *s, const struct message *m, const struct recipient *r,
                                  struct config_way *way)
 {
-    return config_next_hop(s->child->config, message_reverse_path_for(m, r), message_path(m, r),
-                           (r->flags & RECIPIENT_LOCAL) != 0, way);
+    bool local = (r->flags & RECIPIENT_LOCAL) != 0, released = (m->flags & MESSAGE_RELEASED) != 0;
+    return (released ? config_next_hop_released : config_next_hop)(
+        s->child->config, message_reverse_path_for(m, r), message_path(m, r), local, way);
 }
 
 enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r)
@@ -27,8 +28,7 @@ enum store_place spooler_place(void *context, const struct message *m, const str
     static struct config_way way;
     const struct spooler *s = context;
     bool local = (r->flags & RECIPIENT_LOCAL) != 0;
-    switch (
-        config_next_hop(s->child->config, message_reverse_path_for(m, r), message_path(m, r), local, &way)) {
+    switch (spooler_way(s, m, r, &way)) {
     case WAY_HOLD: return PLACE_HOLD;
     case WAY_NONE: return local ? PLACE_DELIVER : PLACE_WAIT; /* an alias may lead on */
     default: return PLACE_DELIVER;

@@ -18,9 +18,9 @@ static void admin_lost(struct spooler *s, const char *reason)
 static bool next_hop_of(void *context, const struct message *m, const struct recipient *r, struct buf *key)
 {
     const struct spooler *s = context;
-    struct config_way way;
-    if (config_next_hop(s->child->config, message_reverse_path_for(m, r), message_path(m, r),
-                        (r->flags & RECIPIENT_LOCAL) != 0, &way) != WAY_NEXT_HOP)
+    struct config_way way; /* a hold line does not change where it would go */
+    if (config_next_hop_released(s->child->config, message_reverse_path_for(m, r), message_path(m, r),
+                                 (r->flags & RECIPIENT_LOCAL) != 0, &way) != WAY_NEXT_HOP)
         return false;
     next_hop_put(key, &way.hop);
     return true;
@@ -64,6 +64,7 @@ static void on_question(void *context, uint16_t type, struct span payload, const
         return;
     }
     struct listing l = {.store = s->store,
+                        .destinations = s->destinations,
                         .unix_ms = loop_unix_ms(s->child->loop),
                         .monotonic_ms = loop_now_ms(s->child->loop),
                         .verified = &s->verified,

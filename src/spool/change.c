@@ -266,7 +266,7 @@ bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms)
 {
     s->now_ms = now_ms;
     struct message *m = find(s, id);
-    if (!m || ((m->flags & MESSAGE_HELD) != 0) == held) return m != NULL;
+    if (!m || m->flags & (held ? MESSAGE_HELD : MESSAGE_RELEASED)) return m != NULL;
     if (journal_room(s, record_octets(HOLD_PAYLOAD_OCTETS), true) != STORE_DURABLE) return false;
     struct slot slot = journal_begin(s, RECORD_HOLD, 0, id, HOLD_PAYLOAD_OCTETS);
     struct buf b = buf_on(slot.payload, slot.record.length);
@@ -276,7 +276,7 @@ bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms)
     m->hold_segment = s->log->number;
     m->hold_offset = (uint32_t)(slot.offset - RECORD_HEAD_OCTETS);
     index_count_all(&s->index, m, -1);
-    m->flags = (uint8_t)(held ? m->flags | MESSAGE_HELD : m->flags & ~MESSAGE_HELD);
+    index_hold(m, held);
     index_count_all(&s->index, m, 1);
     store_place_message(s, m);
     return true;

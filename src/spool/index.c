@@ -154,6 +154,12 @@ void index_forget_reasons(struct index *x, struct message *m)
         index_reason(x, &message_recipients(m)[i], (struct span){0}, (struct span){0});
 }
 
+void index_hold(struct message *m, bool held)
+{
+    m->flags &= (uint8_t) ~(MESSAGE_HELD | MESSAGE_RELEASED);
+    m->flags |= held ? MESSAGE_HELD : MESSAGE_RELEASED;
+}
+
 static void add(uint64_t *counter, int sign)
 {
     *counter += (uint64_t)(int64_t)sign;

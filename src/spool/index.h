@@ -51,6 +51,7 @@ enum {                      /* flags of a message */
        MESSAGE_DSN = 8,     /* ENVELOPE_DSN, or the reverse-path is null: never answered by a DSN */
        MESSAGE_DSN_PARAMETERS =
            16, /* ENVID or an ORCPT stands in its envelope; otherwise nobody needs to read that */
+       MESSAGE_RELEASED = 32, /* by an operator, durable: what the configuration holds is not held */
 };
 
 struct message {
@@ -123,6 +124,8 @@ void index_swap(struct index *x, struct message *old, struct message *fresh);
 void index_free(struct index *x, struct message *m); /* out of the map already */
 void index_destroy(struct index *x);
 
+/* As a HOLD record says. */
+void index_hold(struct message *m, bool held);
 /* Counters: called around every change of a recipient, and of a message's flags. */
 void index_count(struct index *x, const struct message *m, const struct recipient *r, int sign);
 void index_count_all(struct index *x, const struct message *m, int sign);

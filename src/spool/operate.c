@@ -72,10 +72,18 @@ static void change_recipients(struct work *w, uint64_t id)
     }
 }
 
+static bool is_held(const struct message *m)
+{
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        if (index_shown(m, &message_recipients(m)[i]) == QUESTION_HELD) return !(m->flags & MESSAGE_DAMAGED);
+    return false;
+}
+
 static void change_hold(struct work *w, const struct message *m, bool held)
 {
     uint32_t open = m->n_open;
-    if (((m->flags & MESSAGE_HELD) != 0) == held || !listing_wants(w->l, &w->q->filter, m)) return;
+    if (!held && !is_held(m)) return;
+    if ((held && m->flags & MESSAGE_HELD) || !listing_wants(w->l, &w->q->filter, m)) return;
     if (store_hold(w->l->store, m->id, held, w->l->unix_ms))
         w->changed = open;
     else

@@ -119,6 +119,7 @@ bool store_claim(struct store *s, uint64_t id, uint32_t recipient);
 bool store_requeue(struct store *s, uint64_t id, uint32_t recipient, struct span text, uint64_t now_ms);
 /* The sender of a recipient that store_due called DUE_DELAY was told, or cannot be told. */
 bool store_delay_told(struct store *s, uint64_t id, uint32_t recipient, uint64_t now_ms);
+/* Held by an operator, or released: what the configuration holds is released with it (MESSAGE_RELEASED, for `place`). */
 bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms);
 enum store_due {
     DUE_ATTEMPT, /* in flight until store_ready, store_attempt, store_expand or store_put_back */

@@ -48,6 +48,17 @@ def test_hold_and_release_one(held):
     wait_for(lambda: s.queue() == [], 5)
 
 
+def test_release_what_the_configuration_holds(held):
+    s = held
+    one = ids(s)["s2@example.net"]
+    s.cli("queue", "release", one)
+    s.wait_mails(1)
+    wait_for(lambda: len(s.queue()) == 5, 5)
+    s.kill()
+    s.start()
+    assert len(s.queue()) == 5 and all(r["state"] == "held" for r in s.queue())
+
+
 def test_remove_asks_or_takes_yes(held):
     s = held
     one = ids(s)["s1@example.net"]
