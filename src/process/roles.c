@@ -22,6 +22,8 @@ const struct role_row role_table[PROC_ROLE_COUNT] = {
                       4096, &mailbox_hooks},
     [PROC_ADMIN] = {PROC_ADMIN, "admin", SANDBOX_RECEIVE_FDS | SANDBOX_ACCEPT | SANDBOX_MEMORY, false, 256,
                     &admin_hooks},
+    [PROC_RELAY] = {PROC_RELAY, "relay", SANDBOX_RECEIVE_FDS | SANDBOX_MEMORY, true, LIMIT_RELAY_FDS,
+                    &relay_hooks},
     [PROC_CONNECTOR] = {PROC_CONNECTOR, "connector",
                         SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_CONNECT | SANDBOX_MEMORY, false,
                         16384, &connector_hooks},

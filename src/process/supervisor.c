@@ -30,10 +30,10 @@ void supervisor_release_shell(struct supervisor *s, uint8_t status)
     s->detached = -1;
 }
 
-/* Who ends in which stage: first those that take mail in, then the spool, then the rest. */
+/* Who ends in which stage: first those that take mail in and out, then the spool, then the rest. */
 static unsigned stage_of(enum role role)
 {
-    return role == PROC_EDGE ? 0 : role == PROC_SPOOLER ? 1 : 2;
+    return role == PROC_EDGE || role == PROC_RELAY ? 0 : role == PROC_SPOOLER ? 1 : 2;
 }
 
 static uint64_t stage_ms(const struct supervisor *s, unsigned stage)

@@ -1,4 +1,4 @@
-/* A generation: one configuration with the edges, keyring and directory that serve it. A reload starts a new one on the same
+/* A generation: one configuration with the edges, keyring, directory and relay that serve it. A reload starts a new one on the same
  * listening sockets; when it serves, the one before stops accepting and ends with its sessions. */
 #include <errno.h>
 
@@ -99,7 +99,8 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
                                         PROC_RESOLVER};
     for (unsigned i = 0; !s->serving && ok && i < sizeof lasting / sizeof lasting[0]; i++)
         ok = start(s, lasting[i], 0, g);
-    if (!ok || !start(s, PROC_DIRECTORY, 0, g) || !start(s, PROC_KEYRING, 0, g))
+    if (!ok || !start(s, PROC_DIRECTORY, 0, g) || !start(s, PROC_KEYRING, 0, g) ||
+        !start(s, PROC_RELAY, 0, g))
         supervisor_generation_fail(g, "a process could not be started");
     return true;
 }
@@ -131,7 +132,7 @@ static uint64_t longest_session_ms(const struct config *c)
     return seconds * 1000 + DRAIN_GRACE_MS;
 }
 
-/* The one that served until now: its edges stop accepting; directory and keyring follow when they are needed no more. */
+/* The one that served until now: its edges stop accepting, its relay ends its sessions; directory and keyring follow when they are needed no more. */
 static void drain(struct generation *g)
 {
     struct supervisor *s = g->supervisor;
@@ -140,6 +141,8 @@ static void drain(struct generation *g)
         struct process *p = &s->processes[i];
         if (p->state == PROCESS_FREE || p->generation != g) continue;
         if (p->role == PROC_EDGE) supervisor_process_drain(p, false, longest_session_ms(g->load.config));
+        if (p->role == PROC_RELAY)
+            supervisor_process_drain(p, false, LIMIT_OUTBOUND_SESSION_SECONDS * 1000 + DRAIN_GRACE_MS);
         if (p->role == PROC_DIRECTORY) supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
     }
     supervisor_generation_tidy(g);
@@ -245,7 +248,7 @@ void supervisor_generation_step(struct generation *g)
         edges_ready += p->state == PROCESS_READY;
     }
     bool rest_ready = g->map >= 0 && ready(s, PROC_DIRECTORY, g) && ready(s, PROC_KEYRING, g) &&
-                      (s->serving || ready(s, PROC_SPOOLER, g));
+                      ready(s, PROC_RELAY, g) && (s->serving || ready(s, PROC_SPOOLER, g));
     if (edges == 0 && rest_ready) {
         start_edges(g);
         return;

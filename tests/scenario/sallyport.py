@@ -17,7 +17,7 @@ BUILD = pathlib.Path(os.environ.get("SALLYPORT_BUILD", ROOT / "build")).resolve(
 # Sanitizers do not work inside the cage: the same scenarios run uncaged with them, and caged without.
 UNCAGED = os.environ.get("SALLYPORT_UNCAGED") == "1"
 DOMAIN, USER, PASSWORD = "example.org", "you", "correct horse battery staple"
-ROLES = ("edge", "directory", "keyring", "spooler", "mailbox", "admin", "connector", "resolver")
+ROLES = ("edge", "directory", "keyring", "spooler", "mailbox", "admin", "relay", "connector", "resolver")
 
 
 def free_ports(count):
