@@ -228,3 +228,34 @@ def test_disk_full(make):
     finally:
         s.stop()
         run("umount", spool)
+
+
+def test_mailboxes_on_a_full_and_then_read_only_disk(make):
+    """Mail that cannot be delivered waits and says why; nothing half-written is left, and all of it arrives in the end."""
+    s = make(start=False)
+    mail = s.folder / "mail"
+    owner = mail.stat()
+    run("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", mail)
+
+    def reasons():
+        return {r["reason"] for row in s.queue() for r in row["recipients"] if r["state"] == "deferred"}
+    try:
+        os.chown(mail, owner.st_uid, owner.st_gid)
+        os.chmod(mail, owner.st_mode & 0o7777)
+        s.start()
+        s.send(b"Subject: fits\r\n\r\nx\r\n")
+        s.wait_mails(1)
+        s.send(b"Subject: does not fit\r\n\r\n" + (b"y" * 70 + b"\r\n") * 30000)
+        wait_for(lambda: reasons() == {"no space left where mailboxes are stored"}, 10)
+        assert list((s.mail_folder() / "tmp").iterdir()) == []
+        run("mount", "-o", "remount,ro", mail)
+        s.send(b"Subject: read-only\r\n\r\nx\r\n")
+        wait_for(lambda: "the mailbox folder is read-only" in reasons(), 10)
+        assert len(s.log("delivery-failed")) == 2
+        run("mount", "-o", "remount,rw,size=50m", mail)
+        s.cli("queue", "flush", "--all")
+        assert {re.search(rb"(?m)^Subject: (.*)$", m).group(1) for m in s.wait_mails(3)} == {b"fits", b"does not fit", b"read-only"}
+        wait_for(lambda: s.queue() == [], 5)
+    finally:
+        s.stop()
+        run("umount", mail)
