@@ -222,11 +222,17 @@ static void end(struct spooler *s)
     child_exit(s->child, 0);
 }
 
-/* A batch of few messages waits for one more turn, which comes at once: what the edges have sent meanwhile shares its write and sync. */
+/* A batch of few messages waits for one more turn, which comes at once: what the edges have sent meanwhile shares its write and
+ * sync. One message after one message is one session: nobody would join it. */
 static bool gathers(struct spooler *s)
 {
-    s->gathered = !s->gathered && store_dirty(s->store) && store_waiting(s->store) < SPOOLER_BATCH_SMALL;
-    if (s->gathered) loop_timer_set(s->child->loop, &s->timer, loop_now_ms(s->child->loop), wake);
+    uint32_t waiting = store_waiting(s->store);
+    bool alone = waiting <= 1 && s->batch_before <= 1;
+    s->gathered = !s->gathered && store_dirty(s->store) && waiting < SPOOLER_BATCH_SMALL && !alone;
+    if (s->gathered)
+        loop_again(s->child->loop);
+    else if (waiting)
+        s->batch_before = waiting;
     return s->gathered;
 }
 

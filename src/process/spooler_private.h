@@ -120,7 +120,7 @@ struct spooler {
     int folder; /* the spool */
     bool started, draining, stopping, gathered;
     uint64_t seed, salt, last_id, now_ms;
-    uint32_t next_serial;
+    uint32_t next_serial, batch_before; /* batch_before: messages of the one written last */
     struct spooler_pool pools[SPOOLER_EDGES];
     struct spooler_edge edges[SPOOLER_EDGES];
     struct ipc *directory, *admin;

@@ -13,7 +13,7 @@ struct loop {
     struct wheel wheel;
     uint64_t now_ms, unix_ms;
     int epoll_fd;
-    bool stopped;
+    bool stopped, again;
     int max_events, n_events, at; /* events[at] is being served */
     struct epoll_event events[];
 };
@@ -149,7 +149,10 @@ static int next_events(struct loop *l, bool served)
         sched_yield();
         n = epoll_wait(l->epoll_fd, l->events, l->max_events, 0);
     }
-    return n ? n : epoll_wait(l->epoll_fd, l->events, l->max_events, wait_ms(l));
+    bool again = l->again;
+    l->again = false;
+    return n || (again && served) ? n
+                                  : epoll_wait(l->epoll_fd, l->events, l->max_events, again ? 0 : wait_ms(l));
 }
 
 void loop_run(struct loop *l, void (*after_turn)(void *), void *context)
@@ -165,6 +168,11 @@ void loop_run(struct loop *l, void (*after_turn)(void *), void *context)
         wheel_advance(&l->wheel, l->now_ms);
         if (after_turn) after_turn(context);
     }
+}
+
+void loop_again(struct loop *l)
+{
+    l->again = true;
 }
 
 void loop_stop(struct loop *l)
