@@ -57,7 +57,7 @@ static void put_host(struct buf *b, struct span host)
 
 static void put_trace(struct buf *b, const struct attempt_trace *t)
 {
-    if (t->host.n) put_host(b, t->host);
+    if (t->host.p && t->host.n) put_host(b, t->host); /* gcc with sanitizers does not see that n says it */
     if (t->tls.n) listing_put_text(b, "tls", t->tls);
     if (t->code) listing_put_number(b, "code", t->code);
     if (t->host.n == 0 && t->dns_ms == 0 && t->connect_ms == 0) return;
