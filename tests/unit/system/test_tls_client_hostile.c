@@ -162,12 +162,15 @@ static void test_chain_without_end(void **state)
 {
     (void)state;
     static const struct issued *chain[400];
+    int each = i2d_X509(root.x, NULL); /* a bit more than the limit, less than the library's own */
+    unsigned n = (LIMIT_TLS_PEER_CHAIN_OCTETS + 8192) / (unsigned)each;
+    assert_true(n < 400);
     chain[0] = &leaf;
-    for (unsigned i = 1; i < 400; i++)
+    for (unsigned i = 1; i < n; i++)
         chain[i] = &root;
     for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++)
         for (unsigned k = 0; k < 2; k++) {
-            SSL_CTX *ctx = issued_server(chain, 400, version);
+            SSL_CTX *ctx = issued_server(chain, n, version);
             struct client_pair p;
             size_t peak_before = tls_memory().used;
             assert_true(client_pair_open(&p, context, k ? &known : &anybody, ctx));
@@ -187,9 +190,9 @@ static void test_deep_chain(void **state)
     enum { DEEP = LIMIT_TLS_CHAIN_DEPTH + 4 };
     static struct issued made[DEEP + 1];
     static const struct issued *chain[DEEP + 1];
-    made[0] = issue(&(struct issue){"step", NULL, -1, 9, true, false}, &root);
-    for (unsigned i = 1; i < DEEP; i++)
-        made[i] = issue(&(struct issue){"step", NULL, -1, 9, true, false}, &made[i - 1]);
+    char name[16] = "step A";
+    for (unsigned i = 0; i < DEEP; i++, name[5]++)
+        made[i] = issue(&(struct issue){name, NULL, -1, 9, true, false}, i ? &made[i - 1] : &root);
     made[DEEP] = issue(&(struct issue){"mx", "DNS:mx.example.org", -1, 9, false, false}, &made[DEEP - 1]);
     for (unsigned i = 0; i <= DEEP; i++)
         chain[i] = &made[DEEP - i];
@@ -199,6 +202,7 @@ static void test_deep_chain(void **state)
         assert_true(client_pair_open(&p, context, k ? &known : &anybody, ctx));
         assert_int_equal(client_pair_shake(&p), !k);
         assert_int_equal(tls_client_known(p.client), TLS_CLIENT_ANONYMOUS);
+        if (k) assert_string_equal(tls_reason(p.client), "certificate chain too long");
         client_pair_close(&p);
         SSL_CTX_free(ctx);
     }
