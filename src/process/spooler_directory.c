@@ -64,7 +64,7 @@ static void expanded(struct spooler *s, struct delivery *d)
     const struct message *m = store_find(s->store, d->id);
     bool one =
         d->count == 1 && d->owner_length == 0 && derived_read(&w, &only) && only.kind == DERIVED_MAILBOX;
-    if (m && one && (!spooler_lmtp(s, only.path) || itself(m, d, only.path))) {
+    if (m && one && (!spooler_leaves(s, m, d, only.path) || itself(m, d, only.path))) {
         spooler_deliver(s, d, only.path); /* one mailbox: nothing to remember */
         return;
     }

@@ -189,8 +189,9 @@ void spooler_mailbox_open(struct spooler *s, int fd);
 void spooler_mailbox_lost(struct spooler *s, const char *reason);
 void spooler_deliver(struct spooler *s, struct delivery *d,
                      struct span mailbox); /* local@domain, canonical */
-bool spooler_lmtp(const struct spooler *s,
-                  struct span mailbox); /* delivered by LMTP, not by the mailbox process */
+/* The mail of that mailbox of ours goes to a next hop: an LMTP server, or a host that a route names. */
+bool spooler_leaves(const struct spooler *s, const struct message *m, const struct delivery *d,
+                    struct span mailbox);
 
 /* spooler_relay.c */
 bool spooler_relays_init(struct spooler *s); /* with the seed known; false: no memory */

@@ -1,0 +1,303 @@
+"""Mail that leaves: a next hop of our own takes it, or misbehaves."""
+import email
+import time
+
+import pytest
+
+from next_hop import NextHop
+from sallyport import DOMAIN, USER, Sallyport, as_sent, wait_for
+from test_exact import CONTENTS, HEAD, stored
+
+FAR = "far.example"
+
+
+@pytest.fixture
+def hop():
+    made = []
+
+    def build(**more):
+        made.append(NextHop(**more))
+        return made[-1]
+    yield build
+    for h in made:
+        h.close()
+
+
+def relay_to(make, *hops, more="", start=True):
+    """A sallyport that takes mail for far.example and hands it on to the hops."""
+    where = " ".join(f"127.0.0.1:{h.port}" for h in hops)
+    return make(config=f"recipients {FAR} any\nrelay {FAR} via smarthost {where}\n{more}", start=start)
+
+
+def wait_messages(hop, n, seconds=20):
+    def enough():
+        return len(hop.messages) >= n and hop.messages
+    enough.__doc__ = f"{n} messages at the next hop"
+    return wait_for(enough, seconds)
+
+
+def relayed(message):
+    """What came without the one Received field in front."""
+    return as_sent(message["content"].replace(b"\r\n", b"\n"), ("Received",))
+
+
+def send_raw(s, content, to=(f"r@{FAR}",), sender="me@example.net", body=" BODY=8BITMIME"):
+    talk = s.connect()
+    talk.say("EHLO client.example.net", 250)
+    talk.say(f"MAIL FROM:<{sender}>{body}", 250)
+    for r in to:
+        talk.say(f"RCPT TO:<{r}>", 250)
+    talk.send(b"BDAT %d LAST\r\n" % len(content) + content)
+    assert talk.reply()[0] == 250
+    talk.say("QUIT", 221)
+
+
+@pytest.mark.parametrize("chunking", [False, True])
+def test_exactly_what_came(make, hop, chunking):
+    """I6, I7: by DATA and by BDAT what leaves is what came, with one Received field in front."""
+    extensions = ["PIPELINING", "8BITMIME", "SIZE 50000000", "DSN"] + (["CHUNKING"] if chunking else [])
+    h = hop(extensions=extensions)
+    s = relay_to(make, h)
+    for name in CONTENTS:
+        before = len(h.messages)
+        send_raw(s, CONTENTS[name])
+        message = wait_messages(h, before + 1, 30)[before]
+        assert relayed(message) == stored(CONTENTS[name]), name
+        assert b"\n" not in message["content"].replace(b"\r\n", b""), name
+        assert message["content"].endswith(b"\r\n")
+    assert any(c.startswith(b"BDAT") for c in h.commands) == chunking
+    wait_for(lambda: s.queue() == [], 10)
+
+
+def test_without_pipelining_and_with_helo_only(make, hop):
+    def answer(line, session):
+        return b"502 5.5.1 no EHLO here\r\n" if line.upper().startswith(b"EHLO") else None
+    old, plain = hop(answer=answer), hop(extensions=[])
+    for h in (old, plain):
+        s = relay_to(make, h)
+        send_raw(s, HEAD + b"hello\r\n", body="")
+        assert relayed(wait_messages(h, 1)[0]) == stored(HEAD + b"hello\r\n")
+
+
+def test_many_recipients_share_a_transaction(make, hop):
+    h = hop()
+    s = relay_to(make, h)
+    send_raw(s, HEAD + b"x\r\n", to=[f"r{i}@{FAR}" for i in range(250)])
+    wait_for(lambda: sum(len(m["to"]) for m in h.messages) == 250, 20)
+    assert len(h.messages) <= 10
+    assert sorted(r for m in h.messages for r in m["to"]) == sorted(f"r{i}@{FAR}" for i in range(250))
+    wait_for(lambda: s.queue() == [], 10)
+
+
+def test_each_recipient_has_its_own_fate(make, hop):
+    def answer(line, session):
+        if b"gone@" in line:
+            return b"550 5.1.1 nobody of that name\r\n"
+        if b"later@" in line:
+            return b"450 4.2.1 not now\r\n"
+        return None
+    h = hop(answer=answer)
+    s = relay_to(make, h)
+    send_raw(s, HEAD + b"x\r\n", to=[f"ok@{FAR}", f"gone@{FAR}", f"later@{FAR}"], sender=f"{USER}@{DOMAIN}")
+    mail, = s.wait_mails(1)
+    report = email.message_from_bytes(mail)
+    groups = next(p for p in report.walk() if p.get_content_type() == "message/delivery-status").get_payload()
+    assert len(groups) == 2 and groups[1]["Final-Recipient"].endswith(f"gone@{FAR}") and groups[1]["Status"] == "5.1.1"
+    assert groups[1]["Action"] == "failed" and "550 5.1.1 nobody of that name" in groups[1]["Diagnostic-Code"]
+    message, = h.messages
+    assert message["to"] == [f"ok@{FAR}"]
+    left, = s.queue()
+    assert [r["to"] for r in left["recipients"] if r["state"] == "deferred"] == [f"later@{FAR}"]
+
+
+@pytest.mark.parametrize("where", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])
+@pytest.mark.parametrize("code", [b"421 4.3.2 going down\r\n", b"451 4.3.0 not now\r\n", b"554 5.7.1 never\r\n", "drop"])
+def test_refused_anywhere(make, hop, where, code):
+    """A refusal at any step: mail is kept after 4xx and a lost connection, comes back after 5xx, and is never taken for delivered."""
+    def answer(line, session):
+        return code if line.upper().startswith(where.encode()) else None
+    more = {"greeting": code if code != "drop" else b""} if where == "greeting" else {"answer": answer}
+    if where == "greeting" and code == "drop":
+        pytest.skip("the same as a silent server")
+    h = hop(**more)
+    s = relay_to(make, h)
+    send_raw(s, HEAD + b"x\r\n", sender=f"{USER}@{DOMAIN}")
+    final = code != "drop" and code.startswith(b"5") and where in ("MAIL", "RCPT", "DATA", ".")
+    if final:
+        mail, = s.wait_mails(1)
+        assert b"554" in mail and b"5.7.1" in mail
+        wait_for(lambda: s.queue() == [], 10)
+    else:
+        def deferred():
+            return [r for m in s.queue() for r in m["recipients"] if r["state"] == "deferred"]
+        wait_for(deferred, 15)
+        assert s.mails() == []
+    assert h.messages == []
+
+
+def test_the_next_address_is_tried(make, hop):
+    """A dead and a busy host before a good one cost a moment."""
+    dead, busy, good = hop(), hop(greeting=b"421 4.3.2 too busy\r\n"), hop()
+    dead.close()
+    s = relay_to(make, dead, busy, good)
+    began = time.monotonic()
+    send_raw(s, HEAD + b"x\r\n")
+    wait_messages(good, 1)
+    assert time.monotonic() - began < 5
+
+
+def test_sessions_are_used_again(make, hop):
+    h = hop()
+    s = relay_to(make, h)
+    for i in range(30):
+        send_raw(s, HEAD + b"%d\r\n" % i)
+    wait_messages(h, 30)
+    assert h.sessions <= 8
+    wait_for(lambda: h.open == 0, 30)
+
+
+def test_concurrency_is_bounded(make, hop):
+    def answer(line, session):
+        if line == b".":
+            time.sleep(0.05)
+        return None
+    h = hop(answer=answer)
+    s = relay_to(make, h, more=f"destination 127.0.0.1:{0} {{ sessions 2 4 }}" if False else "destination * { sessions 2 4 }")
+    for i in range(60):
+        send_raw(s, HEAD + b"%d\r\n" % i)
+    wait_messages(h, 60, 40)
+    assert 2 <= h.most <= 4
+
+
+def test_dsn_parameters_go_on(make, hop):
+    h = hop()
+    s = relay_to(make, h)
+    talk = s.connect()
+    talk.say("EHLO client.example.net", 250)
+    talk.say("MAIL FROM:<me@example.net> RET=HDRS ENVID=abc+2Bdef", 250)
+    talk.say(f"RCPT TO:<r@{FAR}> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;first@{FAR}", 250)
+    talk.say("DATA", 354)
+    talk.send(HEAD + b"x\r\n.\r\n")
+    assert talk.reply()[0] == 250
+    message, = wait_messages(h, 1)
+    assert b"RET=HDRS" in message["mail"].upper() and b"ENVID=abc+2Bdef" in message["mail"]
+    assert b"NOTIFY=SUCCESS,FAILURE" in message["rcpt"][0].upper() and f"ORCPT=rfc822;first@{FAR}".encode() in message["rcpt"][0]
+
+
+def test_success_is_told_when_the_next_hop_does_not(make, hop):
+    """RFC 3461 5.2.2: relayed to a server without DSN: the sender hears "relayed" from us."""
+    h = hop(extensions=["PIPELINING"])
+    s = relay_to(make, h)
+    talk = s.connect()
+    talk.say("EHLO client.example.net", 250)
+    talk.say(f"MAIL FROM:<{USER}@{DOMAIN}>", 250)
+    talk.say(f"RCPT TO:<r@{FAR}> NOTIFY=SUCCESS", 250)
+    talk.say("DATA", 354)
+    talk.send(HEAD + b"x\r\n.\r\n")
+    assert talk.reply()[0] == 250
+    mail, = s.wait_mails(1)
+    groups = next(p for p in email.message_from_bytes(mail).walk() if p.get_content_type() == "message/delivery-status").get_payload()
+    assert groups[1]["Action"] == "relayed" and groups[1]["Status"].startswith("2.")
+    assert b"NOTIFY" not in h.messages[0]["rcpt"][0]
+
+
+@pytest.mark.parametrize("body,data,status", [(" BODY=BINARYMIME", HEAD + b"\0\xff\r\n", "5.6.3"), (" SMTPUTF8", HEAD + "ü\r\n".encode(), "5.6.7")])
+def test_what_the_next_hop_cannot_take_comes_back(make, hop, body, data, status):
+    h = hop(extensions=["PIPELINING", "8BITMIME"])
+    s = relay_to(make, h)
+    to = "grün" if "UTF8" in body else "r"
+    talk = s.connect()
+    talk.say("EHLO client.example.net", 250)
+    talk.say(f"MAIL FROM:<{USER}@{DOMAIN}>{body}", 250)
+    talk.send(f"RCPT TO:<{to}@{FAR}>\r\n".encode())
+    assert talk.reply()[0] == 250
+    talk.send(b"BDAT %d LAST\r\n" % len(data) + data)
+    assert talk.reply()[0] == 250
+    mail, = s.wait_mails(1)
+    groups = next(p for p in email.message_from_bytes(mail).walk() if p.get_content_type() == "message/delivery-status").get_payload()
+    assert groups[1]["Status"] == status
+    assert h.messages == []
+
+
+def test_lmtp_with_a_result_for_each(make, hop, tmp_path):
+    def answer(line, session):
+        if line == b".":
+            return b"250 2.0.0 taken\r\n452 4.2.2 mailbox full\r\n" if len(session.recipients) == 2 else None
+        return None
+    path = tmp_path / "lmtp"
+    h = hop(lmtp=True, path=path, answer=answer)
+    path.chmod(0o777)
+    tmp_path.chmod(0o755)
+    for parent in list(path.parents)[:4]:
+        try:
+            parent.chmod(parent.stat().st_mode | 0o011)
+        except OSError:
+            pass
+    s = make(config=f"recipients {FAR} any\ndeliver {FAR} to lmtp unix:{path}\n")
+    send_raw(s, HEAD + b"x\r\n", to=[f"a@{FAR}", f"b@{FAR}"])
+    wait_for(lambda: [r["to"] for m in s.queue() for r in m["recipients"] if r["state"] == "deferred"] == [f"b@{FAR}"], 15)
+    send_raw(s, HEAD + b"y\r\n", to=[f"c@{FAR}"])
+    assert wait_messages(h, 1)[0]["to"] == [f"c@{FAR}"]
+    assert any(c.upper().startswith(b"LHLO") for c in h.commands)
+
+
+def test_between_two_of_ours(make):
+    """From one sallyport to another: opportunistic TLS, CHUNKING, everything we offer is understood by ourselves."""
+    there = make(config=f"recipients {FAR} any\ndeliver {FAR} to maildir mail\n")
+    here = make(config=f"recipients {FAR} any\nrelay {FAR} via smarthost 127.0.0.1:{there.smtp}\n")
+    for name in ("plain", "dots", "8bit", "200k"):
+        send_raw(here, CONTENTS[name], to=[f"{name}@{FAR}"])
+        mail, = there.wait_mails(1, name, FAR)
+        assert as_sent(as_sent(mail), ("Received",)) == stored(CONTENTS[name])
+        assert mail.count(b"\nReceived: ") == 2 and b"TLS" in mail.split(b"\n\n")[0]
+
+
+def test_everything_survives_kill(make, hop):
+    """Killed in the middle of relaying and started again: nothing is lost, what arrives twice was in a transaction."""
+    h = hop()
+    s = relay_to(make, h)
+    for i in range(40):
+        send_raw(s, HEAD + b"number %d\r\n" % i)
+        if i in (10, 25):
+            s.kill()
+            s.start()
+    wait_for(lambda: len({relayed(m) for m in h.messages}) == 40, 40)
+    assert len(h.messages) <= 40 + 2 * 20
+    wait_for(lambda: s.queue() == [], 10)
+
+
+def test_a_relay_that_dies_costs_its_own_sessions(make, hop):
+    import os
+    import signal
+
+    def answer(line, session):
+        if line == b".":
+            time.sleep(0.2)
+        return None
+    h = hop(answer=answer)
+    s = relay_to(make, h)
+    for i in range(20):
+        send_raw(s, HEAD + b"number %d\r\n" % i)
+    pid = next(p for name, p in s.processes().items() if name.startswith("relay"))
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len({relayed(m) for m in h.messages}) == 20, 40)
+    wait_for(lambda: s.queue() == [], 10)
+
+
+def test_one_live_among_many_dead(make, hop):
+    """1,000 destinations that refuse or swallow connections, with mail for each: mail for one that lives leaves at once."""
+    h = hop()
+    routes = "".join(f"recipients d{i}.example any\nrelay d{i}.example via smarthost 127.0.0.1:{1 if i % 2 else 9}\n" for i in range(1000))
+    s = make(config=f"recipients {FAR} any\nrelay {FAR} via smarthost 127.0.0.1:{h.port}\n{routes}")
+    talk = s.connect()
+    talk.say("EHLO client.example.net", 250)
+    for i in range(1000):
+        talk.say(f"MAIL FROM:<me@example.net>", 250)
+        talk.say(f"RCPT TO:<r@d{i}.example>", 250)
+        talk.say("DATA", 354)
+        talk.send(HEAD + b"x\r\n.\r\n")
+        assert talk.reply()[0] == 250
+    began = time.monotonic()
+    send_raw(s, HEAD + b"alive\r\n")
+    wait_messages(h, 1, 10)
+    assert time.monotonic() - began < 3
