@@ -210,7 +210,7 @@ void relay_link_next(struct relay_link *l, const struct client_reply *why, bool 
         give_up(l);
         return;
     }
-    if (!same) l->tried[l->n_tried++] = l->address;
+    if (!same) l->tried[l->n_tried++] = (struct connect_tried){l->address, l->port};
     ask(l);
 }
 
@@ -250,6 +250,7 @@ static void open_session(struct relay_link *l, const struct connect_answer *a, i
                                  .n_tlsa = a->n_tlsa};
     put_host(l, a);
     l->address = a->address;
+    l->port = a->port;
     l->has_address = h->kind != NEXT_HOP_UNIX;
     l->dns_ms = a->dns_ms;
     l->connect_ms = a->connect_ms ? a->connect_ms : 1; /* 0 means: an older session */

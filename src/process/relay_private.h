@@ -67,11 +67,12 @@ struct relay_link {
     uint8_t *key; /* of the next hop */
     uint32_t key_n, key_max, bucket;
     struct address address; /* of the candidate */
+    uint16_t port;
     bool has_address;
     bool plain_known; /* opportunistic TLS failed with this one: it is talked to in clear */
     struct address plain;
     uint32_t n_tried;
-    struct address tried[CONNECT_TRIED];
+    struct connect_tried tried[CONNECT_TRIED];
     struct relay_failure failure;
     unsigned messages; /* done in this session */
     uint8_t auth_step;

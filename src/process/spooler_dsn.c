@@ -111,6 +111,7 @@ static void log_notification(const struct spooler *s, struct span to, uint64_t a
 
 struct told { /* what is said of one recipient: copies, for the commit may move the message */
     uint8_t final[LIMIT_PATH_OCTETS], wrote[LIMIT_PATH_OCTETS], orcpt[LIMIT_ORCPT_OCTETS * 3];
+    uint8_t reply[LIMIT_RESULT_TEXT_OCTETS + 32];
 };
 
 enum dsn_action spooler_action(const struct delivery *d)
@@ -120,13 +121,26 @@ enum dsn_action spooler_action(const struct delivery *d)
     return d->relayed ? DSN_RELAYED : DSN_DELIVERED;
 }
 
+/* What the next hop said, as it said it (RFC 3464 2.3.6), or our own reason. */
+static void put_reply(struct buf *b, const struct delivery *d)
+{
+    if (d->trace.code) {
+        buf_u64(b, d->trace.code);
+        buf_byte(b, ' ');
+        buf_str(b, d->enhanced);
+        buf_byte(b, ' ');
+    }
+    buf_put(b, span_of(d->text, d->text_length));
+}
+
 static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *s, const struct message *m,
                  const struct delivery *d, struct span envelope)
 {
     const struct recipient *to = &message_recipients(m)[d->recipient], *first = written(m, to);
     struct span host = d->trace.host; /* "mx.example.org[192.0.2.1]:25" */
     struct buf final = buf_on(t->final, sizeof t->final), wrote = buf_on(t->wrote, sizeof t->wrote),
-               orcpt = buf_on(t->orcpt, sizeof t->orcpt);
+               orcpt = buf_on(t->orcpt, sizeof t->orcpt), reply = buf_on(t->reply, sizeof t->reply);
+    put_reply(&reply, d);
     buf_put(&final, message_path(m, to));
     if (first != to) buf_put(&wrote, message_path(m, first));
     decode_orcpt(&orcpt, spooler_orcpt(m, to, envelope));
@@ -135,7 +149,7 @@ static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *
                                 .expanded_from = buf_span(&wrote),
                                 .orcpt = buf_span(&orcpt),
                                 .status = span_str(d->enhanced),
-                                .diagnostic = span_of(d->text, d->text_length),
+                                .diagnostic = buf_span(&reply),
                                 .remote = span_head(host, span_find(host, '[')),
                                 .last_attempt_seconds = d->late ? 0 : s->now_ms / 1000,
                                 .retry_until_seconds = store_expires_ms(s->store, m) / 1000};

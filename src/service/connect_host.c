@@ -58,10 +58,11 @@ void host_is_ours(struct attempt *a, uint16_t preference)
     race_cut(&a->race, preference);
 }
 
-static bool was_tried(const struct attempt *a, const struct address *address)
+static bool was_tried(const struct attempt *a, const struct address *address, uint16_t port)
 {
     for (uint32_t i = 0; i < a->n_tried; i++)
-        if (memcmp(&a->tried[i], address, sizeof *address) == 0) return true;
+        if (a->tried[i].port == port && memcmp(&a->tried[i].address, address, sizeof *address) == 0)
+            return true;
     return false;
 }
 
@@ -79,7 +80,7 @@ static bool add_address(struct attempt *a, uint16_t i, const struct address *add
         host_is_ours(a, h->preference);
         return false;
     }
-    if (was_tried(a, address)) {
+    if (was_tried(a, address, h->port)) {
         host_note(a, h, address, "tried already", SPAN(""));
         a->temporary = a->started = true;
         return true;

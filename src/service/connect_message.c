@@ -20,8 +20,10 @@ void connect_question_put(struct buf *b, const struct connect_question *q)
     wire_put_u64(b, q->tag);
     next_hop_put(b, &q->hop);
     wire_put_u32(b, q->n_tried);
-    for (uint32_t i = 0; i < q->n_tried; i++)
-        address_write(b, &q->tried[i]);
+    for (uint32_t i = 0; i < q->n_tried; i++) {
+        address_write(b, &q->tried[i].address);
+        wire_put_u16(b, q->tried[i].port);
+    }
 }
 
 bool connect_question_read(struct span payload, struct connect_question *ret)
@@ -31,8 +33,10 @@ bool connect_question_read(struct span payload, struct connect_question *ret)
     if (!next_hop_read(&w, &q.hop)) return false;
     q.n_tried = wire_u32(&w);
     if (w.bad || q.n_tried > CONNECT_TRIED) return false;
-    for (uint32_t i = 0; i < q.n_tried; i++)
-        q.tried[i] = address_read(&w);
+    for (uint32_t i = 0; i < q.n_tried; i++) {
+        q.tried[i].address = address_read(&w);
+        q.tried[i].port = wire_u16(&w);
+    }
     if (!wire_done(&w)) return false;
     *ret = q;
     return true;

@@ -11,11 +11,16 @@
 #define CONNECT_TLSA        16  /* records handed on */
 #define CONNECT_TLSA_OCTETS 512 /* of one record */
 
+struct connect_tried {
+    struct address address;
+    uint16_t port;
+};
+
 struct connect_question { /* relay -> connector */
     uint64_t tag;
     struct next_hop hop;
     uint32_t n_tried;
-    struct address tried[CONNECT_TRIED];
+    struct connect_tried tried[CONNECT_TRIED];
 };
 
 enum connect_status {

@@ -79,7 +79,7 @@ struct attempt {
     bool starved;    /* no socket is to be had: tried again soon */
     uint32_t open_lookups;
     uint32_t n_tried;
-    struct address tried[CONNECT_TRIED];
+    struct connect_tried tried[CONNECT_TRIED];
     uint32_t n_hosts, next_host;
     struct host *hosts;
     struct race race;

@@ -114,6 +114,8 @@ class Session:
         if verb == b"MAIL":
             self.sender, self.mail = line[line.find(b"<") + 1:line.find(b">")].decode(), line
             return b"250 2.1.0 ok\r\n"
+        if verb == b"RCPT" and self.sender is None:
+            return b"503 5.5.1 MAIL first\r\n"
         if verb == b"RCPT":
             self.recipients.append(line[line.find(b"<") + 1:line.find(b">")].decode())
             self.rcpt.append(line)

@@ -122,6 +122,9 @@ def test_refused_anywhere(make, hop, where, code):
     h = hop(**more)
     s = relay_to(make, h)
     send_raw(s, HEAD + b"x\r\n", sender=f"{USER}@{DOMAIN}")
+    if where == "EHLO" and code == b"554 5.7.1 never\r\n":
+        wait_messages(h, 1)  # HELO was tried (RFC 5321 3.2)
+        return
     final = code != "drop" and code.startswith(b"5") and where in ("MAIL", "RCPT", "DATA", ".")
     if final:
         mail, = s.wait_mails(1)
@@ -162,7 +165,7 @@ def test_concurrency_is_bounded(make, hop):
             time.sleep(0.05)
         return None
     h = hop(answer=answer)
-    s = relay_to(make, h, more=f"destination 127.0.0.1:{0} {{ sessions 2 4 }}" if False else "destination * { sessions 2 4 }")
+    s = relay_to(make, h, more="destination * { sessions 2 4 }")
     for i in range(60):
         send_raw(s, HEAD + b"%d\r\n" % i)
     wait_messages(h, 60, 40)
@@ -214,8 +217,9 @@ def test_what_the_next_hop_cannot_take_comes_back(make, hop, body, data, status)
     talk.send(b"BDAT %d LAST\r\n" % len(data) + data)
     assert talk.reply()[0] == 250
     mail, = s.wait_mails(1)
-    groups = next(p for p in email.message_from_bytes(mail).walk() if p.get_content_type() == "message/delivery-status").get_payload()
-    assert groups[1]["Status"] == status
+    kind = "global-delivery-status" if "UTF8" in body else "delivery-status"
+    part = next(p for p in email.message_from_bytes(mail).walk() if p.get_content_subtype() == kind)
+    assert f"Status: {status}" in str(part)
     assert h.messages == []
 
 

@@ -104,10 +104,13 @@ static void on_answer(void *context, const void *asker, const struct connect_ans
     assert_true(connect_answer_read(buf_span(&b), &again));
 }
 
+static uint16_t tried_port = 25;
+
 static void ask(struct next_hop hop, const struct zone_row *rows, const char *tried)
 {
     struct connect_question q = {.tag = 7, .hop = hop};
-    if (tried) assert_true(address_parse(span_str(tried), &q.tried[q.n_tried++]));
+    q.tried[0].port = tried_port;
+    if (tried) assert_true(address_parse(span_str(tried), &q.tried[q.n_tried++].address));
     zone = rows;
     answered = 0;
     connect_ask(engine, &answer, &q);
@@ -269,8 +272,12 @@ static void test_literal(void **state)
     assert_string_equal(host, "127.0.0.1");
     assert_int_equal(answer.port, port);
     assert_true(answer.dns_secure && answer.dane == CONNECT_TLSA_NONE);
+    ask(host_hop(name), NULL, "127.0.0.1"); /* another port of it was */
+    expect_open();
+    tried_port = port;
     ask(host_hop(name), NULL, "127.0.0.1");
     expect(CONNECT_DEFER, "4.4.1", "tried already");
+    tried_port = 25;
     snprintf(name, sizeof name, "127.0.0.1:%u", closed_port);
     ask(host_hop(name), NULL, NULL);
     expect(CONNECT_DEFER, "4.4.1", "Connection refused");

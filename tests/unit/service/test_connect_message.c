@@ -18,11 +18,11 @@ static void test_question(void **state)
                                          .name = SPAN("example.org")},
                                  .n_tried = 2},
                             r;
-    q.tried[1].octets[15] = 7;
+    q.tried[1].address.octets[15] = 7;
     struct buf b = buf_on(octets, sizeof octets);
     connect_question_put(&b, &q);
     assert_true(connect_question_read(buf_span(&b), &r));
-    assert_true(r.tag == 9 && r.n_tried == 2 && r.tried[1].octets[15] == 7 &&
+    assert_true(r.tag == 9 && r.n_tried == 2 && r.tried[1].address.octets[15] == 7 &&
                 span_eq(r.hop.name, q.hop.name));
     for (size_t cut = 0; cut < b.n; cut++)
         assert_false(connect_question_read(span_head(buf_span(&b), cut), &r));
@@ -32,8 +32,10 @@ static void test_question(void **state)
     wire_put_u64(&b, 9);
     next_hop_put(&b, &q.hop);
     wire_put_u32(&b, CONNECT_TRIED + 1);
-    for (unsigned i = 0; i <= CONNECT_TRIED; i++)
-        buf_put(&b, span_of(q.tried[0].octets, 16));
+    for (unsigned i = 0; i <= CONNECT_TRIED; i++) {
+        buf_put(&b, span_of(q.tried[0].address.octets, 16));
+        wire_put_u16(&b, 25);
+    }
     assert_false(connect_question_read(buf_span(&b), &r));
 }
 
