@@ -213,7 +213,7 @@ def test_disk_full(make):
             code, text = try_one(s, content)
             taken += code == 250
         assert code in (451, 452), (taken, code, text)
-        assert [e for e in s.log() if e["event"] == "spool-full"]
+        wait_for(lambda: s.log("spool-full"), 5)
         assert len(s.queue()) == taken
         s.connect().say("NOOP", 250)
         s.stop()
