@@ -93,6 +93,7 @@ static void open_peers(struct relay *r)
         ipc_close(&r->directory);
         r->directory = ipc_open(l, take_fd(&r->directory_fd), from_directory, 1, RELAY_QUEUED,
                                 relay_directory_said, directory_closed, r);
+        if (r->directory) ipc_secret(r->directory); /* its answers hold passwords (I10) */
     }
 }
 

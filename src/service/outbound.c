@@ -171,6 +171,7 @@ static void close_session(struct outbound_session *s)
     loop_timer_stop(s->all->setup.loop, &s->timer);
     tls_free(&s->tls);
     loop_close(s->all->setup.loop, &s->watch);
+    if (s->kept) explicit_bzero(s->kept, s->kept_max); /* I10 */
     free(s->kept);
     free(s->names);
     s->kept = s->names = NULL;

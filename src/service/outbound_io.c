@@ -105,6 +105,7 @@ static void send_kept(struct outbound_session *s)
     s->kept_at += s->kept_n - left.n;
     s->kept_n = left.n;
     if (left.n) return;
+    explicit_bzero(s->kept, s->kept_max); /* it may have been an AUTH command (I10) */
     free(s->kept);
     s->kept = NULL;
     s->kept_at = s->kept_max = 0;
