@@ -100,7 +100,7 @@ static bool add_extents(struct relay_job *j, const struct relay_extents *m)
         j->extents = more;
         j->extents_max = max;
     }
-    memcpy(j->extents + j->n_extents, m->extents, m->count * sizeof *m->extents);
+    if (m->count) memcpy(j->extents + j->n_extents, m->extents, m->count * sizeof *m->extents);
     j->n_extents += m->count;
     return true;
 }
