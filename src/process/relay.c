@@ -182,9 +182,10 @@ static void relay_drain(struct child *c, bool stopping)
     r->draining = true;
     r->stopping |= stopping;
     relay_links_quit(r);
-    if (stopping)
-        loop_timer_set(c->loop, &r->drain_timer, loop_now_ms(c->loop) + c->config->drain_seconds * 1000u,
-                       drain_over);
+    if (!stopping) return;
+    relay_links_abandon(r);
+    loop_timer_set(c->loop, &r->drain_timer, loop_now_ms(c->loop) + c->config->drain_seconds * 1000u,
+                   drain_over);
 }
 
 static void relay_after_turn(struct child *c)

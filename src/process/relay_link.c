@@ -191,6 +191,14 @@ static void note(struct relay_link *l, const struct client_reply *why)
     f->enhanced.class = 4; /* what a host says of itself (RFC 5321 3.1: 554) is no verdict on a message */
 }
 
+/* The service ends: the job stays as it is, and the spooler finds it untried. */
+static void abandon(struct relay_link *l)
+{
+    l->job->link = NULL;
+    l->relay->n_working--;
+    relay_link_free(l);
+}
+
 /* No candidate is left: the job waits for another day. */
 static void give_up(struct relay_link *l)
 {
@@ -206,6 +214,10 @@ void relay_link_next(struct relay_link *l, const struct client_reply *why, bool 
     l->session = NULL;
     l->messages = 0;
     l->sent_ms = 0;
+    if (l->relay->stopping) {
+        abandon(l);
+        return;
+    }
     if (!same && (!l->has_address || l->n_tried == CONNECT_TRIED)) {
         give_up(l);
         return;
@@ -307,6 +319,16 @@ void relay_links_quit(struct relay *r)
 {
     for (struct list *p = r->idle.next; p != &r->idle; p = p->next)
         outbound_quit(LIST_OF(p, struct relay_link, age)->session);
+}
+
+void relay_links_abandon(struct relay *r)
+{
+    for (unsigned i = 0; i < RELAY_LINKS; i++) {
+        struct relay_link *l = &r->links[i];
+        if (l->state == RELAY_LINK_FREE || !l->job || l->sent_ms) continue;
+        if (l->session) outbound_drop(l->session);
+        abandon(l);
+    }
 }
 
 void relay_links_drop(struct relay *r)

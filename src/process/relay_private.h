@@ -149,6 +149,7 @@ struct relay_link *relay_link_find(struct relay *r, uint64_t tag);
 void relay_links_ask(struct relay *r);       /* those that could not be asked for yet */
 void relay_links_ask_again(struct relay *r); /* the connector is a new one */
 void relay_links_quit(struct relay *r);      /* those that are idle */
+void relay_links_abandon(struct relay *r);   /* those whose job has sent nothing yet; it stays, untried */
 void relay_links_drop(struct relay *r);      /* all of them */
 void relay_connector_said(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds);
 

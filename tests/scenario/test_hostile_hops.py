@@ -2,6 +2,7 @@
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -156,3 +157,21 @@ def test_no_tls_after_all(sender):
     assert results()["x@may.example"]["reply"] == "in clear" and results()["x@may.example"]["tls"] == "none: the handshake failed"
     assert results()["x@must.example"]["event"] == "relay-deferred" and results()["x@must.example"]["enhanced"] == "4.7.5"
     listener.close()
+
+
+def test_a_stop_waits_for_nobody_who_said_nothing_yet(sender):
+    """Sessions that have sent nothing of a message are given up at once; the message is still there, untried."""
+    silent = serve(lambda peer: peer.recv(100))
+    s = sender([f"relay d.example via smarthost 127.0.0.1:{silent.getsockname()[1]}"])
+    s.send(to=["x@d.example"], port=s.out)
+
+    def session():
+        """a session in the hands of the relay"""
+        return next(p for p in s.ask("status")[0]["processes"] if p["name"] == "relay")["connections"] == 1
+    wait_for(session)
+    begin = time.monotonic()
+    assert s.stop() == 0 and time.monotonic() - begin < 5
+    silent.close()
+    s.start()
+    waiting, = s.queue()
+    assert [r["attempts"] for r in waiting["recipients"]] == [0], waiting
