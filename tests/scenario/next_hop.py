@@ -56,6 +56,8 @@ class NextHop:
 class Session:
     def __init__(self, hop, peer):
         self.hop, self.peer, self.held, self.tls = hop, peer, b"", None
+        if peer.family != socket.AF_UNIX:
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.number = hop.sessions
         self.reset()
 
