@@ -9,13 +9,13 @@
 #include "service/connect.h"
 #include "system/log.h"
 
-enum { PACKETS_QUEUED = 512 };
+enum { PACKETS_QUEUED = 512, RELAYS = 8 * LIMIT_RELAYS_MAX }; /* of all generations that are alive */
 
 struct connector_relay {
     struct connector *connector;
     struct ipc *channel;
     int fd; /* a conversation that waits for `start`; else -1 */
-    unsigned index;
+    unsigned index, generation;
     bool broken; /* an answer could not be sent: closed at the end of the turn */
 };
 
@@ -24,13 +24,13 @@ struct connector {
     struct connect *connect;
     struct ipc *resolver;
     int resolver_fd; /* as above */
-    struct connector_relay relays[LIMIT_RELAYS_MAX];
+    struct connector_relay relays[RELAYS];
     bool started;
 };
 
 static const struct ipc_allowed from_resolver[] = {{MSG_DNS_ANSWER, 20, LIMIT_IPC_MESSAGE_OCTETS, 0}};
 static const struct ipc_allowed from_relay[] = {
-    {MSG_CONNECT_QUESTION, 20, 64 + NEXT_HOP_KEY_OCTETS + CONNECT_TRIED * sizeof(struct address), 0}};
+    {MSG_CONNECT_QUESTION, 20, 64 + NEXT_HOP_KEY_OCTETS + CONNECT_TRIED * sizeof(struct connect_tried), 0}};
 
 static struct connector *connector_of(struct child *c)
 {
@@ -39,8 +39,8 @@ static struct connector *connector_of(struct child *c)
     if (!k) return NULL;
     k->child = c;
     k->resolver_fd = -1;
-    for (unsigned i = 0; i < LIMIT_RELAYS_MAX; i++)
-        k->relays[i] = (struct connector_relay){.connector = k, .index = i, .fd = -1};
+    for (unsigned i = 0; i < RELAYS; i++)
+        k->relays[i] = (struct connector_relay){.connector = k, .fd = -1};
     c->state = k;
     return k;
 }
@@ -132,21 +132,37 @@ static void relay_open(struct connector_relay *r, int fd)
 
 /* ---- life */
 
+/* Its place: a relay that was restarted takes its own again; null: all are taken. */
+static struct connector_relay *relay_place(struct connector *k, unsigned index, unsigned generation)
+{
+    struct connector_relay *ret = NULL;
+    for (unsigned i = 0; i < RELAYS; i++) {
+        struct connector_relay *r = &k->relays[i];
+        bool taken = r->channel || r->fd >= 0;
+        if (taken && r->index == index && r->generation == generation) return r;
+        if (!taken && !ret) ret = r;
+    }
+    if (ret) {
+        ret->index = index;
+        ret->generation = generation;
+    }
+    return ret;
+}
+
 static void connector_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
 {
     struct connector *k = connector_of(c);
-    (void)generation;
-    bool relay = role == PROC_RELAY && index < LIMIT_RELAYS_MAX;
+    struct connector_relay *relay = k && role == PROC_RELAY ? relay_place(k, index, generation) : NULL;
     if (!k || (!relay && role != PROC_RESOLVER)) {
         close(fd);
         return;
     }
     if (k->started && relay) {
-        relay_open(&k->relays[index], fd);
+        relay_open(relay, fd);
     } else if (k->started) {
         resolver_open(k, fd);
     } else {
-        int *waits = relay ? &k->relays[index].fd : &k->resolver_fd;
+        int *waits = relay ? &relay->fd : &k->resolver_fd;
         if (*waits >= 0) close(*waits);
         *waits = fd;
     }
@@ -164,7 +180,7 @@ static bool connector_start(struct child *c, const char **error)
     k->started = true;
     if (k->resolver_fd >= 0) resolver_open(k, k->resolver_fd);
     k->resolver_fd = -1;
-    for (unsigned i = 0; i < LIMIT_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < RELAYS; i++) {
         if (k->relays[i].fd >= 0) relay_open(&k->relays[i], k->relays[i].fd);
         k->relays[i].fd = -1;
     }
@@ -203,7 +219,7 @@ static void connector_status(struct child *c, struct buf *json)
 static void connector_after_turn(struct child *c)
 {
     struct connector *k = c->state;
-    for (unsigned i = 0; i < LIMIT_RELAYS_MAX; i++) {
+    for (unsigned i = 0; i < RELAYS; i++) {
         if (k->relays[i].channel && k->relays[i].broken) relay_closed(&k->relays[i], "answers are not read");
         if (k->relays[i].channel) ipc_flush(k->relays[i].channel);
     }

@@ -8,20 +8,47 @@ import time
 
 DNS_PORT = 5300
 
+# Listens, speaks the least of SMTP, and writes a line "ADDRESS RECIPIENT" for each message it took.
 SINK = """
-import select, socket, sys
-held = []
-for where in sys.argv[1:]:
+import socket, sys, threading
+def talk(s, where, out):
+    try:
+        f = s.makefile("rwb")
+        def say(text):
+            f.write(text.encode() + b"\\r\\n")
+            f.flush()
+        say("220 sink ESMTP")
+        rcpt = []
+        for line in f:
+            verb = line[:4].upper()
+            if verb == b"RCPT":
+                rcpt.append(line.decode().split("<")[1].split(">")[0])
+            if verb == b"DATA":
+                say("354 go on")
+                while f.readline() not in (b".\\r\\n", b""):
+                    pass
+                for r in rcpt:
+                    print(where, r, file=out, flush=True)
+                rcpt = []
+            say("221 bye" if verb == b"QUIT" else "250 ok")
+            if verb == b"QUIT":
+                break
+    except OSError:
+        pass
+    s.close()
+def accept(s, where, out):
+    while True:
+        threading.Thread(target=talk, args=(s.accept()[0], where, out), daemon=True).start()
+out = open(sys.argv[1], "a")
+for where in sys.argv[2:]:
     address, port = where.rsplit("@", 1)
     s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((address, int(port)))
     s.listen(4096)
-    held.append(s)
+    threading.Thread(target=accept, args=(s, address, out), daemon=True).start()
 print("ready", flush=True)
-while True:
-    for s in select.select(held, [], [])[0]:
-        s.accept()[0].close()
+threading.Event().wait()
 """
 
 
@@ -64,8 +91,12 @@ class Names:
 
     def listen(self, *where):
         """ "192.0.2.1@25" """
-        child = self.popen([*self.into, "python3", "-c", SINK, *where], stdout=subprocess.PIPE)
+        child = self.popen([*self.into, "python3", "-c", SINK, self.folder / "taken", *where], stdout=subprocess.PIPE)
         assert child.stdout.readline() == b"ready\n"
+
+    def taken(self):
+        """(address, recipient) of each message that a listener took."""
+        return [tuple(line.split()) for line in (self.folder / "taken").read_text().splitlines()]
 
     def knot(self, zones, bogus, unsigned):
         head = "$TTL 300\n@ SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60\n@ NS ns.invalid.\n"

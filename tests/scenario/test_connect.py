@@ -1,6 +1,8 @@
 """Finding hosts and connecting, with real name servers: DNSSEC, DANE, preferences, dead addresses. The connector's engine and the resolver's
 are driven in one process (tests/tools/connect-try.c)."""
 import json
+import os
+import signal
 
 import pytest
 
@@ -228,3 +230,66 @@ def test_one_slow_destination_holds_up_nobody(net):
     answers = net.ask("mx swallowed.plain may", "mx a.plain may", "mx right.signed dane")
     slow = answers.pop("swallowed.plain")
     assert all(a["at_ms"] < slow["at_ms"] - 5000 for a in answers.values()), answers
+
+
+# --- the whole daemon, in that network
+
+@pytest.fixture
+def daemon(net, make):
+    far = ("a.plain", "right.signed", "b.bogus", "null.signed", "inner.plain", "loop2.plain", "six.plain")
+    s = make(start=False, config=f"resolver 127.0.0.1:{DNS_PORT}\ntrust-anchor {net.anchors}\n" +
+             "".join(f"recipients {d} any\nrelay {d} via mx\n" for d in far))
+    s.start(through=net.into)
+
+    def send(recipient, text="Hello."):
+        net.run(BUILD / "sallyport", "send", "--server", f"127.0.0.1:{s.smtp}", "--from", "me@example.net", "--to", recipient, text=text)
+    s.send_inside = send
+    return s
+
+
+def taken(net, address, recipient):
+    def there():
+        return (address, recipient) in net.taken()
+    there.__doc__ = f"{recipient} at {address}: {net.taken()}"
+    wait_for(there, 20)
+
+
+def test_daemon_sends_by_mx(net, daemon):
+    daemon.send_inside("x1@six.plain")
+    taken(net, "2001:db8::1", "x1@six.plain")
+    daemon.send_inside("x1@a.plain")
+    taken(net, "192.0.2.1", "x1@a.plain")
+    daemon.send_inside("x2@six.plain")  # what answered before is tried first, and by now both have
+    wait_for(lambda: any(r == "x2@six.plain" for _, r in net.taken()), 20)
+    status = {p["name"]: p for p in daemon.ask("status")[0]["processes"]}
+    assert status["connector"]["opened"] >= 2 and status["resolver"]["questions"] >= 6, status
+
+
+def test_daemon_says_why_it_waits(net, daemon):
+    daemon.send_inside("x@b.bogus")
+    wait_for(lambda: any("DNSSEC" in json.dumps(m) for m in daemon.queue()), 20)
+
+
+@pytest.mark.parametrize("domain, enhanced", [("null.signed", "5.1.10"), ("inner.plain", "5.4.4"), ("loop2.plain", None)])
+def test_daemon_gives_up(net, daemon, domain, enhanced):
+    """loop2 leads to 192.0.2.9:25, where another listens: this configuration is not that host."""
+    daemon.send_inside(f"y@{domain}")
+    if not enhanced:
+        taken(net, "192.0.2.9", f"y@{domain}")
+        return
+    wait_for(lambda: any(line.get("enhanced", "") == enhanced or enhanced in json.dumps(line) for line in daemon.log()), 20)
+    wait_for(lambda: not [m for m in daemon.queue() if domain in json.dumps(m) and "deferred" not in json.dumps(m)], 20)
+
+
+def test_daemon_reloads_and_restarts(net, daemon):
+    """Resolver and connector live through a reload; one that is killed is back, and what it was asked is asked again."""
+    before = daemon.processes()
+    daemon.cli("reload")
+    after = daemon.processes()
+    assert (before["resolver"], before["connector"]) == (after["resolver"], after["connector"])
+    daemon.send_inside("x2@a.plain")
+    taken(net, "192.0.2.1", "x2@a.plain")
+    for role in ("resolver", "connector"):
+        os.kill(daemon.processes()[role], signal.SIGKILL)
+        daemon.send_inside(f"{role}@a.plain")
+        taken(net, "192.0.2.1", f"{role}@a.plain")

@@ -84,8 +84,11 @@ static bool read_line(char *line, struct connect_question *q)
     q->hop.name = span_str(name);
     while (q->hop.tls < TLS_POLICY_COUNT && strcmp(policies[q->hop.tls], policy) != 0)
         q->hop.tls++;
-    for (char *tried; (tried = strtok_r(NULL, " \n", &rest)) && q->n_tried < CONNECT_TRIED;)
-        if (!address_parse(span_str(tried), &q->tried[q->n_tried++])) return false;
+    for (char *tried; (tried = strtok_r(NULL, " \n", &rest)) && q->n_tried < CONNECT_TRIED;) {
+        struct connect_tried *t = &q->tried[q->n_tried++];
+        t->port = 25;
+        if (!address_parse(span_str(tried), &t->address)) return false;
+    }
     return next_hop_valid(&q->hop);
 }
 
