@@ -44,12 +44,13 @@ static void answer(struct dns_open *o, struct dns_answer *a)
 
 static void answer_failed(struct dns_open *o, uint8_t status, const char *why)
 {
-    uint8_t memory[LIMIT_RESULT_TEXT_OCTETS];
+    uint8_t memory[4 * LIMIT_RESULT_TEXT_OCTETS + 8];
     struct buf b = buf_on(memory, sizeof memory);
-    buf_escaped(&b, span_str(why), LIMIT_RESULT_TEXT_OCTETS / 4 - 3);
+    buf_escaped(&b, span_str(why), LIMIT_RESULT_TEXT_OCTETS);
     for (size_t i = 0; i < b.n; i++) /* well-formed UTF-8 passed */
         if (memory[i] > '~') memory[i] = '?';
-    answer(o, &(struct dns_answer){.status = status, .why = buf_span(&b)});
+    answer(o,
+           &(struct dns_answer){.status = status, .why = span_head(buf_span(&b), LIMIT_RESULT_TEXT_OCTETS)});
 }
 
 static void question_free(struct dns_open *o)

@@ -139,6 +139,9 @@ static const struct call calls[] = {
     ANY(recvfrom, SANDBOX_DNS),
     ANY(getsockopt, SANDBOX_DNS),
     IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IP), LOW(2, IP_MTU_DISCOVER)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IP), LOW(2, IP_BIND_ADDRESS_NO_PORT)), /* TCP */
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_TCP), LOW(2, TCP_MAXSEG)),
+    IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_TCP), LOW(2, TCP_NODELAY)),
     IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IPV6), LOW(2, IPV6_V6ONLY)),
     IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IPV6), LOW(2, IPV6_MTU)),
     IF2(setsockopt, SANDBOX_DNS, LOW(1, IPPROTO_IPV6), LOW(2, IPV6_MTU_DISCOVER)),

@@ -72,6 +72,10 @@ cname MX 10 mx.cname
 mx.cname CNAME e2
 none TXT "no mail"
 missing MX 10 mx.nowhere
+many MX 10 a
+many MX 5 mx.many
+mx.many A 192.0.2.3
+""" + "".join(f"many MX 20 mx{i}.a-rather-long-name-so-that-it-does-not-fit\n" for i in range(60)) + """
 smart A 10.1.2.3
 trap A 127.0.0.1
 """
@@ -234,10 +238,10 @@ def test_one_slow_destination_holds_up_nobody(net):
 
 # --- the whole daemon, in that network
 
-@pytest.fixture
-def daemon(net, make):
-    far = ("a.plain", "right.signed", "b.bogus", "null.signed", "inner.plain", "loop2.plain", "six.plain")
-    s = make(start=False, config=f"resolver 127.0.0.1:{DNS_PORT}\ntrust-anchor {net.anchors}\n" +
+@pytest.fixture(params=[f"127.0.0.1:{DNS_PORT}"])
+def daemon(net, make, request):
+    far = ("a.plain", "right.signed", "b.bogus", "null.signed", "inner.plain", "loop2.plain", "six.plain", "many.plain")
+    s = make(start=False, config=f"resolver {request.param}\ntrust-anchor {net.anchors}\n" +
              "".join(f"recipients {d} any\nrelay {d} via mx\n" for d in far))
     s.start(through=net.into)
 
@@ -263,6 +267,15 @@ def test_daemon_sends_by_mx(net, daemon):
     wait_for(lambda: any(r == "x2@six.plain" for _, r in net.taken()), 20)
     status = {p["name"]: p for p in daemon.ask("status")[0]["processes"]}
     assert status["connector"]["opened"] >= 2 and status["resolver"]["questions"] >= 6, status
+
+
+@pytest.mark.parametrize("daemon", [f"127.0.0.1:{DNS_PORT}", f"[::1]:{DNS_PORT}"], indirect=True)
+def test_daemon_asks_by_tcp_and_ipv6(net, daemon):
+    """What does not fit in a datagram comes by TCP: the cage must know that way, too, in both families."""
+    recipient = f"{daemon.smtp}@many.plain"
+    daemon.send_inside(recipient)
+    taken(net, "192.0.2.3", recipient)
+    assert "process-exit" not in daemon.log_text()
 
 
 def test_daemon_says_why_it_waits(net, daemon):
