@@ -131,6 +131,7 @@ static bool spooler_start(struct child *c, const char **error)
                               .seed = s->seed,
                               .salt = s->salt,
                               .thread = true,
+                              .checkpoint = true,
                               .retry_first_seconds = c->config->retry_first_seconds,
                               .retry_max_seconds = c->config->retry_max_seconds,
                               .queue_seconds = c->config->queue_seconds,

@@ -114,8 +114,10 @@ bool clean_read(struct store *s, struct clean *ret)
     return s->mark_holds;
 }
 
+/* A log segment whose first batch failed is as good as prepared: the next start gives it another name. */
 static bool in_use(const struct segment *g)
 {
+    if (g->kind == SEGMENT_LOG && g->end == 0) return false;
     return g->state == SEGMENT_ACTIVE || g->state == SEGMENT_SEALED;
 }
 

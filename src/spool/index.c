@@ -80,6 +80,16 @@ struct message *index_build(struct index *x, uint64_t id, const struct commit_pa
     return m;
 }
 
+struct message *index_blank(struct index *x, const struct message *head)
+{
+    size_t octets = block_octets(head->n_recipients, head->n_extents, head->strings_length);
+    struct message *m = octets <= UINT32_MAX ? slab_take(&x->slab, octets) : NULL;
+    if (!m) return NULL;
+    *m = *head;
+    m->octets = (uint32_t)octets;
+    return m;
+}
+
 struct message *index_copy(struct index *x, const struct message *m, uint32_t recipients, uint32_t extents,
                            size_t strings)
 {

@@ -51,6 +51,7 @@ enum {                      /* flags of a message */
        MESSAGE_DSN = 8,     /* ENVELOPE_DSN, or the reverse-path is null: never answered by a DSN */
        MESSAGE_DSN_PARAMETERS =
            16, /* ENVID or an ORCPT stands in its envelope; otherwise nobody needs to read that */
+       MESSAGE_LOADED = 64,   /* during recovery: it was in the checkpoint */
        MESSAGE_RELEASED = 32, /* by an operator, durable: what the configuration holds is not held */
 };
 
@@ -111,6 +112,8 @@ static inline struct span message_reverse_path_for(const struct message *m, cons
 /* A message out of its envelope (valid) and extents; all recipients queued, not in the map, not counted. Null: no memory. */
 struct message *index_build(struct index *x, uint64_t id, const struct commit_payload *c,
                             struct span envelope, const struct extent *extents);
+/* A block for a message with these numbers of recipients, extents and octets of strings, all undefined but the head. Null: no memory. */
+struct message *index_blank(struct index *x, const struct message *head);
 /* The same message with room for recipients up to (not including) `recipients` and `strings` more octets of strings; the old
  * pointer is dead. New recipients are RECIPIENT_VOID. Null: no memory, the old one stays. */
 struct message *index_grow(struct index *x, struct message *m, uint32_t recipients, size_t strings);

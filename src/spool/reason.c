@@ -21,23 +21,19 @@ static void normalize(struct span text, struct buf *b)
     }
 }
 
-uint8_t reasons_take(struct reasons *r, struct span enhanced, struct span text)
+uint8_t reasons_known(struct reasons *r, struct span text)
 {
-    uint8_t memory[REASON_TEXT_OCTETS];
-    struct buf b = buf_on(memory, sizeof memory);
-    if (enhanced.n + text.n == 0) return REASON_NONE;
-    buf_put(&b, span_head(enhanced, 12));
-    if (enhanced.n && text.n) buf_byte(&b, ' ');
-    normalize(text, &b);
+    if (text.n == 0) return REASON_NONE;
+    text = span_head(text, REASON_TEXT_OCTETS);
     uint32_t hash = 2166136261U;
-    for (size_t i = 0; i < b.n; i++)
-        hash = (hash ^ memory[i]) * 16777619U;
+    for (size_t i = 0; i < text.n; i++)
+        hash = (hash ^ text.p[i]) * 16777619U;
     unsigned empty = REASON_OTHER;
     for (unsigned i = 1; i < REASON_OTHER; i++) {
         struct reason *one = &r->all[i];
         if (one->count == 0) {
             if (empty == REASON_OTHER) empty = i;
-        } else if (one->hash == hash && span_eq(span_of(one->text, one->n), buf_span(&b))) {
+        } else if (one->hash == hash && span_eq(span_of(one->text, one->n), text)) {
             one->count++;
             return (uint8_t)i;
         }
@@ -46,9 +42,20 @@ uint8_t reasons_take(struct reasons *r, struct span enhanced, struct span text)
     fresh->count++;
     if (empty == REASON_OTHER) return REASON_OTHER;
     fresh->hash = hash;
-    fresh->n = (uint8_t)b.n;
-    memcpy(fresh->text, memory, b.n);
+    fresh->n = (uint8_t)text.n;
+    memcpy(fresh->text, text.p, text.n);
     return (uint8_t)empty;
+}
+
+uint8_t reasons_take(struct reasons *r, struct span enhanced, struct span text)
+{
+    uint8_t memory[REASON_TEXT_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    if (enhanced.n + text.n == 0) return REASON_NONE;
+    buf_put(&b, span_head(enhanced, 12));
+    if (enhanced.n && text.n) buf_byte(&b, ' ');
+    normalize(text, &b);
+    return reasons_known(r, buf_span(&b));
 }
 
 void reasons_drop(struct reasons *r, uint8_t number)

@@ -21,6 +21,8 @@ struct reasons { /* zeroed: empty */
 
 /* One more recipient has it. enhanced and text as of its last attempt; both empty: REASON_NONE. */
 uint8_t reasons_take(struct reasons *r, struct span enhanced, struct span text);
+/* The same for a text that reasons_text gave. */
+uint8_t reasons_known(struct reasons *r, struct span text);
 void reasons_drop(struct reasons *r, uint8_t number);
 /* "4.4.1 connection refused"; empty for REASON_NONE. */
 struct span reasons_text(const struct reasons *r, uint8_t number);

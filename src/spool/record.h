@@ -20,7 +20,8 @@ enum record_type {
     RECORD_HOLD,
     RECORD_TOMBSTONE,
     RECORD_VOID,
-    RECORD_CLEAN, /* the one record of the mark of a clean stop (clean.c) */
+    RECORD_CLEAN,      /* the one record of the mark of a clean stop (clean.c) */
+    RECORD_CHECKPOINT, /* a block of a checkpoint */
     RECORD_TYPE_END
 };
 

@@ -68,6 +68,7 @@ struct store *store_open(const struct store_options *o, uint64_t now_ms, const c
     s->salt = o->salt;
     s->now_ms = now_ms;
     s->next_number = 1;
+    s->checkpoint.file = -1;
     if (!allocate(s) || !store_recover(s, error)) {
         int keep = errno;
         store_close(&s);
@@ -82,6 +83,7 @@ void store_close(struct store **sp)
     struct store *s = *sp;
     if (!s) return;
     preparer_destroy(&s->preparer);
+    checkpoint_close(s);
     uint64_t id = 0;
     struct open_message *open;
     while ((open = id_map_after(&s->open, 0, &id)))
@@ -109,6 +111,7 @@ bool store_stop(struct store **sp, uint64_t now_ms)
     struct store *s = *sp;
     bool clean = store_flush(s, now_ms) && !s->stuck && (!s->log || s->log->state == SEGMENT_ACTIVE);
     preparer_destroy(&s->preparer); /* its helper renames and removes */
+    if (clean) checkpoint_finish(s);
     clean = clean && clean_write(s);
     store_close(sp);
     return clean;
@@ -399,6 +402,7 @@ void store_maintain(struct store *s, uint64_t now_ms)
     if (s->stuck && now_ms >= s->stuck_until_ms) (void)journal_recover_failed(s);
     large_prepare(s);
     if (!s->stuck) recycle_step(s);
+    checkpoint_step(s);
 }
 
 struct store_counters store_counters(const struct store *s)
@@ -416,6 +420,9 @@ struct store_counters store_counters(const struct store *s)
                                .syncs = s->syncs,
                                .damaged = s->n_damages + s->more_damages,
                                .memory_octets = s->index.slab.used,
+                               .checkpoints = s->checkpoint.written,
+                               .checkpoint_octets = s->checkpoint.there ? s->checkpoint.size : 0,
+                               .from_checkpoint = s->checkpoint.loaded,
                                .full = s->full,
                                .stuck = s->stuck};
     for (size_t i = 0; i < s->segments.n; i++) {

@@ -36,6 +36,9 @@ struct store_options {
     uint64_t salt;           /* random; taken when the spool is made, see record.h */
     uint32_t segment_octets; /* multiple of 4096; 0: LIMIT_SEGMENT_OCTETS */
     bool thread;             /* prepare segments in a helper thread */
+    bool checkpoint;         /* write checkpoints and start from them; else one that is there is removed */
+    uint32_t checkpoint_messages; /* there is none of a smaller queue; 0: LIMIT_CHECKPOINT_MESSAGES */
+    uint64_t checkpoint_octets;   /* of log between two; 0: LIMIT_CHECKPOINT_OCTETS */
     uint32_t retry_first_seconds, retry_max_seconds, queue_seconds;
     uint32_t delay_seconds; /* the sender is told that a message is late after that; UINT32_MAX: never */
     void *context;          /* of the functions below */
@@ -56,6 +59,9 @@ struct store_counters {
     uint64_t damaged; /* places known to be damaged, each once */
     uint64_t committed, refused, finished, batches, octets_written, syncs; /* since the start */
     uint64_t memory_octets;                                                /* of the index */
+    uint64_t checkpoints,
+        checkpoint_octets; /* written since the start; size of the one that counts, 0: none */
+    bool from_checkpoint;  /* this start was */
     bool full, stuck;
 };
 

@@ -49,7 +49,20 @@ struct damage {            /* a damaged place: head of the first bad record, end
     const char *text;
 };
 
+struct checkpoint {
+    bool there, useless; /* a file `checkpoint`; it is not in order: another one is due */
+    uint64_t size, done; /* octets of it; octets_written when it was begun */
+    int file;            /* of the one being written; -1: none */
+    uint64_t done_next, offset, cursor, messages, blocks;
+    uint64_t after_ms; /* none is begun before */
+    bool loaded;       /* this start was from it */
+    uint64_t written;  /* completed since the start */
+    uint8_t *p;        /* block being made */
+    size_t max;
+};
+
 struct store {
+    struct checkpoint checkpoint;
     struct store_options o;
     struct segments segments;
     uint32_t next_number;
@@ -176,6 +189,25 @@ bool store_read_record(struct store *s, uint32_t segment, uint32_t head_offset, 
                        uint64_t id, uint8_t *to, size_t max, struct span *payload);
 bool store_read_extent(struct store *s, const struct extent *e,
                        uint8_t *to); /* e->length octets; false: damaged */
+
+/* checkpoint.c */
+void checkpoint_step(struct store *s);   /* some bounded work */
+void checkpoint_finish(struct store *s); /* at a clean stop: one that is up to date */
+void checkpoint_close(struct store *s);
+void checkpoint_drop(struct store *s); /* none is wanted */
+/* checkpoint_message.c: one message, encoded. Room: checkpoint_message_octets. */
+size_t checkpoint_message_octets(const struct message *m);
+void checkpoint_message_put(struct buf *b, const struct message *m);
+/* Built, not in the map, its reasons not counted. Null: malformed (*error 0) or no memory. */
+struct message *checkpoint_message_read(struct index *x, struct wire *w, int *error);
+/* checkpoint_read.c: loads it into the index. False: there is none that can be used, and nothing was loaded; *error: ENOMEM or 0. */
+struct checkpoint_position {
+    uint32_t segment, end;
+};
+bool checkpoint_read(struct store *s, struct checkpoint_position *ret, int *error);
+enum checkpoint_block { CHECKPOINT_HEAD, CHECKPOINT_NEEDS, CHECKPOINT_MESSAGES, CHECKPOINT_END };
+#define CHECKPOINT_NAME     "checkpoint"
+#define CHECKPOINT_NAME_NEW "new-checkpoint"
 
 /* recover.c, recycle.c */
 bool store_recover(struct store *s, const char **error);

@@ -30,7 +30,7 @@ static bool reopen(struct world *w)
 }
 
 /* One run with one cut. *more: the cut came before the run was over. */
-static bool run(const struct cut *c, bool *more, uint64_t *stopped)
+static bool run(const struct cut *c, bool *more, uint64_t *stopped, uint64_t *loaded)
 {
     struct world_options o = {.seed = c->seed, .faults = c->faults};
     struct world *w = world_create(&o);
@@ -60,6 +60,7 @@ static bool run(const struct cut *c, bool *more, uint64_t *stopped)
         if (!world_error(w) && reopen(w)) (void)world_check(w);
     }
     bool fine = !world_error(w);
+    *loaded += world_numbers(w).from_checkpoint;
     if (!fine)
         printf("seed %llu, cut at step %llu%s%s: %s\n", (unsigned long long)c->seed,
                (unsigned long long)c->step, c->faults ? ", faults" : "",
@@ -73,7 +74,7 @@ static bool run(const struct cut *c, bool *more, uint64_t *stopped)
 
 int main(int argc, char **argv)
 {
-    uint64_t runs = 10, acts = 160, cuts = 0, failed = 0, stopped = 0;
+    uint64_t runs = 10, acts = 160, cuts = 0, failed = 0, stopped = 0, loaded = 0;
     for (int i = 1; i + 1 < argc; i += 2)
         if (!span_u64(span_str(argv[i + 1]), strcmp(argv[i], "--runs") == 0 ? &runs : &acts)) return 2;
     for (uint64_t seed = 1; seed <= runs; seed++) {
@@ -85,10 +86,11 @@ int main(int argc, char **argv)
                             .acts = acts};
             bool more = true;
             for (c.step = 1; more && failed < 5; c.step++, cuts++)
-                failed += run(&c, &more, &stopped) ? 0 : 1;
+                failed += run(&c, &more, &stopped, &loaded) ? 0 : 1;
         }
     }
-    printf("%llu cuts, %llu behind a clean stop, %llu failed\n", (unsigned long long)cuts,
-           (unsigned long long)stopped, (unsigned long long)failed);
-    return failed || cuts < runs * 100 || stopped < runs ? 1 : 0;
+    printf("%llu cuts, %llu behind a clean stop, %llu starts from a checkpoint, %llu failed\n",
+           (unsigned long long)cuts, (unsigned long long)stopped, (unsigned long long)loaded,
+           (unsigned long long)failed);
+    return failed || cuts < runs * 100 || stopped < runs || loaded < cuts / 4 ? 1 : 0;
 }

@@ -131,6 +131,9 @@ bool world_open(struct world *w)
                               .seed = w->o.seed,
                               .salt = mix(w->o.seed ^ 4711),
                               .segment_octets = SEGMENT,
+                              .checkpoint = true,
+                              .checkpoint_messages = 3,
+                              .checkpoint_octets = 40000,
                               .retry_first_seconds = 300,
                               .retry_max_seconds = 4200,
                               .queue_seconds = 432000,
@@ -143,6 +146,7 @@ bool world_open(struct world *w)
     const char *error;
     w->store = store_open(&o, w->now_ms, &error);
     if (!w->store && !sim_disk_stopped(w->disk)) world_wrong(w, "the spool does not open: %s", error);
+    if (w->store && store_counters(w->store).from_checkpoint) w->numbers.from_checkpoint++;
     return w->store != NULL;
 }
 
@@ -381,7 +385,8 @@ void world_act(struct world *w)
     else if (kind < 82)
         world_operate(w, pick(w, QUEUED));
     else if (kind < 88)
-        store_maintain(w->store, w->now_ms);
+        for (uint64_t k = dice(w, 3); k < 3; k++)
+            store_maintain(w->store, w->now_ms);
     else if (kind < 91)
         lease(w);
     else if (kind < 93)

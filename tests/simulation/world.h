@@ -29,6 +29,7 @@ struct store *world_store(struct world *w);
 /* Numbers, to see that the run was not empty. */
 struct world_numbers {
     uint64_t committed, answered_failed, finished, recovered, recycled, crashes, expanded, stopped;
+    uint64_t from_checkpoint; /* starts */
 };
 struct world_numbers world_numbers(const struct world *w);
 

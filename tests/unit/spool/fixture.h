@@ -15,6 +15,7 @@ struct fixture {
     uint64_t now_ms;
     bool hold, no_route;
     uint32_t delay_seconds; /* UINT32_MAX at first; counts with the next opening */
+    bool checkpoint;        /* of each queue, after 1 octet of log; counts with the next opening */
     uint32_t left;          /* ticket that left last */
     unsigned n_left;
     unsigned answers, durable, failed;
