@@ -79,27 +79,28 @@
 #define LIMIT_IPC_FDS            8
 
 /* spool */
-#define LIMIT_SEGMENT_OCTETS         67108864
-#define LIMIT_BATCH_OCTETS           8388608
-#define LIMIT_BATCH_MESSAGES         1024
-#define LIMIT_LARGE_BODY_OCTETS      1048576
-#define LIMIT_STREAM_LOG_OCTETS      65536 /* of a streamed message; what follows goes to a large segment */
-#define LIMIT_QUEUE_MESSAGES         10000000 /* in the index: about 2 GB of memory; then 452 */
-#define LIMIT_SEGMENTS               65536    /* segment files: 4 TiB */
-#define LIMIT_SEGMENT_FILES_OPEN     256      /* sealed segments kept open for reading */
-#define LIMIT_SEGMENTS_SPARE         8        /* dead segments kept to be written again; more are removed */
-#define LIMIT_DAMAGES                1024     /* damaged places of the spool that are told apart */
-#define LIMIT_STUCK_SECONDS          5 /* a failed disk has no successor yet: until then answers wait, then 451 */
-#define LIMIT_SPOOL_RESERVE_OCTETS   4194304 /* of the last free segment, for states when the disk is full */
-#define LIMIT_LARGE_BUFFER_OCTETS    2097152 /* content waiting to be written to a large segment */
-#define LIMIT_OPEN_MESSAGES          131072  /* of which content came, and no commit yet */
-#define LIMIT_MESSAGE_EXTENTS        131072
-#define LIMIT_MESSAGE_RECIPIENTS     1048576 /* with those derived from aliases */
-#define LIMIT_STATE_HISTORY_OCTETS   4096    /* attempts that are remembered of one recipient */
-#define LIMIT_CHECKPOINT_MESSAGES    10000     /* a smaller queue is scanned */
-#define LIMIT_CHECKPOINT_OCTETS      268435456 /* of log between two checkpoints, at least; and four times the size of one */
-#define LIMIT_CHECKPOINT_BLOCK       524288    /* octets of messages written in one step */
-#define LIMIT_QUESTION_PAGE_LINES    1000    /* lines of one page of a queue listing */
+#define LIMIT_SEGMENT_OCTETS       67108864
+#define LIMIT_BATCH_OCTETS         8388608
+#define LIMIT_BATCH_MESSAGES       1024
+#define LIMIT_LARGE_BODY_OCTETS    1048576
+#define LIMIT_STREAM_LOG_OCTETS    65536    /* of a streamed message; what follows goes to a large segment */
+#define LIMIT_QUEUE_MESSAGES       10000000 /* in the index: about 2 GB of memory; then 452 */
+#define LIMIT_SEGMENTS             65536    /* segment files: 4 TiB */
+#define LIMIT_SEGMENT_FILES_OPEN   256      /* sealed segments kept open for reading */
+#define LIMIT_SEGMENTS_SPARE       8        /* dead segments kept to be written again; more are removed */
+#define LIMIT_DAMAGES              1024     /* damaged places of the spool that are told apart */
+#define LIMIT_STUCK_SECONDS        5 /* a failed disk has no successor yet: until then answers wait, then 451 */
+#define LIMIT_SPOOL_RESERVE_OCTETS 4194304 /* of the last free segment, for states when the disk is full */
+#define LIMIT_LARGE_BUFFER_OCTETS  2097152 /* content waiting to be written to a large segment */
+#define LIMIT_OPEN_MESSAGES        131072  /* of which content came, and no commit yet */
+#define LIMIT_MESSAGE_EXTENTS      131072
+#define LIMIT_MESSAGE_RECIPIENTS   1048576 /* with those derived from aliases */
+#define LIMIT_STATE_HISTORY_OCTETS 4096    /* attempts that are remembered of one recipient */
+#define LIMIT_CHECKPOINT_MESSAGES  10000   /* a smaller queue is scanned */
+#define LIMIT_CHECKPOINT_OCTETS                                                                              \
+    268435456 /* of log between two checkpoints, at least; and four times the size of one */
+#define LIMIT_CHECKPOINT_BLOCK       524288 /* octets of messages written in one step */
+#define LIMIT_QUESTION_PAGE_LINES    1000   /* lines of one page of a queue listing */
 #define LIMIT_QUESTION_FILTER_OCTETS 320
 #define LIMIT_RESULT_TEXT_OCTETS     400  /* why a delivery attempt ended so */
 #define LIMIT_RESULT_HOST_OCTETS     320  /* who was reached: name, address, port */
