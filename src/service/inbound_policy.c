@@ -64,6 +64,7 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
             .path = buf_span(&path),
             .orcpt = d->rcpt.orcpt,
         };
+        if (s->transaction) s->transaction->utf8_path |= d->path.utf8;
         if (path.over || !inbound_transaction_recipient(s, &r))
             refuse(v, 452, "4.3.1",
                    "No buffer for another recipient now, send the rest in another transaction");

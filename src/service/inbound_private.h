@@ -37,6 +37,7 @@ struct transaction {
     bool opened;    /* the spooler holds chunks of it */
     bool committed; /* the commit was sent: waiting for the result */
     bool failed;    /* the spooler refused a chunk */
+    bool utf8_path; /* an address beyond ASCII is in its envelope */
     bool aborting;  /* it is over, but the spooler could not be told yet */
     struct block_ref envelope[INBOUND_ENVELOPE_BLOCKS];
     struct block_ref content[INBOUND_CONTENT_BLOCKS];

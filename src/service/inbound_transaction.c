@@ -106,6 +106,7 @@ bool inbound_transaction_begin(struct session *s, const struct server_detail *d)
     struct buf b = envelope_tail(in, t);
     envelope_put_head(&b, &h);
     t->envelope[0].length = (uint32_t)b.n;
+    t->utf8_path = d->path.utf8;
     if (b.over) inbound_transaction_drop(s);
     return !b.over;
 }
@@ -205,10 +206,23 @@ void inbound_transaction_drop(struct session *s)
     inbound_transaction_free(in, t);
 }
 
+/* The envelope says what the content needs, not what was announced: many announce BODY=8BITMIME or SMTPUTF8 for whatever they send,
+ * some nothing for anything. A next hop without these takes what does not need them, and nothing else. */
+static void tell_needs(const struct session *s, const struct transaction *t)
+{
+    struct buf head = inbound_block(s->in, &t->envelope[0]);
+    bool eight_bit = server_body_8bit(&s->engine);
+    uint32_t spare = eight_bit ? 0 : ENVELOPE_8BITMIME;
+    if (s->engine.body == BODY_BINARYMIME) return; /* nobody has looked */
+    if (!eight_bit && !t->utf8_path) spare |= ENVELOPE_SMTPUTF8;
+    envelope_change_flags(head.p, head.n, spare, eight_bit ? ENVELOPE_8BITMIME : 0);
+}
+
 bool inbound_transaction_commit(struct session *s)
 {
     struct transaction *t = s->transaction;
     if (t->failed || t->n_envelope + t->n_content > LIMIT_SUBMIT_BLOCKS) return false;
+    tell_needs(s, t);
     struct submit_commit c = {.id = t->id, .content_octets = t->octets, .envelope_count = t->n_envelope};
     for (unsigned i = 0; i < t->n_envelope; i++)
         c.blocks[c.count++] = t->envelope[i];

@@ -31,6 +31,15 @@ void envelope_put_head(struct buf *b, const struct envelope_head *h)
     wire_put_span(b, h->envid);
 }
 
+void envelope_change_flags(uint8_t *p, size_t n, uint32_t clear, uint32_t set)
+{
+    uint32_t now;
+    if (n < 1 + sizeof now) return;
+    memcpy(&now, p + 1, sizeof now); /* behind the version */
+    now = (now & ~clear) | set;
+    memcpy(p + 1, &now, sizeof now);
+}
+
 void envelope_put_recipient(struct buf *b, const struct envelope_recipient *r)
 {
     wire_put_u8(b, r->notify);
@@ -51,7 +60,7 @@ bool envelope_read_head(struct wire *w, struct envelope_head *ret)
     ret->helo = clean_span(w, LIMIT_COMMAND_LINE_OCTETS);
     ret->principal = clean_span(w, LIMIT_PATH_OCTETS);
     ret->reverse_path = clean_span(w, LIMIT_PATH_OCTETS);
-    ret->envid = clean_span(w, LIMIT_ENVID_OCTETS * 3); /* xtext: up to three octets for one */
+    ret->envid = clean_span(w, LIMIT_ENVID_OCTETS);
     if (ret->flags & ~ALL_FLAGS) w->bad = true;
     return !w->bad;
 }
@@ -63,7 +72,7 @@ bool envelope_read_recipient(struct wire *w, struct envelope_recipient *ret)
     ret->notify = wire_u8(w);
     ret->local = wire_u8(w);
     ret->path = clean_span(w, LIMIT_PATH_OCTETS);
-    ret->orcpt = clean_span(w, LIMIT_ORCPT_OCTETS * 3);
+    ret->orcpt = clean_span(w, LIMIT_ORCPT_OCTETS);
     if (ret->notify > 15 || ret->local > 1 || ret->path.n == 0) w->bad = true;
     return !w->bad;
 }

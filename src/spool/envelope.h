@@ -42,6 +42,9 @@ struct envelope_recipient {
 void envelope_put_head(struct buf *b, const struct envelope_head *h);
 void envelope_put_recipient(struct buf *b, const struct envelope_recipient *r);
 
+/* Takes flags back from an encoded head, whose octets are at p, and adds others. */
+void envelope_change_flags(uint8_t *p, size_t n, uint32_t clear, uint32_t set);
+
 /* Reading: head, then recipients until the end. Everything is checked (lengths, version, no control octets in paths); spans
  * point into the encoded envelope. */
 bool envelope_read_head(struct wire *w, struct envelope_head *ret);

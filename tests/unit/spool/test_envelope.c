@@ -50,6 +50,26 @@ static void round_trip(void **state)
     assert_false(w.bad);
 }
 
+static void flags_change(void **state)
+{
+    (void)state;
+    struct buf b = buf_on(memory, sizeof memory);
+    struct envelope_head h;
+    envelope_put_head(&b,
+                      &(struct envelope_head){.flags = ENVELOPE_8BITMIME | ENVELOPE_TLS | ENVELOPE_SMTPUTF8,
+                                              .arrival_ms = 7,
+                                              .reverse_path = SPAN("a@b.example")});
+    envelope_change_flags(b.p, b.n, ENVELOPE_8BITMIME | ENVELOPE_SMTPUTF8, 0);
+    struct wire w = wire_on(buf_span(&b));
+    assert_true(envelope_read_head(&w, &h));
+    assert_int_equal(h.flags, ENVELOPE_TLS);
+    assert_int_equal(h.arrival_ms, 7);
+    envelope_change_flags(b.p, b.n, 0, ENVELOPE_8BITMIME);
+    w = wire_on(buf_span(&b));
+    assert_true(envelope_read_head(&w, &h));
+    assert_int_equal(h.flags, ENVELOPE_TLS | ENVELOPE_8BITMIME);
+}
+
 static void null_reverse_path(void **state)
 {
     (void)state;
@@ -117,6 +137,7 @@ static void other_nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip),
+                                       cmocka_unit_test(flags_change),
                                        cmocka_unit_test(null_reverse_path),
                                        cmocka_unit_test(count_is_bounded),
                                        cmocka_unit_test(every_cut_is_refused),
