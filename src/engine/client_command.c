@@ -39,15 +39,15 @@ const char *client_command_refusal(const struct client *c, const struct client_t
     uint32_t offered = c->ehlo.extensions;
     *e = (struct enhanced){5, 5, 4};
     if (!envelope_sayable(t)) return "the envelope cannot be said in SMTP";
+    *e = (struct enhanced){5, 6, 7}; /* RFC 6531 3.5 */
+    if (t->utf8 && !(offered & EXT_SMTPUTF8))
+        return "the message needs SMTPUTF8, and the next hop does not offer it";
     /* RFC 6152 3, RFC 3030 3: without the extension the content must be converted or returned; it is never converted here */
     *e = (struct enhanced){5, 6, 3};
     if (t->body_binary && (offered & (EXT_BINARYMIME | EXT_CHUNKING)) != (EXT_BINARYMIME | EXT_CHUNKING))
         return "the message is binary, and the next hop does not offer BINARYMIME";
     if (t->body_8bit && !t->body_binary && !(offered & EXT_8BITMIME))
         return "the message is 8-bit, and the next hop does not offer 8BITMIME";
-    *e = (struct enhanced){5, 6, 7}; /* RFC 6531 3.5 */
-    if (t->utf8 && !(offered & EXT_SMTPUTF8))
-        return "the message needs SMTPUTF8, and the next hop does not offer it";
     *e = (struct enhanced){5, 3, 4}; /* RFC 1870 6.1 */
     if ((offered & EXT_SIZE) && c->ehlo.size > 0 && t->content_octets > c->ehlo.size)
         return "the message is larger than the next hop takes";
