@@ -179,6 +179,26 @@ static void check_people(const struct config_files *f)
     people_free(&people);
 }
 
+/* Without the keys of the root no name is secure: DANE would silently never be used. */
+static void check_trust_anchor(const struct config_files *f)
+{
+    const struct config *c = f->config;
+    struct arena *arena = arena_create(2 * LIMIT_TRUST_ANCHOR_OCTETS);
+    struct span text;
+
+    if (!arena) return;
+    const char *why =
+        config_load_file(arena, config_files_text(c->trust_anchor), LIMIT_TRUST_ANCHOR_OCTETS, &text);
+    if (why && c->trust_anchor_given)
+        config_files_unreadable(f, f->whole, "the trust anchor", c->trust_anchor, why);
+    else if (why)
+        config_report_add(f->report, CONFIG_WARNING, f->whole,
+                          CONFIG_FILES_SAY("there is no ", config_files_text(c->trust_anchor),
+                                           ": no name in DNS is secure, DANE is never used"),
+                          "install dns-root-data, or name the file: trust-anchor FILE");
+    arena_destroy(&arena);
+}
+
 static void check_descriptors(const struct config_files *f)
 {
     const struct config *c = f->config;
@@ -206,5 +226,6 @@ void config_files_check(const struct config *c, const struct config_files_who *w
     config_files_authorities(&f);
     config_files_folders(&f);
     check_people(&f);
+    check_trust_anchor(&f);
     check_descriptors(&f);
 }

@@ -29,10 +29,14 @@ static uint32_t passed(uint64_t from, uint64_t to)
 void attempt_end(struct attempt *a, enum connect_status status, const char *enhanced, struct span text)
 {
     struct connect *c = a->connect;
+    uint8_t plain[LIMIT_RESULT_TEXT_OCTETS];
+    text = span_head(text, sizeof plain);
+    for (size_t i = 0; i < text.n; i++) /* a path, or a domain, may be UTF-8; escaped it is already */
+        plain[i] = text.p[i] < ' ' || text.p[i] > '~' ? '?' : text.p[i];
     struct connect_answer answer = {.tag = a->tag,
                                     .status = (uint8_t)status,
                                     .dns_secure = a->mx_secure,
-                                    .text = text,
+                                    .text = span_of(plain, text.n),
                                     .dns_ms = passed(a->begun_ms, loop_now_ms(c->loop))};
     if (a->ended) return;
     a->ended = true;
@@ -64,7 +68,7 @@ void attempt_open(struct attempt *a, struct runner *r)
         for (uint32_t i = 0; i < h->tlsa->n; i++)
             answer.tlsa[i] = span_of(h->tlsa->records[i], h->tlsa->octets[i]);
     }
-    if (a->hop.kind == NEXT_HOP_MX && !h->literal) answer.also = a->hop.name; /* RFC 7672 3.2.2 */
+    if (a->hop.kind == NEXT_HOP_MX && !h->literal) answer.also = a->domain; /* RFC 7672 3.2.2 */
     a->ended = true;
     c->counts.opened++;
     c->hooks.answer(c->context, a->asker, &answer, r->fd);
@@ -94,7 +98,7 @@ static void end_in_vain(struct attempt *a)
     struct buf b = buf_on(memory, sizeof memory);
     if (a->loops && !a->started && !a->temporary) { /* RFC 5321 5.1 */
         buf_str(&b, "mail for ");
-        buf_escaped(&b, a->hop.name, LIMIT_DOMAIN_OCTETS);
+        buf_put(&b, a->domain.n ? a->domain : span_head(a->hop.name, LIMIT_DOMAIN_OCTETS));
         buf_str(&b, " loops back to this host");
         attempt_end(a, CONNECT_FAIL, "5.4.6", buf_span(&b));
         return;

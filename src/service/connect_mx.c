@@ -1,4 +1,5 @@
 /* The hosts of a next hop: the exchangers of a domain (RFC 5321 5.1), or those that a route names. */
+#include <idn2.h>
 #include <stdlib.h>
 
 #include "policy/exchangers.h"
@@ -76,19 +77,37 @@ static void host_of_socket(struct attempt *a)
         a->runners[0] = (struct runner){.attempt = a, .fd = -1};
 }
 
-void host_begin(struct attempt *a)
+/* A U-label is looked up as its A-label (RFC 5891 5, RFC 6531 3.2 leaves that to us). */
+static void find_domain(struct attempt *a)
 {
     struct span name = a->hop.name;
+    uint8_t text[LIMIT_DOMAIN_OCTETS + 1], *ascii = NULL;
+    if (name.n > LIMIT_DOMAIN_OCTETS) return;
+    memcpy(text, name.p, name.n);
+    text[name.n] = 0;
+    if (!dns_name_valid(name)) {
+        if (idn2_lookup_u8(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK) return;
+        name = span_str((const char *)ascii);
+    }
+    if (dns_name_valid(name)) {
+        memcpy(a->domain_text, name.p, name.n);
+        a->domain = span_of(a->domain_text, name.n);
+    }
+    idn2_free(ascii);
+}
+
+void host_begin(struct attempt *a)
+{
     switch (a->hop.kind) {
     case NEXT_HOP_HOST: hosts_of_route(a); break;
     case NEXT_HOP_UNIX: host_of_socket(a); break;
     default:
-        if (hosts_of_literal(a, name) || a->ended) break;
-        if (lookup_ask(a, LOOKUP_MX, 0, name)) break;
-        if (dns_name_valid(name))
-            attempt_end(a, CONNECT_DEFER, "4.3.2", SPAN("too many names are being looked up"));
-        else
+        if (hosts_of_literal(a, a->hop.name) || a->ended) break;
+        find_domain(a);
+        if (a->domain.n == 0)
             attempt_end(a, CONNECT_FAIL, "5.1.2", SPAN("the domain is no name that DNS could know"));
+        else if (!lookup_ask(a, LOOKUP_MX, 0, a->domain))
+            attempt_end(a, CONNECT_DEFER, "4.3.2", SPAN("too many names are being looked up"));
     }
 }
 
@@ -110,7 +129,7 @@ static void end_with_domain(struct attempt *a, enum connect_status status, const
     uint8_t memory[LIMIT_RESULT_TEXT_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     buf_str(&b, before);
-    buf_escaped(&b, a->hop.name, LIMIT_DOMAIN_OCTETS);
+    buf_put(&b, a->domain);
     buf_str(&b, behind);
     size_t room = buf_room(&b);
     buf_put(&b, span_head(why, room));
@@ -149,7 +168,7 @@ void host_mx_answer(struct attempt *a, const struct dns_answer *d)
     switch (d->status) {
     case DNS_OK: hosts_of_exchangers(a, d); break;
     case DNS_NO_DATA: /* RFC 5321 5.1: the domain itself */
-        if (!hosts_make(a, 1) || !host_add(a, a->hop.name, 0, SMTP_PORT)) break;
+        if (!hosts_make(a, 1) || !host_add(a, a->domain, 0, SMTP_PORT)) break;
         race_begin(a);
         break;
     case DNS_NO_NAME: end_with_domain(a, CONNECT_FAIL, "5.1.2", "there is no domain ", "", SPAN("")); break;

@@ -69,6 +69,9 @@ struct attempt {
     uint64_t tag, begun_ms, deadline_ms, dns_ms;
     struct next_hop hop; /* name: in hop_name; no user */
     uint8_t hop_name[LIMIT_NEXT_HOP_OCTETS];
+    struct span
+        domain; /* MX: the name of the hop as DNS knows it (A-labels), in domain_text; empty: it cannot be such a name */
+    uint8_t domain_text[LIMIT_DOMAIN_OCTETS];
     enum reach_scope scope;
     bool mx_secure;  /* the list of hosts was learnt through DNSSEC, or from the configuration */
     bool temporary;  /* something failed that may be mended by time */

@@ -167,7 +167,10 @@ static void test_no_exchanger(void **state)
     expect(CONNECT_DEFER, "4.4.3", "DNSSEC");
     ask_mx("b\xc3\xbc"
            "cher.example",
-           TLS_POLICY_MAY, NULL);
+           TLS_POLICY_MAY,
+           (const struct zone_row[]){{"xn--bcher-kva.example", DNS_MX, DNS_OK, false, 1, {MX(0, "")}}, {0}});
+    expect(CONNECT_FAIL, "5.1.10", "xn--bcher-kva.example takes no mail");
+    ask_mx("-\xc3\xbc.example", TLS_POLICY_MAY, NULL); /* IDNA permits no hyphen there */
     expect(CONNECT_FAIL, "5.1.2", "no name");
 }
 
