@@ -118,13 +118,22 @@ static const char *overdue(const struct client *c)
 
 /* ---- the loop */
 
+/* The server took nothing, and it is certain: content that left without waiting may have been taken by one whose replies got lost
+ * (RFC 1047). */
+static bool untouched(const struct client *c)
+{
+    bool silent = c->verdict.code == 0;
+    return c->phase == PHASE_END && c->got <= STEP_MAIL && !c->unreadable &&
+           !(silent && c->content == CONTENT_SENT);
+}
+
 static enum client_event done(struct client *c, struct step *s)
 {
     if (!c->decided)
         client_own_words(&c->verdict, (struct enhanced){4, 0, 0}, "each recipient has its own result");
     s->d->reply = client_reply_of(&c->verdict);
     s->d->next_hop_failed = c->next_hop_failed;
-    s->d->untouched = c->phase == PHASE_END && c->got <= STEP_MAIL && !c->unreadable;
+    s->d->untouched = untouched(c);
     c->done_due = c->decided = false;
     c->t = NULL;
     if (c->phase == PHASE_END) return CLIENT_TRANSACTION_DONE;

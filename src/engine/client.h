@@ -76,7 +76,7 @@ struct client_detail {
     bool
         next_hop_failed; /* DONE, CLOSE: another message would fare the same here now (no TLS, 421, 4xx or 5xx greeting, AUTH refused) */
     bool
-        untouched; /* DONE: the session ended before the server took MAIL: nothing was said yet about this message */
+        untouched; /* DONE: the session ended before the server took MAIL, and it cannot have the message: try it elsewhere at once */
 };
 
 #define CLIENT_COMMAND_ROOM 2048

@@ -66,9 +66,11 @@ static void on_done(struct outbound_session *s, void *owner, const struct outbou
     struct relay_job *j = l->job;
     if (d->untouched) return; /* on_closed sends it elsewhere */
     if (d->damaged) relay_alarm(l, "the stored message is damaged: it was not relayed");
-    bool for_now = d->reply.enhanced.class == 4;
-    if (j->first + j->batch == j->n || (for_now && d->next_hop_failed))
-        relay_tell_rest(l, &d->reply, for_now && d->next_hop_failed);
+    /* a session that was used before and broke off says nothing of its host */
+    bool stale = l->messages > 0 && d->reply.code == 0;
+    bool next_hop = d->reply.enhanced.class == 4 && d->next_hop_failed && !stale;
+    if (j->first + j->batch == j->n || next_hop)
+        relay_tell_rest(l, &d->reply, next_hop);
     else
         part_done(l, &d->reply);
     l->messages++;

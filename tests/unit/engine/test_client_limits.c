@@ -194,6 +194,28 @@ static void test_replies_meanwhile(void **state)
     caller_free(&p);
 }
 
+/* Content that left without waiting may have been taken, though no reply came back: it must not be sent elsewhere at once. */
+static void test_silence_after_eager_content(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned how;
+        const char *reply, *events;
+    } rows[] = {{0, "", "READY BDAT DONE=0/4.4.2 CLOSE! "},
+                {0, "421 4.3.2 bye\r\n", "READY BDAT UNTOUCHED=421/4.3.2 CLOSE! "},
+                {HOLD, "", "READY BDAT UNTOUCHED=0/4.4.2 CLOSE! "}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct client_transaction todo[2];
+        struct caller p;
+        fresh(&p, todo, rows[i].how, "220 hi\r\n");
+        hear(&p, "250-x\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+        hear(&p, rows[i].reply);
+        caller_lost(&p);
+        expect(&p, rows[i].events);
+        caller_free(&p);
+    }
+}
+
 static void test_recipients_max(void **state)
 {
     (void)state;
@@ -288,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_eager),
         cmocka_unit_test(test_replies_meanwhile),
+        cmocka_unit_test(test_silence_after_eager_content),
         cmocka_unit_test(test_recipients_max),
         cmocka_unit_test(test_envelope_refused),
         cmocka_unit_test(test_no_credential),
