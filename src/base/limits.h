@@ -98,7 +98,7 @@
 #define LIMIT_STATE_HISTORY_OCTETS 4096    /* attempts that are remembered of one recipient */
 #define LIMIT_CHECKPOINT_MESSAGES  10000   /* a smaller queue is scanned */
 #define LIMIT_CHECKPOINT_OCTETS                                                                              \
-    268435456 /* of log between two checkpoints, at least; and four times the size of one */
+    268435456 /* of log between two checkpoints, at least; and twice the size of one */
 #define LIMIT_CHECKPOINT_BLOCK       524288 /* octets of messages written in one step */
 #define LIMIT_QUESTION_PAGE_LINES    1000   /* lines of one page of a queue listing */
 #define LIMIT_QUESTION_FILTER_OCTETS 320

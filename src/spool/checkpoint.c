@@ -15,7 +15,7 @@
 static uint64_t octets_between(const struct store *s)
 {
     uint64_t least = s->o.checkpoint_octets ? s->o.checkpoint_octets : LIMIT_CHECKPOINT_OCTETS;
-    return 4 * s->checkpoint.size > least ? 4 * s->checkpoint.size : least;
+    return 2 * s->checkpoint.size > least ? 2 * s->checkpoint.size : least;
 }
 
 static bool is_large_enough(const struct store *s, uint64_t messages)
