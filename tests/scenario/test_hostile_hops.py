@@ -1,4 +1,6 @@
 """Next hops that mean harm: each costs its own connection, and mail is never called delivered that was not taken."""
+import os
+import signal
 import socket
 import struct
 import threading
@@ -175,3 +177,50 @@ def test_a_stop_waits_for_nobody_who_said_nothing_yet(sender):
     s.start()
     waiting, = s.queue()
     assert [r["attempts"] for r in waiting["recipients"]] == [0], waiting
+
+
+@pytest.mark.parametrize("role", ["relay", "connector", "spooler", "resolver"])
+def test_a_process_of_sending_dies(sender, role):
+    """In the midst of a session that has sent nothing yet: the message goes all the same, and once."""
+    held = threading.Event()
+
+    def answer(line, session):
+        if line.startswith(b"EHLO") and session.number == 1:
+            held.wait(10)
+    hop = NextHop(answer=answer)
+    s = sender([f"relay d.example via smarthost 127.0.0.1:{hop.port} tls none"])
+    s.send(to=["x@d.example"], port=s.out)
+    wait_for(lambda: hop.commands)
+    pid = s.processes()[role]
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: s.processes().get(role) not in (None, pid))
+    held.set()
+    wait_for(lambda: hop.messages, 20)
+    s.send(to=["y@d.example"], port=s.out)
+    wait_for(lambda: len(hop.messages) == 2, 20)
+    assert [m["to"] for m in hop.messages] == [["x@d.example"], ["y@d.example"]]
+    wait_for(lambda: not s.queue())
+    hop.close()
+
+
+def test_reload_in_the_midst(sender):
+    """The relay of the configuration before ends its session; the next message is the new one's."""
+    held = threading.Event()
+
+    def answer(line, session):
+        if line == b"." and session.number == 1:
+            held.wait(10)
+    hop = NextHop(extensions=("PIPELINING",), answer=answer)
+    s = sender([f"relay d.example via smarthost 127.0.0.1:{hop.port} tls none"])
+    s.send(to=["x@d.example"], port=s.out)
+    wait_for(lambda: b"DATA" in hop.commands)
+    before = s.processes()["relay"]
+    s.cli("reload")
+    s.send(to=["y@d.example"], port=s.out)
+    wait_for(lambda: len(hop.messages) == 1)
+    assert hop.messages[0]["to"] == ["y@d.example"] and before in s.processes().values()
+    held.set()
+    wait_for(lambda: len(hop.messages) == 2)
+    wait_for(lambda: before not in s.processes().values())
+    wait_for(lambda: not s.queue())
+    hop.close()
