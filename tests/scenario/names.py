@@ -7,6 +7,9 @@ import tempfile
 import time
 
 DNS_PORT = 5300
+# Where the root of DNS is, IPv4: whoever resolves from the root begins there (www.iana.org/domains/root/servers).
+ROOT_SERVERS = ("198.41.0.4", "170.247.170.2", "199.9.14.201", "192.33.4.12", "199.7.91.13", "192.203.230.10", "192.5.5.241", "192.112.36.4",
+                "198.97.190.53", "192.36.148.17", "192.58.128.30", "193.0.14.129", "199.7.83.42", "202.12.27.33")
 
 # Listens, speaks the least of SMTP, and writes a line "ADDRESS RECIPIENT" for each message it took.
 SINK = """
@@ -67,6 +70,7 @@ class Names:
             assert time.monotonic() < end
             time.sleep(0.01)
         self.run("ip", "link", "set", "lo", "up")
+        self.addresses(*ROOT_SERVERS)
         self.knot(zones, bogus, unsigned)
 
     def popen(self, command, **more):
@@ -99,10 +103,10 @@ class Names:
         return [tuple(line.split()) for line in (self.folder / "taken").read_text().splitlines()]
 
     def knot(self, zones, bogus, unsigned):
-        head = "$TTL 300\n@ SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60\n@ NS ns.invalid.\n"
+        head = "$TTL 300\n@ SOA ns hostmaster.invalid. 1 3600 600 86400 60\n@ NS ns\nns A 198.41.0.4\n"
         conf = f"""server:
   rundir: "{self.folder}"
-  listen: [ 127.0.0.1@{DNS_PORT}, ::1@{DNS_PORT} ]
+  listen: [ 127.0.0.1@{DNS_PORT}, ::1@{DNS_PORT}, 0.0.0.0@53 ]
 log:
   - target: stderr
     any: error
@@ -132,7 +136,7 @@ zone:
         root = head
         for zone, text in zones.items():
             (self.folder / f"zone-{zone}").write_text(head + text)
-            root += f"{zone} NS ns.invalid.\n"
+            root += f"{zone} NS ns.{zone}\nns.{zone} A 198.41.0.4\n"
             if zone in unsigned:
                 continue
             self.run(*keymgr, zone, "generate", "algorithm=ECDSAP256SHA256", "ksk=yes", "zsk=yes")

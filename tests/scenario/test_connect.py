@@ -278,6 +278,17 @@ def test_daemon_asks_by_tcp_and_ipv6(net, daemon):
     assert "process-exit" not in daemon.log_text()
 
 
+@pytest.mark.parametrize("daemon", ["recursion"], indirect=True)
+def test_daemon_resolves_from_the_root(net, daemon):
+    """Nobody is asked but the servers of the root and of the zones."""
+    recipient = f"{daemon.smtp}@right.signed"
+    daemon.send_inside(f"{daemon.smtp}@six.plain")
+    wait_for(lambda: any(r == f"{daemon.smtp}@six.plain" for _, r in net.taken()), 30)
+    daemon.send_inside(recipient)  # its TLSA records demand TLS, which that host has not: it waits, whoever was asked
+    wait_for(lambda: any(recipient in json.dumps(m) and "deferred" in json.dumps(m) for m in daemon.queue()), 30)
+    assert "process-exit" not in daemon.log_text()
+
+
 def test_daemon_says_why_it_waits(net, daemon):
     daemon.send_inside("x@b.bogus")
     wait_for(lambda: any("DNSSEC" in json.dumps(m) for m in daemon.queue()), 20)
