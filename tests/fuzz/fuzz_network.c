@@ -13,7 +13,7 @@ static void must(bool b)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct address a, back;
-    struct network n[8];
+    struct network n[8] = {0};
     size_t count = 0;
     struct span rest = {data, size};
     while (rest.n && count < 8) {

@@ -27,8 +27,8 @@ static void locals(void **state)
                                       "a\x7f",
                                       "\xff",
                                       "\xc0\xaf",
-                                      "\xe2\x80\xae"
-                                      "a",
+                                      ("\xe2\x80\xae"
+                                       "a"),
                                       "a@b",
                                       "a:b",
                                       "a,2",
@@ -48,8 +48,8 @@ static void domains(void **state)
 {
     (void)state;
     static const char *const good[] = {"localhost", "example.org", "a-b.c",
-                                       "b\xc3\xbc"
-                                       "cher.example"};
+                                       ("b\xc3\xbc"
+                                        "cher.example")};
     static const char *const bad[] = {"",    ".",           "..",  ".example.org", "example.org.", "a..b",
                                       "a/b", "[192.0.2.1]", "a_b", "a b",          "a\r"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)

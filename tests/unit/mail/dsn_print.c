@@ -8,7 +8,7 @@
 int main(int argc, char **argv)
 {
     static uint8_t content[1 << 20];
-    struct dsn_recipient r[8] = {{DSN_FAILED}};
+    struct dsn_recipient r[8] = {{.action = DSN_FAILED}};
     struct dsn d = {.host = SPAN("mail.example.org"),
                     .to = SPAN("alice@example.org"),
                     .envid = SPAN("env id=1"),
