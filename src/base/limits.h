@@ -157,6 +157,7 @@
 #define LIMIT_RATE_COUNT_MAX                   1000000 /* messages or connections to a destination in one interval */
 #define LIMIT_RATE_SECONDS_MAX                 86400
 #define LIMIT_DELAY_WARNING_SECONDS_DEFAULT    14400
+#define LIMIT_DESTINATION_GROUPS               1024    /* mx-group lines that were met */
 #define LIMIT_DESTINATIONS                     1048576 /* next hops with a queue of their own, known at once */
 
 /* the control socket */

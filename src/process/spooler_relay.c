@@ -64,18 +64,19 @@ static void job_undo(struct spooler *s, struct relay_job *j)
 
 /* --- lining up --- */
 
-static struct destination_limits limits_of(const struct config *c, const struct next_hop *hop)
+static struct destination_rate rate_of(const struct config_rate *r)
 {
-    const struct config_destination *d = config_destination_of(c, hop);
-    uint32_t messages = d->messages.limited ? d->messages.count : DESTINATION_NO_MAX,
-             connections = d->connections.limited ? d->connections.count : DESTINATION_NO_MAX,
-             seconds = d->messages.limited ? d->messages.seconds : d->connections.seconds;
+    return r->limited ? (struct destination_rate){r->count, r->seconds * 1000}
+                      : (struct destination_rate){DESTINATION_NO_MAX, 1000};
+}
+
+static struct destination_limits limits_of(const struct config *c, const struct config_destination *d)
+{
     return (struct destination_limits){.sessions_first = d->sessions_first,
                                        .sessions_max = d->sessions_max,
                                        .recipients = d->recipients,
-                                       .messages = messages,
-                                       .connections = connections,
-                                       .interval_ms = seconds ? seconds * 1000 : 1000,
+                                       .messages = rate_of(&d->messages),
+                                       .connections = rate_of(&d->connections),
                                        .retry_first_seconds = c->retry_first_seconds,
                                        .retry_max_seconds = c->retry_max_seconds};
 }
@@ -88,7 +89,8 @@ bool spooler_line_up(struct spooler *s, uint64_t id, uint32_t recipient)
     const struct message *m = store_find(s->store, id);
     if (!m || spooler_way(s, m, &message_recipients(m)[recipient], &way) != WAY_NEXT_HOP) return false;
     next_hop_put(&key, &way.hop);
-    struct destination_limits limits = limits_of(s->child->config, &way.hop);
+    struct destination_limits limits =
+        limits_of(s->child->config, config_destination_of(s->child->config, &way.hop));
     uint32_t ticket = key.over ? READY_NONE
                                : destinations_add(s->destinations, buf_span(&key), &limits, id, recipient,
                                                   loop_now_ms(s->child->loop));
@@ -283,6 +285,19 @@ static void missed(struct spooler *s, const struct relay_result *r, struct desti
     memcpy(ret->failure.enhanced, r->enhanced, sizeof ret->failure.enhanced);
 }
 
+/* Whose exchanger it reached: next hops that share exchangers may share limits. */
+static void join_group(struct spooler *s, uint32_t destination, struct span host)
+{
+    const struct config *c = s->child->config;
+    size_t end = span_find(host, '[');
+    if (host.n == 0) return; /* none was: it stays where it is */
+    const struct config_destination *g =
+        config_mx_group_of(c, end == SPAN_NPOS ? host : span_head(host, end));
+    struct destination_limits limits = g ? limits_of(c, g) : destination_limits_default;
+    (void)destinations_group(s->destinations, destination, g ? g->name : (struct span){0}, &limits,
+                             loop_now_ms(s->child->loop)); /* without memory it has its own limits only */
+}
+
 static void on_result(struct spooler *s, struct relay_peer *peer, struct span payload)
 {
     struct relay_result r;
@@ -305,6 +320,7 @@ static void on_result(struct spooler *s, struct relay_peer *peer, struct span pa
     }
     struct destination_result result = {.outcome = DESTINATION_REACHED, .connected = j->connected};
     if (r.scope == RELAY_NEXT_HOP) missed(s, &r, &result);
+    join_group(s, j->destination, r.host);
     job_end(s, j, &result);
 }
 

@@ -24,11 +24,15 @@ enum destination_standing {
     DESTINATION_STANDING_COUNT
 };
 
+struct destination_rate { /* so many in one interval, which begins with the first after the last one ended */
+    uint32_t max;         /* 1 or more, or DESTINATION_NO_MAX */
+    uint32_t interval_ms; /* 1 or more */
+};
+
 struct destination_limits {
     uint32_t sessions_first, sessions_max; /* 1 or more; LIMIT_SESSIONS_* */
     uint32_t recipients;                   /* of one message in one transaction, 1..LIMIT_RELAY_RECIPIENTS */
-    uint32_t messages, connections; /* that may begin in one interval, 1 or more, or DESTINATION_NO_MAX */
-    uint32_t interval_ms;           /* begins with the first after the last one ended */
+    struct destination_rate messages, connections;   /* that may begin */
     uint32_t retry_first_seconds, retry_max_seconds; /* how long a failed next hop is left alone */
 };
 extern const struct destination_limits destination_limits_default;
@@ -100,6 +104,10 @@ void destinations_remove(struct destinations *t, uint32_t ticket, uint64_t now_m
  * transaction ends with destinations_done. False: none may now. */
 bool destinations_take(struct destinations *t, uint64_t now_ms, struct destination_transaction *ret);
 void destinations_done(struct destinations *t, const struct destination_result *r, uint64_t now_ms);
+/* Its exchangers belong to the group of that name (by the last transaction; empty: to none): members have these limits together,
+ * beside their own. What is in hand counts. False: no memory. */
+bool destinations_group(struct destinations *t, uint32_t destination, struct span name,
+                        const struct destination_limits *limits, uint64_t now_ms);
 /* When destinations_take may say yes without another call: 0: now; UINT64_MAX: not by itself. */
 uint64_t destinations_next_ms(const struct destinations *t);
 /* Back-off is forgotten: the next probe may begin. DESTINATION_NONE: everywhere. */

@@ -211,8 +211,7 @@ static void rates(void **state)
     struct destinations *t = destinations_create(3, 100);
     struct destination_limits l = destination_limits_default;
     struct destination_transaction take;
-    l.messages = 3;
-    l.interval_ms = 1000;
+    l.messages = (struct destination_rate){3, 1000};
     for (uint32_t i = 0; i < 10; i++)
         assert_int_not_equal(destinations_add(t, SPAN("a"), &l, i, 0, 0), READY_NONE);
     for (uint32_t i = 0; i < 3; i++) {
@@ -233,8 +232,7 @@ static void connections_of_an_interval(void **state)
     struct destinations *t = destinations_create(3, 100);
     struct destination_limits l = destination_limits_default;
     struct destination_transaction take;
-    l.connections = 1;
-    l.interval_ms = 1000;
+    l.connections = (struct destination_rate){1, 1000};
     for (uint32_t i = 0; i < 4; i++)
         assert_int_not_equal(destinations_add(t, SPAN("a"), &l, i, 0, 0), READY_NONE);
     assert_true(destinations_take(t, 2000, &take));
@@ -249,6 +247,71 @@ static void connections_of_an_interval(void **state)
     assert_true(destinations_take(t, 3500, &take));
     done(t, take.destination, DESTINATION_UNTRIED, 3500);
     assert_int_equal(destinations_counters(t).queued, 0);
+    destinations_destroy(&t);
+}
+
+static void groups(void **state)
+{
+    (void)state;
+    struct destinations *t = destinations_create(3, 100);
+    struct destination_limits of_group = destination_limits_default;
+    struct destination_transaction take;
+    uint32_t taken[20], n = 0;
+    of_group.sessions_max = 3;
+    for (uint32_t i = 0; i < 20; i++) {
+        put(t, "a", i, 0);
+        put(t, "b", 100 + i, 0);
+    }
+    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_group(t, take.destination, SPAN("big"), &of_group, 0));
+    done(t, take.destination, DESTINATION_REACHED, 0);
+    while (destinations_take(t, 0, &take)) /* the other one is not known to belong to it */
+        taken[n++] = take.destination;
+    assert_int_equal(n, 5);
+    for (uint32_t i = 0; i < n; i++) /* what is in hand counts */
+        assert_true(destinations_group(t, taken[i], SPAN("big"), &of_group, 0));
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_false(destinations_take(t, 0, &take));
+        done(t, taken[i], DESTINATION_REACHED, 0);
+    }
+    assert_true(destinations_take(t, 0, &take));
+    assert_false(destinations_take(t, 0, &take));
+    assert_int_equal(destinations_next_ms(t), UINT64_MAX);
+    done(t, take.destination, DESTINATION_REACHED, 0);
+    bool both[2] = {false, false}; /* they take turns within the group, too */
+    for (unsigned i = 0; i < 6 && destinations_take(t, 0, &take); i++) {
+        both[take.id >= 100] = true;
+        done(t, take.destination, DESTINATION_REACHED, 0);
+    }
+    assert_true(both[0] && both[1]);
+    destinations_destroy(&t);
+}
+
+static void rate_of_a_group(void **state)
+{
+    (void)state;
+    struct destinations *t = destinations_create(3, 100);
+    struct destination_limits of_group = destination_limits_default;
+    struct destination_transaction take;
+    of_group.messages = (struct destination_rate){3, 1000};
+    for (uint32_t i = 0; i < 20; i++) {
+        put(t, "a", i, 0);
+        put(t, "b", 100 + i, 0);
+    }
+    assert_true(destinations_group(t, destinations_find(t, SPAN("a")), SPAN("big"), &of_group, 0));
+    assert_true(destinations_group(t, destinations_find(t, SPAN("b")), SPAN("big"), &of_group, 0));
+    unsigned began = 0;
+    for (; destinations_take(t, 10, &take); began++)
+        done(t, take.destination, DESTINATION_REACHED, 10);
+    assert_int_equal(began, 3);
+    assert_int_equal(destinations_next_ms(t), 1010);
+    assert_int_equal(view(t, "a").until_ms, 1010);
+    assert_true(destinations_group(t, destinations_find(t, SPAN("a")), (struct span){0}, &of_group, 20));
+    assert_true(destinations_take(t, 20, &take)); /* it has left: only its own limits count */
+    assert_true(take.id < 100);
+    for (began = 0; destinations_take(t, 1010, &take) && began < 30; began++)
+        done(t, take.destination, DESTINATION_REACHED, 1010);
+    assert_in_range(began, 20, 22); /* all of one, three of the other */
     destinations_destroy(&t);
 }
 
@@ -296,7 +359,7 @@ struct waiting {
 
 struct model_destination {
     struct waiting waiting[WAITING];
-    uint32_t n, active;
+    uint32_t n, active, group; /* 0: none */
 };
 
 struct model {
@@ -330,6 +393,27 @@ static uint32_t key_number(struct span key)
     return 0;
 }
 
+enum { GROUP_SESSIONS = 5 };
+
+static bool group_has_room(const struct model *m, uint32_t group)
+{
+    uint32_t active = 0;
+    for (uint32_t k = 0; k < KEYS; k++)
+        if (m->all[k].group == group) active += m->all[k].active;
+    return group == 0 || active < GROUP_SESSIONS;
+}
+
+static void model_group(struct model *m)
+{
+    uint32_t k = (uint32_t)random_below(m, KEYS), number = destinations_find(m->t, key_of(k));
+    struct destination_limits l = destination_limits_default;
+    if (number == DESTINATION_NONE) return;
+    l.sessions_max = GROUP_SESSIONS;
+    m->all[k].group = (uint32_t)random_below(m, 4);
+    struct span names[] = {{0}, SPAN("one"), SPAN("two"), SPAN("three")};
+    assert_true(destinations_group(m->t, number, names[m->all[k].group], &l, m->now_ms));
+}
+
 /* What a destination shows must agree with what went in and out; whether it may go on follows from that alone. */
 static bool may_begin(struct model *m, uint32_t k)
 {
@@ -338,6 +422,7 @@ static bool may_begin(struct model *m, uint32_t k)
     uint32_t number = destinations_find(m->t, key_of(k));
     if (!destinations_view(m->t, number, &v)) {
         assert_int_equal(d->n + d->active, 0);
+        d->group = 0; /* forgotten, as it is */
         return false;
     }
     assert_int_equal(v.queued, d->n);
@@ -349,7 +434,8 @@ static bool may_begin(struct model *m, uint32_t k)
     bool slot = unproven + c.active[DESTINATION_PROVEN] < m->slots;
     if (v.standing != DESTINATION_PROVEN) slot = slot && unproven < m->slots - m->slots / 4;
     if (v.standing == DESTINATION_FAILED) slot = slot && failed < m->slots / 4;
-    return d->n > 0 && d->active < v.sessions && v.until_ms <= m->now_ms && slot;
+    return d->n > 0 && d->active < v.sessions && group_has_room(m, d->group) && v.until_ms <= m->now_ms &&
+           slot;
 }
 
 static void model_take(struct model *m)
@@ -388,6 +474,7 @@ static void model_add(struct model *m)
     uint32_t n = (uint32_t)random_below(m, 5) + 1;
     bool front = random_below(m, 8) == 0;
     m->next_id++;
+    if (destinations_find(m->t, key) == DESTINATION_NONE) d->group = 0;
     for (uint32_t i = 0; i < n && d->n < WAITING; i++) {
         struct waiting w = {m->next_id, i, READY_NONE};
         w.ticket = front ? destinations_add_first(m->t, key, &m->limits, w.id, i, m->now_ms)
@@ -435,8 +522,7 @@ static void agrees_with_a_naive_model(void **state)
             .random = seed, .limits = destination_limits_default, .slots = 16 + (uint32_t)seed * 4};
         m.limits.recipients = 3;
         m.limits.sessions_max = 8;
-        if (seed % 2) m.limits.messages = 6;
-        m.limits.interval_ms = 3000;
+        if (seed % 2) m.limits.messages = (struct destination_rate){6, 3000};
         m.t = destinations_create(seed, m.slots);
         for (unsigned i = 0; i < 20000; i++) {
             uint64_t what = random_below(&m, 100);
@@ -448,6 +534,8 @@ static void agrees_with_a_naive_model(void **state)
                 model_done(&m);
             else if (what < 90)
                 model_remove(&m);
+            else if (what < 91)
+                model_group(&m);
             else if (what < 99)
                 m.now_ms += random_below(&m, 200);
             else if (random_below(&m, 10) == 0)
@@ -477,6 +565,8 @@ int main(void)
                                        cmocka_unit_test(they_take_turns),
                                        cmocka_unit_test(rates),
                                        cmocka_unit_test(connections_of_an_interval),
+                                       cmocka_unit_test(groups),
+                                       cmocka_unit_test(rate_of_a_group),
                                        cmocka_unit_test(forgotten_when_empty),
                                        cmocka_unit_test(a_million_in_one),
                                        cmocka_unit_test(agrees_with_a_naive_model)};
