@@ -49,9 +49,10 @@ void host_is_ours(struct attempt *a, uint16_t preference)
     a->loops = true;
     for (uint32_t i = 0; i < a->n_hosts; i++) {
         struct host *h = &a->hosts[i];
-        if (h->preference < preference || h->state == HOST_DONE) continue;
-        if (h->state == HOST_ASKED) a->race.pending--;
+        if (h->preference < preference) continue;
+        if (h->state == HOST_ASKED || h->half) a->race.pending--;
         h->state = HOST_DONE;
+        h->half = false;
     }
     for (uint32_t i = 0; i < a->race.n; i++)
         if (a->race.runners[i].preference >= preference) runner_stop(&a->runners[i]);
@@ -179,7 +180,8 @@ static void finish(struct attempt *a, uint16_t i)
     struct host *h = &a->hosts[i];
     h->state = HOST_DONE;
     h->late_ms = 0;
-    a->race.pending--;
+    h->half = h->asked[LOOKUP_A] || h->asked[LOOKUP_AAAA];
+    if (!h->half) a->race.pending--;
     if (h->n_v4 + h->n_v6 == 0) {
         if (h->address_failed)
             a->temporary = a->dns_failed = true;
@@ -187,8 +189,10 @@ static void finish(struct attempt *a, uint16_t i)
             host_note(a, h, NULL, "it has no address", SPAN(""));
         return;
     }
-    if (!dane_settled(a, h)) return;
-    if (h->literal)
+    if (!dane_settled(a, h)) {
+        a->race.pending -= h->half;
+        h->half = false;
+    } else if (h->literal)
         (void)add_address(a, i, h->n_v4 ? &h->v4[0] : &h->v6[0]);
     else
         add_addresses(a, i);
@@ -262,11 +266,26 @@ static void follow_alias(struct attempt *a, uint16_t i, const struct dns_answer 
     if (!ask(a, i, LOOKUP_TLSA_ALIAS, d->canonical)) h->tlsa_alias_failed = true;
 }
 
+/* The other family of a host that is being tried already. */
+static void take_half(struct attempt *a, const struct lookup *l, const struct dns_answer *d)
+{
+    struct host *h = &a->hosts[l->host];
+    bool v4 = l->kind == LOOKUP_A;
+    h->half = false;
+    a->race.pending--;
+    take_addresses(a, h, v4, d);
+    a->temporary |= h->address_failed;
+    if (dane_wanted(a) && !d->secure) return; /* it was decided for the family that was secure */
+    for (uint32_t i = 0; i < (v4 ? h->n_v4 : h->n_v6); i++)
+        if (!add_address(a, l->host, v4 ? &h->v4[i] : &h->v6[i])) return;
+}
+
 void host_answer(struct attempt *a, const struct lookup *l, const struct dns_answer *d)
 {
     struct host *h = &a->hosts[l->host];
     bool failed = d->status == DNS_FAILED || d->status == DNS_BOGUS;
     h->asked[l->kind] = false;
+    if (h->half && (l->kind == LOOKUP_A || l->kind == LOOKUP_AAAA)) take_half(a, l, d);
     if (h->state != HOST_ASKED) return;
     switch (l->kind) {
     case LOOKUP_A:

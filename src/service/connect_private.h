@@ -42,6 +42,7 @@ struct host {
     bool asked[LOOKUP_KIND_COUNT]; /* open */
     bool address_insecure;         /* an answer about its addresses was not secure */
     bool address_failed;           /* a look-up of addresses failed: later it may be there */
+    bool half;                     /* it is tried with one family; the other one's addresses may still come */
     uint64_t late_ms;              /* until then the other family is waited for; 0: not yet */
     uint32_t n_v4, n_v6;
     struct address v4[LIMIT_MX_ADDRESSES], v6[LIMIT_MX_ADDRESSES];
