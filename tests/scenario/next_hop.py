@@ -8,7 +8,7 @@ import time
 class NextHop:
     """answer(command, session) may return a reply (bytes), None for the usual one, or "drop" to close the connection at once."""
     def __init__(self, extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE 50000000", "ENHANCEDSTATUSCODES"), answer=None, lmtp=False, path=None,
-                 context=None, greeting=b"220 hop.example ESMTP\r\n"):
+                 context=None, greeting=b"220 hop.example ESMTP\r\n", port=0):
         self.extensions, self.answer, self.lmtp, self.context, self.greeting = list(extensions), answer, lmtp, context, greeting
         self.messages, self.sessions, self.commands, self.open, self.most = [], 0, [], 0, 0
         self.lock = threading.Lock()
@@ -18,7 +18,7 @@ class NextHop:
         else:
             self.socket = socket.socket()
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(("127.0.0.1", 0))
+            self.socket.bind(("127.0.0.1", port))
             self.port = self.socket.getsockname()[1]
         self.socket.listen(200)
         threading.Thread(target=self.accept, daemon=True).start()

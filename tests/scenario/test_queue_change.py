@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from next_hop import NextHop
 from sallyport import DOMAIN, USER, wait_for
 
 ME = f"{USER}@{DOMAIN}"
@@ -138,3 +139,65 @@ def test_unknown_words(held):
         assert s.cli(*words, check=False).returncode == 64, words
     assert s.ask("queue", "flush", "--all")[-1]["change"] == "flush"
     assert s.ask("queue", "requeue", "--all")[-1]["messages"] == 0  # nothing of it was tried
+
+
+def test_what_a_next_hop_said(make):
+    """A refused connection: list, show and summary name the next hop, the failure and the next try; flush and requeue act at once."""
+    hop = NextHop()
+    port = hop.port
+    hop.close()
+    s = make(config=f"recipients far.example any\nrelay far.example via smarthost 127.0.0.1:{port}\n")
+    s.send(to=["a@far.example"])
+    waiting, = wait_for(lambda: [r for r in s.queue() if r["state"] == "deferred"], 10)
+    recipient, = waiting["recipients"]
+    assert recipient["destination"] == f"smtp 127.0.0.1:{port}" and recipient["attempts"] == 1 and recipient["next"] > waiting["arrival"]
+    assert "refused" in recipient["reason"]
+    head, *events = s.ask("queue", "show", waiting["id"])
+    attempt, = [e for e in events if e["event"] == "attempt"]
+    assert attempt["state"] == "deferred" and attempt["status"].startswith("4.4.") and "refused" in attempt["text"]
+    s.send(to=["b@far.example"])  # this one waits for the next hop, without an attempt of its own
+    second, = wait_for(lambda: [r for r in s.queue() if r["recipients"][0].get("waits") == "destination"], 10)
+    recipient, = second["recipients"]
+    assert recipient["attempts"] == 0 and "refused" in recipient["reason"] and recipient["next"] > second["arrival"]
+    row, = s.ask("queue", "summary", "--by", "destination")
+    assert row["recipients"] == 2 and row["state"]["standing"] == "failed" and "refused" in row["state"]["reason"]
+    assert "refused" in s.cli("queue", "summary").stdout.decode()
+    assert s.ask("queue", "list", "--destination", f"127.0.0.1:{port}", "--reason", "refused") != []
+    again = NextHop(port=port)
+    try:
+        total = s.ask("queue", "flush", "--domain", "far.example")[-1]
+        assert total["recipients"] == 2
+        wait_for(lambda: len(again.messages) == 2, 10)
+        wait_for(lambda: s.queue() == [], 5)
+    finally:
+        again.close()
+
+
+def test_requeue_looks_for_the_route_anew(make):
+    hop = NextHop()
+    s = make(config="recipients far.example any\nrelay far.example via smarthost 127.0.0.1:1\n")
+    try:
+        for name in "ab":
+            s.send(to=[f"{name}@far.example"])
+        wait_for(lambda: [r for r in s.queue() if r["state"] == "deferred"], 10)
+        s.config.write_text(s.config.read_text().replace("127.0.0.1:1\n", f"127.0.0.1:{hop.port}\n"))
+        s.cli("reload")
+        s.cli("queue", "requeue", "--all")
+        wait_for(lambda: len(hop.messages) == 2, 10)
+        wait_for(lambda: s.queue() == [], 5)
+    finally:
+        hop.close()
+
+
+def test_bounce_and_remove_what_waits_for_a_next_hop(make):
+    s = make(config="recipients far.example any\nrelay far.example via smarthost 127.0.0.1:1\n")
+    s.send(to=["a@far.example"], sender=ME)
+    wait_for(lambda: [r for r in s.queue() if r["state"] == "deferred"], 10)
+    s.send(to=["b@far.example"], sender=ME)
+    s.send(to=["c@far.example"], sender=ME)
+    wait_for(lambda: len([r for r in s.queue() if r["recipients"][0].get("waits") == "destination"]) == 2, 10)
+    assert s.ask("queue", "remove", "--yes", "--to", "c@")[-1]["recipients"] == 1
+    assert s.ask("queue", "bounce", "--yes", "--reason", "refused")[-1]["recipients"] == 2
+    wait_for(lambda: len(s.mails()) == 2, 10)
+    assert all(b"Action: failed" in m for m in s.mails())
+    wait_for(lambda: s.queue() == [], 5)

@@ -1,5 +1,6 @@
 """Mail that leaves: a next hop of our own takes it, or misbehaves."""
 import email
+import socket
 import time
 
 import pytest
@@ -305,9 +306,15 @@ def test_a_relay_that_dies_costs_its_own_sessions(make, hop):
 
 
 def test_one_live_among_many_dead(make, hop):
-    """1,000 destinations that refuse or swallow connections, with mail for each: mail for one that lives leaves at once."""
+    """1,000 destinations, each a next hop of its own, that refuse connections or take them and never say a word, with mail for each: mail
+    for one that lives leaves at once."""
     h = hop()
-    routes = "".join(f"recipients d{i}.example any\nrelay d{i}.example via smarthost 127.0.0.1:{1 if i % 2 else 9}\n" for i in range(1000))
+    silent = socket.socket()
+    silent.bind(("0.0.0.0", 0))
+    silent.listen(4000)
+    port = silent.getsockname()[1]
+    routes = "".join(f"recipients d{i}.example any\nrelay d{i}.example via smarthost 127.9.{i // 250}.{i % 250 + 1}:{port if i % 2 else 9}\n"
+                     for i in range(1000))
     s = make(config=f"recipients {FAR} any\nrelay {FAR} via smarthost 127.0.0.1:{h.port}\n{routes}")
     talk = s.connect()
     talk.say("EHLO client.example.net", 250)
@@ -321,3 +328,8 @@ def test_one_live_among_many_dead(make, hop):
     send_raw(s, HEAD + b"alive\r\n")
     wait_messages(h, 1, 10)
     assert time.monotonic() - began < 3
+    rows = s.ask("queue", "summary", "--by", "destination")
+    assert len(rows) == 1000 and all(r["recipients"] == 1 for r in rows)
+    refused = wait_for(lambda: [r for r in s.ask("queue", "summary", "--by", "destination") if r.get("state", {}).get("standing") == "failed"], 5)
+    assert refused[0]["state"]["next"] > refused[0]["state"]["failed"]
+    silent.close()
