@@ -1,6 +1,6 @@
 #include "system/dns_packet.h"
 
-enum { HEADER_OCTETS = 12, ALIASES_MAX = 16, POINTERS_MAX = 64, NEGATIVE_TTL_SECONDS = 60 };
+enum { HEADER_OCTETS = 12, ALIASES_MAX = 16, POINTERS_MAX = 16, NEGATIVE_TTL_SECONDS = 60 };
 enum { TYPE_CNAME = 5, TYPE_SOA = 6, CLASS_IN = 1, RCODE_NAME = 3 };
 
 struct reader {
@@ -72,8 +72,24 @@ static void read_name(struct reader *r, struct name *name)
     if (pointers && !r->bad) r->at = resume;
 }
 
+/* Only to its end: most names of a packet are nobody's business. */
+static void skip_name(struct reader *r)
+{
+    for (;;) {
+        uint8_t c = octet(r);
+        if (r->bad || c == 0) return;
+        if (c >= 64) {
+            r->bad |= c < 192;
+            (void)octet(r);
+            return;
+        }
+        if (c > r->packet.n - r->at) r->bad = true;
+        if (!r->bad) r->at += c;
+    }
+}
+
 struct record {
-    struct name owner;
+    size_t owner; /* where its name stands */
     uint16_t type, class;
     uint32_t ttl;
     size_t data, octets; /* where its data stand */
@@ -81,7 +97,8 @@ struct record {
 
 static bool read_record(struct reader *r, struct record *ret)
 {
-    read_name(r, &ret->owner);
+    ret->owner = r->at;
+    skip_name(r);
     ret->type = number16(r);
     ret->class = number16(r);
     ret->ttl = number32(r);
@@ -106,9 +123,13 @@ static bool data_name(const struct reader *r, const struct record *record, size_
     return !inner.bad && inner.at == record->data + record->octets;
 }
 
-static bool same_name(const struct name *a, const struct name *b)
+static bool is_owner(const struct reader *r, const struct record *record, const struct name *name)
 {
-    return !a->odd && !b->odd && span_eq(span_of(a->text, a->n), span_of(b->text, b->n));
+    struct reader inner = {r->packet, record->owner, false};
+    struct name owner;
+    read_name(&inner, &owner);
+    return !inner.bad && !owner.odd && !name->odd &&
+           span_eq(span_of(owner.text, owner.n), span_of(name->text, name->n));
 }
 
 /* RFC 1035 3.3.14: <character-string>s; they are joined (RFC 7208 3.3 and others want that). */
@@ -171,8 +192,7 @@ static int follow_alias(struct reader r, unsigned n, struct name *name, uint32_t
     struct record record;
     for (unsigned i = 0; i < n; i++) {
         if (!read_record(&r, &record)) return -1;
-        if (record.type != TYPE_CNAME || record.class != CLASS_IN || !same_name(&record.owner, name))
-            continue;
+        if (record.type != TYPE_CNAME || record.class != CLASS_IN || !is_owner(&r, &record, name)) continue;
         struct name target;
         if (!data_name(&r, &record, 0, &target)) return -1;
         *name = target;
@@ -189,7 +209,7 @@ static bool collect(struct reader *r, unsigned n, uint16_t type, const struct na
     struct record record;
     for (unsigned i = 0; i < n; i++) {
         if (!read_record(r, &record)) return false;
-        if (record.type != type || record.class != CLASS_IN || !same_name(&record.owner, name)) continue;
+        if (record.type != type || record.class != CLASS_IN || !is_owner(r, &record, name)) continue;
         *there = true;
         if (record.ttl < a->ttl) a->ttl = record.ttl;
         if (a->count < LIMIT_DNS_RECORDS && !take_record(r, &record, b, &a->count)) return false;
@@ -251,9 +271,8 @@ static const char *read_packet(struct span packet, const struct dns_question *q,
     unsigned flags = number16(&r), questions = number16(&r), answers = number16(&r),
              authorities = number16(&r);
     r.at = HEADER_OCTETS;
-    struct name asked;
-    for (unsigned i = 0; i < questions; i++) {
-        read_name(&r, &asked);
+    for (unsigned i = 0; i < questions && !r.bad; i++) {
+        skip_name(&r);
         r.at += 4;
     }
     if (r.bad || r.at > packet.n) return "malformed response";
