@@ -95,9 +95,5 @@ bool config_domain_served(const struct config_server *s, struct span domain)
 
 uint32_t config_sessions_per_source(const struct config_limits *l, const struct address *client)
 {
-    bool loopback = address_is_v4(client) ? client->octets[12] == 127 : false;
-    static const struct address v6_loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
-
-    if (memcmp(client->octets, v6_loopback.octets, sizeof client->octets) == 0) loopback = true;
-    return loopback ? l->sessions_per_loopback_source : l->sessions_per_source;
+    return address_is_loopback(client) ? l->sessions_per_loopback_source : l->sessions_per_source;
 }

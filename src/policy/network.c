@@ -7,6 +7,12 @@ bool address_is_v4(const struct address *a)
     return memcmp(a->octets, v4_prefix, sizeof v4_prefix) == 0;
 }
 
+bool address_is_loopback(const struct address *a)
+{
+    static const struct address v6 = {{[15] = 1}};
+    return address_is_v4(a) ? a->octets[12] == 127 : memcmp(a, &v6, sizeof v6) == 0;
+}
+
 bool address_is_any(const struct address *a)
 {
     static const uint8_t zeros[16];

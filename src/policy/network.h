@@ -13,6 +13,7 @@ struct network {
 };
 
 bool address_is_v4(const struct address *a);
+bool address_is_loopback(const struct address *a);                /* 127/8 or ::1 */
 bool address_is_any(const struct address *a);                     /* 0.0.0.0, :: */
 bool address_parse(struct span s, struct address *ret);           /* 192.0.2.1, 2001:db8::1, no brackets */
 void address_put(struct buf *b, const struct address *a);         /* canonical text, RFC 5952 */

@@ -29,11 +29,13 @@ static bool take_memory(struct inbound *in)
     in->sessions = calloc(in->max_sessions + 1u, sizeof *in->sessions);
     in->transactions = calloc(in->max_transactions, sizeof *in->transactions);
     in->by_id = calloc(buckets, sizeof *in->by_id);
+    in->shares = calloc(in->max_transactions, sizeof *in->shares);
+    in->by_source = calloc(buckets, sizeof *in->by_source);
     in->listening = calloc(LIMIT_LISTENERS, sizeof *in->listening);
     in->input = malloc(INBOUND_READ_OCTETS);
     in->output = malloc(INBOUND_OUT_OCTETS);
-    return in->conf && in->sessions && in->transactions && in->by_id && in->listening && in->input &&
-           in->output;
+    return in->conf && in->sessions && in->transactions && in->by_id && in->shares && in->by_source &&
+           in->listening && in->input && in->output;
 }
 
 struct inbound *inbound_create(const struct inbound_setup *setup)
@@ -47,6 +49,8 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
         free(in->sessions);
         free(in->transactions);
         free(in->by_id);
+        free(in->shares);
+        free(in->by_source);
         free(in->listening);
         free(in->input);
         free(in->output);
@@ -58,6 +62,8 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
     for (uint32_t i = in->max_transactions; i-- > 0;) {
         in->transactions[i].next = in->free_transactions;
         in->free_transactions = &in->transactions[i];
+        in->shares[i].next = in->free_shares;
+        in->free_shares = &in->shares[i];
     }
     return in;
 }
@@ -144,7 +150,7 @@ static void chunk_written(struct inbound *in, struct transaction *t, const struc
     struct session *s = t->session;
     uint32_t n = r->blocks < t->n_sent ? r->blocks : t->n_sent;
     for (uint32_t i = 0; i < n; i++)
-        pool_give(in->setup.pool, t->sent[i]);
+        inbound_block_give(in, t, t->sent[i]);
     memmove(t->sent, t->sent + n, (t->n_sent - n) * sizeof t->sent[0]);
     t->n_sent = (uint16_t)(t->n_sent - n);
     if (r->status != SUBMIT_WRITTEN && !t->failed) chunk_failed(s, r->status);

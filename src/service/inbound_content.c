@@ -33,7 +33,6 @@ static bool grow(struct session *s)
 {
     struct inbound *in = s->in;
     struct transaction *t = s->transaction;
-    struct pool *p = in->setup.pool;
     bool large = t->content_blocks >= INBOUND_SMALL_FIRST;
     if (t->n_content && t->content_blocks > INBOUND_SMALL_FIRST) {
         if (t->n_sent + t->n_content > INBOUND_SENT_BLOCKS || !send_chunk(s)) {
@@ -41,7 +40,7 @@ static bool grow(struct session *s)
             return false;
         }
     }
-    uint32_t block = inbound_block_take(p, large);
+    uint32_t block = inbound_block_take(in, t, large);
     if (block == POOL_NONE) {
         s->wait |= WAIT_BLOCK;
         return false;

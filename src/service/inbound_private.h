@@ -24,6 +24,17 @@
 #define INBOUND_RESERVED_BLOCKS                                                                              \
     64 /* of each size, an eighth at most: kept for unread input and unsent replies */
 
+/* What one source (address_source_key) holds of the pool: when less than half of it is free, an eighth of all at most, so that no
+ * one stops the others. Loopback addresses are not limited, as with everything that is counted by source. */
+struct share {
+    uint8_t key[16];
+    uint64_t octets;
+    uint32_t transactions;
+    bool unlimited;
+    struct share *next; /* free list, or chain of the table */
+};
+#define INBOUND_SHARE_PART 8 /* one of so many parts of the pool */
+
 /* A transaction that is being received. Its content lies in pool blocks. */
 struct transaction {
     uint64_t id;              /* message id */
@@ -31,6 +42,7 @@ struct transaction {
     uint64_t began_ms;        /* unix time of MAIL */
     uint64_t commit_ms;       /* loop time of the commit */
     struct transaction *next; /* free list, or chain of the id table */
+    struct share *share;      /* of its source */
     struct session *session;  /* null: its client is gone, only the spooler's result is awaited */
     uint32_t recipients;
     uint16_t n_envelope, n_content, n_sent, content_blocks;
@@ -104,6 +116,7 @@ struct inbound {
     struct transaction *free_transactions;
     struct transaction **by_id; /* hash table of committed or opened transactions */
     uint32_t by_id_mask;
+    struct share *shares, *free_shares, **by_source; /* as many as transactions, and as many buckets */
     uint32_t n_sessions, max_sessions, max_transactions;
     uint32_t used_sessions; /* of the slab, so far */
     struct listening *listening;
@@ -169,10 +182,16 @@ bool inbound_transaction_commit(struct session *s);
 void inbound_transaction_aborts(struct inbound *in, bool lost);
 struct transaction *inbound_transaction_find(struct inbound *in, uint64_t id);
 
-/* A block for envelope or content; POOL_NONE: there is none, but for the reserve. */
-uint32_t inbound_block_take(struct pool *p, bool large);
+/* A block for envelope or content; POOL_NONE: there is none, but for the reserve, or its source has its share. */
+uint32_t inbound_block_take(struct inbound *in, struct transaction *t, bool large);
+void inbound_block_give(struct inbound *in, struct transaction *t, uint32_t block);
 /* A block behind what it holds already. */
 struct buf inbound_block(const struct inbound *in, const struct block_ref *r);
+
+/* inbound_share.c */
+struct share *inbound_share_open(struct inbound *in, const struct address *client); /* one transaction more */
+void inbound_share_close(struct inbound *in, struct share *share);
+bool inbound_share_permits(const struct inbound *in, const struct share *share, uint32_t octets);
 
 /* inbound_content.c */
 bool inbound_content_begin(struct session *s);  /* writes our Received field */

@@ -23,20 +23,31 @@ static void table_remove(struct inbound *in, struct transaction *t)
         }
 }
 
-uint32_t inbound_block_take(struct pool *p, bool large)
+uint32_t inbound_block_take(struct inbound *in, struct transaction *t, bool large)
 {
+    struct pool *p = in->setup.pool;
+    uint32_t octets = large ? LIMIT_BLOCK_LARGE_OCTETS : LIMIT_BLOCK_SMALL_OCTETS;
     uint32_t all = large ? p->geometry.large : p->geometry.small;
     uint32_t reserve = all / 8 < INBOUND_RESERVED_BLOCKS ? all / 8 : INBOUND_RESERVED_BLOCKS;
-    return (large ? p->free_large_n : p->free_small_n) > reserve ? pool_take(p, large) : POOL_NONE;
+    if ((large ? p->free_large_n : p->free_small_n) <= reserve ||
+        !inbound_share_permits(in, t->share, octets))
+        return POOL_NONE;
+    uint32_t block = pool_take(p, large);
+    if (block != POOL_NONE) t->share->octets += pool_block_octets(p, block);
+    return block;
+}
+
+void inbound_block_give(struct inbound *in, struct transaction *t, uint32_t block)
+{
+    t->share->octets -= pool_block_octets(in->setup.pool, block);
+    pool_give(in->setup.pool, block);
 }
 
 /* A block for the envelope: the first is small, what follows is large (a thousand recipients need few of them). */
 static bool envelope_grow(struct inbound *in, struct transaction *t)
 {
     if (t->n_envelope == INBOUND_ENVELOPE_BLOCKS) return false;
-    struct pool *p = in->setup.pool;
-    bool large = t->n_envelope > 0;
-    uint32_t block = inbound_block_take(p, large);
+    uint32_t block = inbound_block_take(in, t, t->n_envelope > 0);
     if (block == POOL_NONE) return false;
     t->envelope[t->n_envelope++] = (struct block_ref){block, 0};
     return true;
@@ -79,6 +90,7 @@ bool inbound_transaction_begin(struct session *s, const struct server_detail *d)
     /* the block lists behind it are valid by their counts */
     memset(t, 0, offsetof(struct transaction, envelope));
     t->session = s;
+    t->share = inbound_share_open(in, &s->client);
     t->began_ms = unix_ms;
     in->last_message_id = message_id_next(in->last_message_id, in->setup.edge, unix_ms);
     t->id = in->last_message_id;
@@ -141,13 +153,12 @@ bool inbound_transaction_first_recipient(const struct transaction *t, const stru
 
 static void give_blocks(struct inbound *in, struct transaction *t)
 {
-    struct pool *p = in->setup.pool;
     for (unsigned i = 0; i < t->n_envelope; i++)
-        pool_give(p, t->envelope[i].block);
+        inbound_block_give(in, t, t->envelope[i].block);
     for (unsigned i = 0; i < t->n_content; i++)
-        pool_give(p, t->content[i].block);
+        inbound_block_give(in, t, t->content[i].block);
     for (unsigned i = 0; i < t->n_sent; i++)
-        pool_give(p, t->sent[i]);
+        inbound_block_give(in, t, t->sent[i]);
     t->n_envelope = t->n_content = t->n_sent = 0;
 }
 
@@ -155,6 +166,8 @@ void inbound_transaction_free(struct inbound *in, struct transaction *t)
 {
     table_remove(in, t);
     give_blocks(in, t);
+    inbound_share_close(in, t->share);
+    t->share = NULL;
     if (t->session) t->session->transaction = NULL;
     t->session = NULL;
     t->committed = false;

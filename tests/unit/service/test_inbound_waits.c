@@ -140,9 +140,56 @@ static void test_stop_before_the_proxy_header(void **state)
     assert_at_rest();
 }
 
+static int client_of(const char *source)
+{
+    char header[80];
+    int fd = client(PROXY_PORT);
+    snprintf(header, sizeof header, "PROXY TCP4 %s 192.0.2.1 999 25\r\n", source);
+    const char *said = line(fd, header);
+    if (!strstr(said, "220 ")) fail_msg("%s: %s; %u large blocks free", source, said, t.pool.free_large_n);
+    assert_non_null(strstr(line(fd, "EHLO c.example\r\n"), "250 "));
+    return fd;
+}
+
+static size_t free_octets(void)
+{
+    return (size_t)t.pool.free_small_n * LIMIT_BLOCK_SMALL_OCTETS +
+           (size_t)t.pool.free_large_n * LIMIT_BLOCK_LARGE_OCTETS;
+}
+
+/* A source that begins much and finishes nothing leaves room for others: when half of the pool is gone, it has its share. */
+static void test_one_source_cannot_have_the_pool(void **state)
+{
+    (void)state;
+    static char body[300000];
+    int greedy[4];
+    size_t all = free_octets();
+    memset(body, 'x', sizeof body);
+    t.hold = true; /* the spooler gives nothing back */
+    for (unsigned i = 0; i < 4; i++) {
+        greedy[i] = client_of("198.51.100.7");
+        line(greedy[i], ENVELOPE "BDAT 3000000\r\n");
+        say(greedy[i], body, sizeof body);
+    }
+    assert_true(free_octets() <= all / 2);
+    assert_true(free_octets() >=
+                all / 2 - (size_t)LIMIT_BLOCK_LARGE_OCTETS * 5); /* what was read and waits is not counted */
+    t.hold = false;
+    int fd = client_of("198.51.100.8");
+    line(fd, ENVELOPE "BDAT 60000 LAST\r\n");
+    assert_non_null(strstr(say(fd, body, 60000), "queued as"));
+    close(fd);
+    for (unsigned i = 0; i < 4; i++)
+        close(greedy[i]);
+    turns(3);
+    answer_all();
+    assert_at_rest();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_one_source_cannot_have_the_pool, set_up_small),
         cmocka_unit_test_setup(test_abort_is_said_later, set_up),
         cmocka_unit_test_setup(test_result_while_replies_wait, set_up),
         cmocka_unit_test_setup(test_deadline_without_room, set_up),
