@@ -30,7 +30,7 @@ void connect_ask(struct connect *c, const void *asker, const struct connect_ques
 /* This asker wants no answers any more. */
 void connect_forget(struct connect *c, const void *asker);
 void connect_dns_answer(struct connect *c, const struct dns_answer *a);
-/* There is a new conversation with a resolver: what is open is asked again. */
+/* There is a new conversation with a resolver: what is open is asked again, a few times. */
 void connect_dns_again(struct connect *c);
 
 struct connect_counts {

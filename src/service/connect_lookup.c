@@ -3,14 +3,19 @@
 
 #include "service/connect_private.h"
 
-enum { LOOKUPS_MAX = 4 * LIMIT_CONNECT_QUESTIONS, NO_LOOKUP = UINT32_MAX };
+enum { LOOKUPS_MAX = 4 * LIMIT_CONNECT_QUESTIONS, NO_LOOKUP = UINT32_MAX, AGAIN_MAX = 2 };
+
+static uint64_t tag_of(const struct connect *c, uint32_t i)
+{
+    return (uint64_t)c->lookups[i].uses << 32 | i;
+}
 
 static bool ask(struct connect *c, uint32_t i)
 {
     static const uint16_t types[] = {DNS_MX, DNS_A, DNS_AAAA, DNS_TLSA, DNS_TLSA};
     const struct lookup *l = &c->lookups[i];
     struct dns_question q = {
-        .tag = (uint64_t)l->uses << 32 | i, .type = types[l->kind], .name = span_of(l->name, l->name_octets)};
+        .tag = tag_of(c, i), .type = types[l->kind], .name = span_of(l->name, l->name_octets)};
     return c->hooks.ask(c->context, &q);
 }
 
@@ -40,6 +45,7 @@ bool lookup_ask(struct attempt *a, enum lookup_kind kind, uint16_t host, struct 
     l->uses++;
     l->host = host;
     l->kind = (uint8_t)kind;
+    l->again = 0;
     l->name_octets = (uint8_t)name.n;
     memcpy(l->name, name.p, name.n);
     c->open_lookups++;
@@ -73,8 +79,18 @@ bool lookup_take(struct connect *c, uint64_t tag, struct lookup *ret)
     return true;
 }
 
+/* One of the questions may be what ended the resolver: none is asked for ever. */
 void connect_dns_again(struct connect *c)
 {
-    for (uint32_t i = 0; i < c->n_lookups; i++)
-        if (c->lookups[i].attempt) ask(c, i);
+    for (uint32_t i = 0; i < c->n_lookups; i++) {
+        struct lookup *l = &c->lookups[i];
+        if (!l->attempt) continue;
+        if (l->again++ < AGAIN_MAX) {
+            ask(c, i);
+            continue;
+        }
+        struct dns_answer a = {
+            .tag = tag_of(c, i), .status = DNS_FAILED, .why = SPAN("the resolver ended while it was asked")};
+        connect_dns_answer(c, &a); /* the table may move */
+    }
 }

@@ -18,8 +18,8 @@ struct
     lookup { /* one question to the resolver; its tag is its place in the table, and how often that was used */
     struct attempt *attempt; /* null: free */
     uint32_t uses, next_free;
-    uint16_t host; /* index; of all but MX */
-    uint8_t kind;
+    uint16_t host;       /* index; of all but MX */
+    uint8_t kind, again; /* how often it was asked anew */
     uint8_t name_octets;
     char name[LIMIT_DOMAIN_OCTETS + 1];
 };

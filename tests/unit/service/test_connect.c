@@ -380,6 +380,23 @@ static void test_resolver_again(void **state)
     n_questions = 0;
 }
 
+static void test_resolver_dies_of_it(void **state)
+{
+    (void)state;
+    struct connect_question q = {
+        .tag = 7, .hop = {.kind = NEXT_HOP_MX, .tls = TLS_POLICY_MAY, .name = SPAN("no.example")}};
+    asked = answered = 0;
+    connect_ask(engine, &answer, &q);
+    for (unsigned i = 2; i <= 3; i++) {
+        connect_dns_again(engine);
+        assert_true(asked == i && !answered);
+    }
+    connect_dns_again(engine);
+    assert_true(asked == 3 && answered == 1);
+    expect(CONNECT_DEFER, "4.4.3", "the resolver ended");
+    n_questions = 0;
+}
+
 static void test_forget(void **state)
 {
     (void)state;
@@ -466,10 +483,17 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_no_exchanger), TEST(test_ourselves), TEST(test_addresses_refused),
-        TEST(test_no_address),   TEST(test_literal),   TEST(test_not_in_the_configuration),
-        TEST(test_socket),       TEST(test_dane),      TEST(test_resolver_again),
+        TEST(test_no_exchanger),
+        TEST(test_ourselves),
+        TEST(test_addresses_refused),
+        TEST(test_no_address),
+        TEST(test_literal),
+        TEST(test_not_in_the_configuration),
+        TEST(test_socket),
+        TEST(test_dane),
+        TEST(test_resolver_again),
         TEST(test_forget),
+        TEST(test_resolver_dies_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
