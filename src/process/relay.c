@@ -161,12 +161,20 @@ static bool relay_prepare(struct child *c, const char **error)
     return r->outbound && relay_jobs_create(r) && relay_links_create(r);
 }
 
+static void look(struct timer *t)
+{
+    struct relay *r = LIST_OF(t, struct relay, look_timer);
+    relay_links_overdue(r);
+    loop_timer_set(r->child->loop, t, loop_now_ms(r->child->loop) + RELAY_LOOK_MS, look);
+}
+
 static bool relay_start(struct child *c, const char **error)
 {
     struct relay *r = relay_of(c);
     (void)error;
     r->started = true;
     open_peers(r);
+    look(&r->look_timer);
     return true;
 }
 

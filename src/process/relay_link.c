@@ -110,6 +110,7 @@ static void ask(struct relay_link *l)
     struct relay *r = l->relay;
     struct buf b = buf_on(memory, sizeof memory);
     l->state = RELAY_LINK_ASKING;
+    l->asked_ms = loop_now_ms(r->child->loop);
     list_take(&l->place);
     if (!r->connector || !ipc_can_send(r->connector)) {
         list_append(&r->unasked, &l->place);
@@ -166,7 +167,11 @@ void relay_link_job(struct relay *r, struct relay_job *j)
         relay_send(l);
         return;
     }
-    l = free_link(r); /* there is one: there are as many as jobs */
+    l = free_link(r);
+    if (!l) { /* there are as many as jobs, but for those that say QUIT this very moment */
+        relay_spooler_lost(r, "more jobs than can be held");
+        return;
+    }
     l->bucket = bucket;
     l->state = RELAY_LINK_ASKING;
     attach(l, j);
@@ -314,6 +319,18 @@ void relay_connector_said(void *context, uint16_t type, struct span payload, con
 }
 
 /* ---- all at once */
+
+void relay_links_overdue(struct relay *r)
+{
+    static const struct client_reply silence = {0, {4, 3, 0}, SPAN("no address was found in time")};
+    uint64_t now = loop_now_ms(r->child->loop);
+    for (unsigned i = 0; i < RELAY_LINKS; i++) {
+        struct relay_link *l = &r->links[i];
+        if (l->state != RELAY_LINK_ASKING || now < l->asked_ms + RELAY_ANSWER_MS) continue;
+        relay_tell_rest(l, &silence, false);
+        relay_link_free(l);
+    }
+}
 
 void relay_links_quit(struct relay *r)
 {

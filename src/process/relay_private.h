@@ -20,6 +20,8 @@ enum {
     RELAY_BUCKETS = 1024,    /* of idle links, by next hop */
     RELAY_REUSE_MS = 300000, /* no session is used for longer than that: other exchangers have their share */
     RELAY_REUSE_MESSAGES = 1000,
+    RELAY_ANSWER_MS = 2000 * LIMIT_CONNECT_TOTAL_SECONDS, /* of the connector, which has its own deadline */
+    RELAY_LOOK_MS = 30000,
     RELAY_QUEUED = 256, /* packets to a peer */
 };
 
@@ -77,7 +79,7 @@ struct relay_link {
     unsigned messages; /* done in this session */
     uint8_t auth_step;
     uint32_t dns_ms, connect_ms, session_ms;
-    uint64_t opened_ms, sent_ms;
+    uint64_t asked_ms, opened_ms, sent_ms;
     uint16_t host_n, tls_n;
     char host[LIMIT_RELAY_HOST_OCTETS], tls[LIMIT_RELAY_TLS_OCTETS];
 };
@@ -99,7 +101,7 @@ struct relay {
     int spooler_fd, connector_fd, directory_fd, authorities_fd; /* before the start */
     bool started, draining, stopping;
     const char *lost; /* why the conversation with the spooler ends */
-    struct timer drain_timer;
+    struct timer drain_timer, look_timer;
     struct relay_job *jobs, *free_jobs;
     struct map job_map;
     struct map_slot *job_slots;
@@ -148,6 +150,7 @@ void relay_link_idle(struct relay_link *l);
 struct relay_link *relay_link_find(struct relay *r, uint64_t tag);
 void relay_links_ask(struct relay *r);       /* those that could not be asked for yet */
 void relay_links_ask_again(struct relay *r); /* the connector is a new one */
+void relay_links_overdue(struct relay *r);   /* the connector does not answer */
 void relay_links_quit(struct relay *r);      /* those that are idle */
 void relay_links_abandon(struct relay *r);   /* those whose job has sent nothing yet; it stays, untried */
 void relay_links_drop(struct relay *r);      /* all of them */
