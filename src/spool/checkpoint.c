@@ -118,11 +118,14 @@ static void begin(struct store *s)
     const struct disk *d = &s->o.disk;
     int error = d->ops->unlink(d->context, CHECKPOINT_NAME_NEW);
     int file = error && error != -ENOENT ? error : d->ops->open(d->context, CHECKPOINT_NAME_NEW, DISK_CREATE);
-    c->after_ms = s->now_ms + AGAIN_MS;
-    if (file < 0) return; /* a disk that cannot be written on says so elsewhere */
+    if (file < 0) { /* a disk that cannot be written on says so elsewhere */
+        c->after_ms = s->now_ms + AGAIN_MS;
+        return;
+    }
     c->file = file;
     c->done_next = s->octets_written;
     c->offset = c->cursor = c->messages = c->blocks = 0;
+    c->last = id_map_last(&s->index.map); /* what comes later stands in the log behind P */
     error = write_head(s);
     if (error) abandon(s, error);
 }
@@ -148,7 +151,7 @@ static bool write_messages(struct store *s, int *error)
     struct checkpoint *c = &s->checkpoint;
     const struct message *m = store_after(s, c->cursor);
     *error = 0;
-    if (!m) return false;
+    if (!m || m->id > c->last) return false;
     size_t first = checkpoint_message_octets(m) + REASONS_MAX + 16;
     if (!room(c, first > LIMIT_CHECKPOINT_BLOCK ? first : LIMIT_CHECKPOINT_BLOCK)) {
         *error = -ENOMEM;
@@ -156,7 +159,8 @@ static bool write_messages(struct store *s, int *error)
     }
     struct buf b = block_begin(c, CHECKPOINT_MESSAGES);
     put_reasons(s, &b);
-    while (m && b.n < LIMIT_CHECKPOINT_BLOCK && checkpoint_message_octets(m) <= buf_room(&b)) {
+    while (m && m->id <= c->last && b.n < LIMIT_CHECKPOINT_BLOCK &&
+           checkpoint_message_octets(m) <= buf_room(&b)) {
         checkpoint_message_put(&b, m);
         c->cursor = m->id;
         c->messages++;

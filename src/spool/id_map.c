@@ -165,6 +165,13 @@ void *id_map_after(const struct id_map *m, uint64_t cursor, uint64_t *id)
     return m->pages[at]->values[place];
 }
 
+uint64_t id_map_last(const struct id_map *m)
+{
+    if (m->n_pages == 0) return 0;
+    const struct id_page *page = m->pages[m->n_pages - 1];
+    return page->ids[page->n - 1];
+}
+
 void id_map_destroy(struct id_map *m)
 {
     for (size_t i = 0; i < m->n_pages; i++)

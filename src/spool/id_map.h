@@ -19,7 +19,8 @@ MUST_USE bool id_map_insert(struct id_map *m, uint64_t id,
 void id_map_replace(struct id_map *m, uint64_t id, void *value); /* of an id that is there */
 void *id_map_remove(struct id_map *m, uint64_t id);              /* null: was not there */
 void *id_map_after(const struct id_map *m, uint64_t cursor,
-                   uint64_t *id);      /* the first id above cursor; null: none */
-void id_map_destroy(struct id_map *m); /* the values are the caller's */
+                   uint64_t *id);             /* the first id above cursor; null: none */
+uint64_t id_map_last(const struct id_map *m); /* the highest id; 0: none */
+void id_map_destroy(struct id_map *m);        /* the values are the caller's */
 
 #endif

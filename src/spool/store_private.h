@@ -53,7 +53,7 @@ struct checkpoint {
     bool there, useless; /* a file `checkpoint`; it is not in order: another one is due */
     uint64_t size, done; /* octets of it; octets_written when it was begun */
     int file;            /* of the one being written; -1: none */
-    uint64_t done_next, offset, cursor, messages, blocks;
+    uint64_t done_next, offset, cursor, last, messages, blocks;
     uint64_t after_ms; /* none is begun before */
     bool loaded;       /* this start was from it */
     uint64_t written;  /* completed since the start */

@@ -122,6 +122,22 @@ static void what_came_since_counts(void **state)
     assert_null(store_find(f->store, 8));
 }
 
+/* A queue that grows all the time: it is written all the same. */
+static void while_mail_arrives(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    uint64_t id = 1000;
+    for (int i = 0; i < 20 && store_counters(f->store).checkpoints == 0; i++) {
+        assert_int_equal(fixture_commit(f, ++id, 500, 1), STORE_PENDING);
+        assert_true(fixture_flush(f));
+        fixture_maintain(f, 1);
+    }
+    assert_int_equal(store_counters(f->store).checkpoints, 1);
+    same_after_a_crash(f, true);
+    assert_true(fixture_whole(f, id, 500));
+}
+
 static void any_wrong_octet_makes_it_useless(void **state)
 {
     struct fixture *f = *state;
@@ -185,7 +201,8 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(loaded_as_it_was), TEST(what_came_since_counts), TEST(any_wrong_octet_makes_it_useless),
+        TEST(loaded_as_it_was),           TEST(what_came_since_counts),
+        TEST(while_mail_arrives),         TEST(any_wrong_octet_makes_it_useless),
         TEST(none_while_there_is_damage), TEST(none_is_used_that_is_not_wanted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
