@@ -119,7 +119,7 @@
 #define LIMIT_RELAY_RECIPIENTS                 100  /* of one transaction (RFC 5321 4.5.3.1.8) */
 #define LIMIT_RELAY_HOST_OCTETS                (LIMIT_DOMAIN_OCTETS + 64) /* name[address]:port */
 #define LIMIT_RELAY_TLS_OCTETS                 160  /* what protected a session, and why */
-#define LIMIT_RELAYS_MAX                       8    /* processes */
+#define LIMIT_RELAYS_MAX                       4    /* processes */
 #define LIMIT_RELAY_JOBS                       4096 /* transactions in hand, of one relay; as many sessions */
 #define LIMIT_RELAY_FDS                        8192 /* sessions, leases, conversations; less where the system allows less */
 #define LIMIT_CONNECT_SECONDS                  30 /* one address */

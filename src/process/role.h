@@ -53,6 +53,10 @@ struct role_row {
 };
 extern const struct role_row role_table[PROC_ROLE_COUNT];
 
+/* "edge-1", "spooler", "relay", "relay-1": edges carry their number, others when there are several. */
+struct buf;
+void role_put_name(struct buf *b, enum role role, unsigned index);
+
 /* The user that a process of this role will be when the caller, or somebody with the caller's rights, starts the service. */
 void role_account(enum role role, struct config_files_owner *ret);
 

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "process/role.h"
 #include "process/skeleton.h"
 #include "system/sandbox.h"
@@ -30,6 +31,14 @@ const struct role_row role_table[PROC_ROLE_COUNT] = {
     [PROC_RESOLVER] = {PROC_RESOLVER, "resolver", SANDBOX_RECEIVE_FDS | SANDBOX_DNS | SANDBOX_MEMORY, false,
                        4096, &resolver_hooks},
 };
+
+void role_put_name(struct buf *b, enum role role, unsigned index)
+{
+    buf_str(b, role_table[role].name);
+    if (role != PROC_EDGE && index == 0) return;
+    buf_byte(b, '-');
+    buf_u64(b, index);
+}
 
 void role_account(enum role role, struct config_files_owner *ret)
 {

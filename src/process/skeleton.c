@@ -141,11 +141,7 @@ static const struct config *read_config(int fd, const char **error)
 static void set_name(void)
 {
     struct buf b = buf_on(me.name, sizeof me.name - 1);
-    buf_str(&b, me.row->name);
-    if (me.row->role == PROC_EDGE) {
-        buf_byte(&b, '-');
-        buf_u64(&b, me.hello.index);
-    }
+    role_put_name(&b, me.row->role, me.hello.index);
     me.child.name = me.name;
     prctl(PR_SET_NAME, me.name); /* cut to 15 octets; for ps and top only */
 }

@@ -18,11 +18,11 @@ enum {
     SPOOLER_DELIVERIES = 8192, /* recipients in hand */
     SPOOLER_BUCKETS = 16384,   /* of the table that finds them */
     SPOOLER_NO_DELIVERY = 65535,
-    SPOOLER_EARLY = 128,         /* conversations that begin before start */
-    SPOOLER_RELAYS = 16,         /* conversations, of all generations */
-    SPOOLER_RELAY_JOBS = 2048,   /* transactions in the hands of relays */
-    SPOOLER_LEASES = 1024,       /* segments lent to one holder */
-    SPOOLER_RESULTS_QUEUED = 64, /* packets */
+    SPOOLER_EARLY = 128,                   /* conversations that begin before start */
+    SPOOLER_RELAYS = 8 * LIMIT_RELAYS_MAX, /* conversations, of all generations */
+    SPOOLER_RELAY_JOBS = 2048,             /* transactions in the hands of relays */
+    SPOOLER_LEASES = 1024,                 /* segments lent to one holder */
+    SPOOLER_RESULTS_QUEUED = 64,           /* packets */
     SPOOLER_JOBS_QUEUED = 256,
     SPOOLER_LEASE_IDLE_MS = 5000,
     SPOOLER_RETRY_MS = 1000, /* a peer is not there, or does not read */

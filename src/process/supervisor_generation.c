@@ -99,8 +99,9 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
                                         PROC_RESOLVER};
     for (unsigned i = 0; !s->serving && ok && i < sizeof lasting / sizeof lasting[0]; i++)
         ok = start(s, lasting[i], 0, g);
-    if (!ok || !start(s, PROC_DIRECTORY, 0, g) || !start(s, PROC_KEYRING, 0, g) ||
-        !start(s, PROC_RELAY, 0, g))
+    for (unsigned i = 0; ok && i < g->load.config->relays; i++)
+        ok = start(s, PROC_RELAY, i, g);
+    if (!ok || !start(s, PROC_DIRECTORY, 0, g) || !start(s, PROC_KEYRING, 0, g))
         supervisor_generation_fail(g, "a process could not be started");
     return true;
 }
@@ -239,16 +240,18 @@ static void serve(struct generation *g)
 void supervisor_generation_step(struct generation *g)
 {
     struct supervisor *s = g->supervisor;
-    unsigned edges = 0, edges_ready = 0;
+    unsigned edges = 0, edges_ready = 0, relays_ready = 0;
     if (g->state != GENERATION_STARTING) return;
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         const struct process *p = &s->processes[i];
-        if (p->role != PROC_EDGE || p->generation != g || p->state == PROCESS_FREE) continue;
+        if (p->generation != g || p->state == PROCESS_FREE) continue;
+        relays_ready += p->role == PROC_RELAY && p->state == PROCESS_READY;
+        if (p->role != PROC_EDGE) continue;
         edges++;
         edges_ready += p->state == PROCESS_READY;
     }
     bool rest_ready = g->map >= 0 && ready(s, PROC_DIRECTORY, g) && ready(s, PROC_KEYRING, g) &&
-                      ready(s, PROC_RELAY, g) && (s->serving || ready(s, PROC_SPOOLER, g));
+                      relays_ready == g->load.config->relays && (s->serving || ready(s, PROC_SPOOLER, g));
     if (edges == 0 && rest_ready) {
         start_edges(g);
         return;

@@ -16,7 +16,7 @@
 
 enum {
     GENERATIONS_MAX = 8, /* one serves, one may start, the rest drains */
-    PROCESSES_MAX = SOURCES_EDGES + 3 * GENERATIONS_MAX +
+    PROCESSES_MAX = SOURCES_EDGES + (2 + LIMIT_RELAYS_MAX) * GENERATIONS_MAX +
                     PROC_ROLE_COUNT, /* 16 edges; keyrings, directories and relays; the others */
     LISTEN_BACKLOG = 4096,
     START_SECONDS = 30, /* a new generation that is not ready by then is given up */
@@ -63,7 +63,7 @@ struct process {
     bool quiet;                      /* DRAINING: said that it takes no new work */
     bool replace;                    /* DRAINING in order to be started again */
     uint32_t serials[PROCESSES_MAX]; /* of the newest conversation with each; 0: none */
-    uint64_t lost;                   /* one bit for each process whose newest conversation broke off */
+    bool lost[PROCESSES_MAX];        /* the newest conversation with that process broke off */
     size_t status_n;
     uint8_t status[SUPERVISE_STATUS_OCTETS];
 };

@@ -58,11 +58,7 @@ struct process *supervisor_process_new(struct supervisor *s, enum role role, uns
                               .column = column,
                               .pool = -1};
         struct buf b = buf_on(p->name, sizeof p->name - 1);
-        buf_str(&b, role_table[role].name);
-        if (role == PROC_EDGE) {
-            buf_byte(&b, '-');
-            buf_u64(&b, index);
-        }
+        role_put_name(&b, role, index);
         return p;
     }
     return NULL;
@@ -171,7 +167,7 @@ static void on_death(struct process *p, int status)
     loop_timer_stop(s->loop, &p->timer);
     ipc_close(&p->channel);
     p->pid = 0;
-    p->lost = 0;
+    memset(p->lost, 0, sizeof p->lost);
     p->status_n = 0;
     p->slow = p->quiet = false;
     if (p->pool >= 0) close(p->pool);
@@ -217,8 +213,8 @@ static void on_relink(struct timer *t)
     for (unsigned i = 0; i < PROCESSES_MAX; i++)
         for (unsigned k = 0; k < PROCESSES_MAX; k++) {
             struct process *p = &s->processes[i], *q = &s->processes[k];
-            if (!(p->lost & UINT64_C(1) << k)) continue;
-            p->lost &= ~(UINT64_C(1) << k);
+            if (!p->lost[k]) continue;
+            p->lost[k] = false;
             if (supervisor_process_alive(p) && supervisor_process_alive(q)) supervisor_introduce(p, q);
         }
 }
@@ -240,7 +236,7 @@ static void on_lost(struct process *p, struct span payload)
             (q->generation && q->generation != p->generation))
             continue;
         if (q->state == PROCESS_FREE || p->serials[i] != m.serial) continue;
-        p->lost |= UINT64_C(1) << i;
+        p->lost[i] = true;
         loop_timer_set(s->loop, &s->relink_timer, loop_now_ms(s->loop) + RELINK_MS, on_relink);
     }
 }

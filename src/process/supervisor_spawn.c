@@ -183,8 +183,8 @@ void supervisor_introduce(struct process *a, struct process *b)
     uint32_t serial = ++a->supervisor->conversations;
     size_t at_a = (size_t)(a - a->supervisor->processes), at_b = (size_t)(b - a->supervisor->processes);
     a->serials[at_b] = b->serials[at_a] = serial;
-    a->lost &= ~(UINT64_C(1) << at_b);
-    b->lost &= ~(UINT64_C(1) << at_a);
+    a->lost[at_b] = false;
+    b->lost[at_a] = false;
     if (!grant_pool(a, b) || !grant_pool(b, a) || !tell_peer(a, b, serial, pair[0]) ||
         !tell_peer(b, a, serial, pair[1]))
         log_note(LOG_LEVEL_ERROR, "peer", b->name, 0);

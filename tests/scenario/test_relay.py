@@ -333,3 +333,26 @@ def test_one_live_among_many_dead(make, hop):
     refused = wait_for(lambda: [r for r in s.ask("queue", "summary", "--by", "destination") if r.get("state", {}).get("standing") == "failed"], 5)
     assert refused[0]["state"]["next"] > refused[0]["state"]["failed"]
     silent.close()
+
+
+def test_several_relays(make, hop):
+    """As many processes as the configuration says; each destination has one of them, and another when it is gone."""
+    import os
+    import signal
+    hops = [hop() for _ in range(6)]
+    routes = "".join(f"recipients h{i}.example any\nrelay h{i}.example via smarthost 127.0.0.1:{h.port}\n" for i, h in enumerate(hops))
+    s = make(config=f"relays 3\n{routes}")
+    names = [n for n in s.processes() if n.startswith("relay")]
+    assert len(names) == 3
+    for n in range(5):
+        for i in range(6):
+            send_raw(s, HEAD + b"%d\r\n" % n, to=[f"r@h{i}.example"])
+        if n == 2:
+            os.kill(s.processes()[names[0]], signal.SIGKILL)
+    for h in hops:
+        wait_for(lambda: len({relayed(m) for m in h.messages}) == 5, 20)
+    wait_for(lambda: len([n for n in s.processes() if n.startswith("relay")]) == 3, 5)
+    assert len({line["process"] for line in s.log("relayed")}) >= 2
+    s.cli("reload")
+    send_raw(s, HEAD + b"after\r\n", to=["r@h0.example"])
+    wait_for(lambda: len(hops[0].messages) >= 6, 10)
