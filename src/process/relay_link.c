@@ -261,10 +261,9 @@ static void open_session(struct relay_link *l, const struct connect_answer *a, i
                                  .tls = h->tls,
                                  .in_clear = plain,
                                  .dane = a->dane != CONNECT_TLSA_NONE,
-                                 .name = a->host,
-                                 .also = a->also,
                                  .tlsa = a->tlsa,
                                  .n_tlsa = a->n_tlsa};
+    outbound_expect(&peer, h, a);
     put_host(l, a);
     l->address = a->address;
     l->port = a->port;

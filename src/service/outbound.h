@@ -9,6 +9,7 @@
 
 #include "engine/client.h"
 #include "policy/next_hop.h"
+#include "service/connect_message.h"
 #include "spool/job.h"
 #include "system/loop.h"
 #include "system/tls_client.h"
@@ -25,6 +26,11 @@ struct outbound_peer { /* whom a session talks to */
     const struct span *tlsa;
     uint32_t n_tlsa;
 };
+
+/* Sets name and also: whose certificate counts. A host that DNS names and nobody vouches for could be anybody's, with a perfect
+ * certificate: with TLS_POLICY_VERIFY it counts within the domain only, else the domain itself must be shown (RFC 6125 1.7: the name that
+ * was meant). h and a must live as long as p is used. */
+void outbound_expect(struct outbound_peer *p, const struct next_hop *h, const struct connect_answer *a);
 
 struct outbound_message { /* the caller keeps it, and what it points to, until `done` */
     struct client_transaction transaction;

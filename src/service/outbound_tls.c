@@ -6,6 +6,20 @@ static bool by_records(const struct outbound_peer *p)
     return p->dane && (p->tls == TLS_POLICY_DANE || p->tls == TLS_POLICY_DANE_ONLY);
 }
 
+static bool within(struct span host, struct span domain)
+{
+    size_t more = host.n > domain.n ? host.n - domain.n : 0;
+    return span_eq_nocase(span_skip(host, more), domain) && (more == 0 || host.p[more - 1] == '.');
+}
+
+void outbound_expect(struct outbound_peer *p, const struct next_hop *h, const struct connect_answer *a)
+{
+    bool vouched = h->kind != NEXT_HOP_MX || a->dns_secure || within(a->host, h->name);
+    bool domain = h->tls == TLS_POLICY_VERIFY && !vouched;
+    p->name = domain ? h->name : a->host;
+    p->also = domain ? (struct span){0} : a->also;
+}
+
 enum client_tls outbound_tls_wish(const struct outbound_peer *p)
 {
     switch ((enum tls_policy)p->tls) {
