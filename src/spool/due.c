@@ -3,6 +3,7 @@
 #include "spool/store_private.h"
 
 enum {
+    PLACED = 10000,             /* messages placed again in one step */
     LOOKED = 64,                /* recipients of the same message that are looked at for one that is due */
     READY_AT_LEAST_MS = 600000, /* what waits for its next hop has so long, however old it is */
 };
@@ -78,13 +79,21 @@ void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t ret
     s->o.delay_seconds = delay_seconds;
 }
 
+void store_place_step(struct store *s)
+{
+    for (unsigned n = 0; s->placing && n < PLACED; n++) {
+        struct message *m = id_map_after(&s->index.map, s->place_cursor, &s->place_cursor);
+        s->placing = m != NULL;
+        if (m && !(m->flags & MESSAGE_PENDING)) store_place_message(s, m);
+    }
+}
+
 void store_place_again(struct store *s, uint64_t now_ms)
 {
-    uint64_t id = 0;
-    struct message *m;
     s->now_ms = now_ms;
-    while ((m = id_map_after(&s->index.map, id, &id)))
-        if (!(m->flags & MESSAGE_PENDING)) store_place_message(s, m);
+    s->placing = true;
+    s->place_cursor = 0;
+    store_place_step(s);
 }
 
 /* Recipients of one message that are due together come together: one transaction may take them. */
@@ -118,8 +127,9 @@ bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipie
         item = *first;
     }
     struct recipient *r = &message_recipients(item.message)[item.recipient];
-    s->due_id = *id = item.message->id;
+    *id = item.message->id;
     s->due_recipient = *recipient = item.recipient;
+    s->due_id = item.recipient + 1 < item.message->n_recipients ? *id : 0;
     *why = why_due(s, item.message, r);
     if (*why == DUE_DELAY) {
         r->flags |= RECIPIENT_DELAY_TELLING;

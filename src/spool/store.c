@@ -401,6 +401,7 @@ void store_maintain(struct store *s, uint64_t now_ms)
     s->now_ms = now_ms;
     if (s->stuck && now_ms >= s->stuck_until_ms) (void)journal_recover_failed(s);
     large_prepare(s);
+    store_place_step(s);
     if (!s->stuck) recycle_step(s);
     checkpoint_step(s);
 }

@@ -145,7 +145,8 @@ void store_put_back(struct store *s, uint64_t id, uint32_t recipient,
 /* A reload: other times between attempts, and of life in the queue. */
 void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t retry_max_seconds,
                      uint32_t queue_seconds, uint32_t delay_seconds);
-void store_place_again(struct store *s, uint64_t now_ms); /* the configuration changed */
+/* The configuration changed: every recipient is placed anew, the first ones at once, others with store_maintain. */
+void store_place_again(struct store *s, uint64_t now_ms);
 /* Why a recipient waits, without reading the disk: numbers and addresses are left out. Empty: nothing is known. */
 struct span store_reason(const struct store *s, const struct recipient *r);
 uint64_t store_expires_ms(const struct store *s, const struct message *m);

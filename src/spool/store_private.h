@@ -85,9 +85,11 @@ struct store {
     struct schedule schedule;
     struct id_map open; /* struct open_message */
     struct evacuation evacuation;
-    bool recheck;     /* some segment may have become free */
-    uint8_t *scratch; /* LIMIT_ENVELOPE_OCTETS, for reading back */
-    uint64_t due_id;  /* whom store_due named last */
+    bool recheck;          /* some segment may have become free */
+    uint8_t *scratch;      /* LIMIT_ENVELOPE_OCTETS, for reading back */
+    bool placing;          /* store_place_again is not through */
+    uint64_t place_cursor; /* message placed last */
+    uint64_t due_id;       /* whom store_due named last */
     uint32_t due_recipient;
     uint64_t now_ms;
     uint64_t committed, refused, finished, n_batches, octets_written, syncs;
@@ -175,6 +177,8 @@ bool clean_read(struct store *s, struct clean *ret); /* false: no mark that is i
 bool clean_write(struct store *s);                   /* everything is durable, nobody else touches the disk */
 bool clean_remove(struct store *s);                  /* durably; true when there is none */
 
+/* due.c: more of what store_place_again has begun */
+void store_place_step(struct store *s);
 /* due.c: if it is ready, its queue is told that it leaves */
 void store_leave_ready(struct store *s, struct recipient *r);
 
