@@ -130,6 +130,21 @@ bool ipc_can_send(const struct ipc *c)
     return !c->broken && c->waiting + 2 < c->ring;
 }
 
+bool ipc_can_queue(const struct ipc *c, unsigned packets)
+{
+    return !c->broken && c->waiting + 1 + packets < c->ring;
+}
+
+bool ipc_broken(const struct ipc *c)
+{
+    return c->broken;
+}
+
+bool ipc_idle(const struct ipc *c)
+{
+    return c->broken || (c->waiting == 0 && c->packets[c->head].n == 0);
+}
+
 /* ---- sending */
 
 /* False: the socket is full or broken. */
@@ -324,11 +339,9 @@ static bool read_packets(struct ipc *c)
     }
     int n = recvmmsg(c->watch.fd, m, READ_PACKETS, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
     if (n < 0) {
-        if (errno == EINTR) return true;
-        if (errno == ECONNRESET)
-            report(c, "end of file"); /* it died before it had read everything */
-        else if (errno != EAGAIN && errno != EWOULDBLOCK)
-            report(c, "read error");
+        /* ECONNRESET: it died before it had read everything. That is said once, before what it had sent itself, and then the end */
+        if (errno == EINTR || errno == ECONNRESET) return true;
+        if (errno != EAGAIN && errno != EWOULDBLOCK) report(c, "read error");
         return false;
     }
     const char *reason = NULL;
@@ -352,15 +365,16 @@ static void on_event(struct watch *w, uint32_t events)
         if (!loop_change(c->loop, &c->watch, LOOP_READ)) c->broken = true;
         ipc_flush(c);
     }
+    int rounds = 0;
     if (events & (LOOP_READ | LOOP_HUP)) {
-        int rounds = 0;
         while (!c->gone && !c->reported && rounds < READ_ROUNDS && read_packets(c))
             rounds++;
         /* an edge-triggered watch that is set again reports what is still there */
         if (rounds == READ_ROUNDS && !c->gone && !c->reported)
             loop_change(c->loop, &c->watch, LOOP_READ | (c->blocked ? (uint32_t)LOOP_WRITE : 0));
     }
-    if (c->broken && !c->gone) report(c, "write error");
+    /* what the peer sent before it went is served first */
+    if (c->broken && !c->gone && rounds < READ_ROUNDS) report(c, "write error");
     c->calling = false;
     if (c->gone) release(c);
 }

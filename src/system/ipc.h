@@ -33,7 +33,12 @@ MUST_USE bool ipc_send(struct ipc *c, uint16_t type, struct span payload);
 /* Sends alone in a packet; the descriptor stays the caller's. */
 MUST_USE bool ipc_send_fd(struct ipc *c, uint16_t type, struct span payload, int fd);
 void ipc_flush(struct ipc *c);
-bool ipc_can_send(const struct ipc *c); /* room for at least one more full packet */
+bool ipc_can_send(const struct ipc *c);                    /* room for at least one more full packet */
+bool ipc_can_queue(const struct ipc *c, unsigned packets); /* ... for so many */
+bool ipc_idle(const struct ipc *c); /* nothing waits to be sent, or nothing can be any more */
+bool ipc_broken(
+    const struct ipc
+        *c); /* nothing can be sent any more; `closed` follows when everything that came was served */
 int ipc_fd(const struct ipc *c);
 
 #endif

@@ -239,6 +239,29 @@ static void end_of_file_comes_after_the_last_message(void **state)
     close_pair();
 }
 
+/* The kernel says ECONNRESET before what the dead peer had sent; and a write error is no reason not to hear it. */
+static void who_dies_with_unread_messages_is_heard(void **state)
+{
+    (void)state;
+    for (int write_fails = 0; write_fails < 2; write_fails++) {
+        open_pair(4);
+        assert_true(ipc_send(t.channel, PLAIN, SPAN("unread")));
+        ipc_flush(t.channel);
+        for (unsigned i = 0; i < 40; i++)
+            SEND_RAW("\x07\0\x04\0abcd");
+        close(t.raw);
+        t.raw = -1;
+        assert_true(ipc_idle(t.channel));
+        if (write_fails) {
+            assert_true(ipc_send(t.channel, PLAIN, SPAN("unread")));
+            ipc_flush(t.channel);
+        }
+        closed_for("end of file");
+        assert_int_equal(t.messages, 40);
+        close_pair();
+    }
+}
+
 static void closing_inside_a_callback_is_safe(void **state)
 {
     (void)state;
@@ -442,6 +465,7 @@ int main(void)
         cmocka_unit_test(descriptors_behind_a_bad_packet_are_closed),
         cmocka_unit_test(too_long_a_packet_is_refused),
         cmocka_unit_test(end_of_file_comes_after_the_last_message),
+        cmocka_unit_test(who_dies_with_unread_messages_is_heard),
         cmocka_unit_test(closing_inside_a_callback_is_safe),
         cmocka_unit_test(nothing_is_lost_under_back_pressure),
         cmocka_unit_test(a_dead_reader_is_reported_and_sends_fail),
