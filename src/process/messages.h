@@ -23,7 +23,7 @@ enum message_type {
     MSG_JOB_DELIVER = 10,
     MSG_JOB_RESULT = 11,
     MSG_JOB_RECALL =
-        12, /* spooler -> mailbox: struct job_segment; no job needs it any more: close it, say RETURN */
+        12, /* spooler -> mailbox: struct job_segment; close it when no job needs it any more, say RETURN */
 
     /* spooler <-> directory (directory/expand.h) */
     MSG_EXPAND_QUESTION = 16,

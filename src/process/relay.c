@@ -210,7 +210,8 @@ static void relay_after_turn(struct child *c)
     if (r->spooler) ipc_flush(r->spooler);
     if (r->connector) ipc_flush(r->connector);
     if (r->directory) ipc_flush(r->directory);
-    if (r->draining && (r->stopping ? r->n_working : r->n_jobs) == 0) child_exit(c, 0);
+    bool told = !r->spooler || ipc_idle(r->spooler); /* else what was delivered would be delivered again */
+    if (r->draining && told && (r->stopping ? r->n_working : r->n_jobs) == 0) child_exit(c, 0);
 }
 
 static void put_count(struct buf *json, const char *name, uint64_t n)

@@ -130,6 +130,7 @@ bool relay_job_extents(struct relay *r, const struct relay_extents *m, struct re
     if (!m->last) return true;
     if (j->arrived != j->n) return false;
     j->complete = true;
+    relay_leases_need(r, j);
     describe(j);
     *ret = j;
     return true;
@@ -139,6 +140,7 @@ void relay_job_end(struct relay *r, struct relay_job *j)
 {
     struct relay_job kept = {.next = r->free_jobs};
     (void)map_remove(&r->job_map, j->job);
+    if (j->complete) relay_leases_spare(r, j);
     r->n_working -= j->link != NULL;
     if (j->memory_max <= MEMORY_KEPT) {
         kept.memory = j->memory;

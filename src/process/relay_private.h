@@ -85,8 +85,9 @@ struct relay_link {
 };
 
 struct relay_lease {
-    uint32_t segment;
+    uint32_t segment, jobs; /* in hand whose content lies there (one that comes back to it counts again) */
     int fd;
+    bool recalled; /* returned when no job needs it any more */
 };
 
 struct relay_counters {
@@ -125,6 +126,9 @@ extern const unsigned relay_from_spooler_n;
 void relay_spooler_said(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds);
 int relay_segment(void *context, uint32_t segment); /* hook of outbound */
 void relay_leases_drop(struct relay *r);
+/* A job is complete, and needs the segments of its content; it is over, and does not. */
+void relay_leases_need(struct relay *r, const struct relay_job *j);
+void relay_leases_spare(struct relay *r, const struct relay_job *j);
 
 /* relay_job.c */
 bool relay_jobs_create(struct relay *r);

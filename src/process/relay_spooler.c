@@ -54,18 +54,55 @@ static bool lease_begin(struct relay *r, struct span payload, int fd)
         close(fd);
         return false;
     }
-    r->leases[r->n_leases++] = (struct relay_lease){s.segment, fd};
+    r->leases[r->n_leases++] = (struct relay_lease){.segment = s.segment, .fd = fd};
     return true;
 }
 
-/* The spooler recalls what no job needs any more. */
+static bool lease_return(struct relay *r, uint32_t segment)
+{
+    uint8_t memory[8];
+    struct buf b = buf_on(memory, sizeof memory);
+    struct relay_lease *l = lease_find(r, segment);
+    if (l) lease_drop(r, l);
+    job_segment_put(&b, &(struct job_segment){segment});
+    return ipc_send(r->spooler, MSG_JOB_RETURN, buf_span(&b));
+}
+
+/* The spooler wants it back: at once, or when those who still read from it are done. */
 static bool lease_recalled(struct relay *r, struct span payload)
 {
     struct job_segment s;
     if (!job_segment_read(payload, &s)) return false;
     struct relay_lease *l = lease_find(r, s.segment);
-    if (l) lease_drop(r, l);
-    return ipc_send(r->spooler, MSG_JOB_RETURN, payload);
+    if (!l || l->jobs == 0) return lease_return(r, s.segment);
+    l->recalled = true;
+    return true;
+}
+
+/* The lease of an extent where the content comes to another segment; null: the one before, or none. */
+static struct relay_lease *lease_turn(struct relay *r, const struct relay_job *j, uint32_t i)
+{
+    bool same = i > 0 && j->extents[i].segment == j->extents[i - 1].segment;
+    return same ? NULL : lease_find(r, j->extents[i].segment);
+}
+
+void relay_leases_need(struct relay *r, const struct relay_job *j)
+{
+    struct relay_lease *l;
+    for (uint32_t i = 0; i < j->n_extents; i++)
+        if ((l = lease_turn(r, j, i))) l->jobs++;
+}
+
+void relay_leases_spare(struct relay *r, const struct relay_job *j)
+{
+    for (uint32_t i = 0; i < j->n_extents; i++) {
+        struct relay_lease *l = lease_turn(r, j, i);
+        if (!l || l->jobs == 0 || --l->jobs > 0 || !l->recalled) continue;
+        if (!r->spooler || r->lost)
+            lease_drop(r, l);
+        else if (!lease_return(r, l->segment))
+            relay_spooler_lost(r, "returned segments are not read");
+    }
 }
 
 /* ---- jobs */

@@ -55,6 +55,15 @@ bool spooler_lend(struct spooler *s, struct holder *h, uint32_t segment)
     return true;
 }
 
+void spooler_lease_used(struct spooler *s, struct holder *h, const struct message *m)
+{
+    const struct extent *e = message_extents(m);
+    for (uint32_t i = 0; i < m->n_extents; i++) {
+        struct lease *l = i > 0 && e[i].segment == e[i - 1].segment ? NULL : find(h, e[i].segment);
+        if (l) l->used_ms = s->now_ms;
+    }
+}
+
 void spooler_lease_returned(struct spooler *s, struct holder *h, uint32_t segment)
 {
     struct lease *l = find(h, segment);

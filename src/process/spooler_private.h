@@ -141,7 +141,7 @@ struct spooler {
     struct timer timer;
     uint64_t stuck_ms; /* since when the store is stuck, of the loop's clock; 0: it is not */
     bool let_go;       /* ... and nobody waits for it any more */
-    uint64_t maintain_ms, overdue_ms, drain_ms;
+    uint64_t maintain_ms, overdue_ms, used_ms, drain_ms;
     struct listing_verified verified;
     uint64_t delivered, deferred, bounced, expired, notifications;
 };
@@ -207,6 +207,8 @@ void spooler_relays_turn(struct spooler *s); /* leases, and what is to be sent *
 /* spooler_lease.c: segments that are lent to a holder */
 bool spooler_lend(struct spooler *s, struct holder *h,
                   uint32_t segment); /* it holds it now; false: not now */
+/* Content of that message is still to be read: what it lies in is not idle. */
+void spooler_lease_used(struct spooler *s, struct holder *h, const struct message *m);
 void spooler_lease_returned(struct spooler *s, struct holder *h, uint32_t segment);
 void spooler_leases(struct spooler *s, struct holder *h);     /* asks for idle and wanted ones back */
 void spooler_leases_end(struct spooler *s, struct holder *h); /* the holder is gone */

@@ -214,6 +214,14 @@ static void relay_lost(struct spooler *s, struct relay_peer *r, const char *reas
     if (!s->stopping && reason) child_peer_lost(s->child, PROC_RELAY, r->index, reason);
 }
 
+/* Packets that a job takes at most. */
+static unsigned packets_of(const struct relay_job *j, const struct message *m)
+{
+    uint64_t octets = (j->n + UINT64_C(1)) * (LIMIT_PATH_OCTETS + LIMIT_ORCPT_OCTETS + 64) +
+                      NEXT_HOP_KEY_OCTETS + m->n_extents * UINT64_C(24);
+    return (unsigned)(octets / (LIMIT_IPC_MESSAGE_OCTETS - 8192)) + 2;
+}
+
 /* False: nothing more can begin now. */
 static bool begin(struct spooler *s, struct relay_peer *r, const struct destination_transaction *t)
 {
@@ -223,6 +231,7 @@ static bool begin(struct spooler *s, struct relay_peer *r, const struct destinat
     bool ready = m != NULL;
     for (uint32_t i = 0; ready && i < m->n_extents; i++)
         ready = spooler_lend(s, &r->holder, message_extents(m)[i].segment) && ipc_can_send(r->holder.ipc);
+    if (ready) ready = ipc_can_queue(r->holder.ipc, packets_of(j, m)); /* never half of one */
     if (!ready) {
         job_undo(s, j);
         return ipc_can_send(r->holder.ipc);
@@ -230,8 +239,8 @@ static bool begin(struct spooler *s, struct relay_peer *r, const struct destinat
     j->relay = r;
     r->jobs++;
     if (send_job(s, j, m, t->key)) return true;
-    relay_lost(s, r, "jobs are not read"); /* it may have half of this one */
-    return false;
+    if (!ipc_broken(r->holder.ipc)) relay_lost(s, r, "jobs are not read"); /* it may have half of this one */
+    return false; /* broken: it is gone, and results that it sent before are served first */
 }
 
 void spooler_relay_dispatch(struct spooler *s)
@@ -365,8 +374,25 @@ void spooler_relay_open(struct spooler *s, unsigned index, unsigned generation, 
     if (!r->holder.ipc) log_note(LOG_LEVEL_ERROR, "channel-failed", "relay", errno);
 }
 
+/* A job reads its content when its next hop is ready for it, which may take long. */
+static void jobs_use_leases(struct spooler *s)
+{
+    if (s->now_ms - s->used_ms < SPOOLER_RETRY_MS) return;
+    s->used_ms = s->now_ms;
+    for (unsigned i = 0; s->n_jobs && i < SPOOLER_RELAY_JOBS; i++) {
+        const struct relay_job *j = &s->jobs[i];
+        for (uint32_t k = 0; j->relay && k < j->n; k++) {
+            if (j->deliveries[k] == SPOOLER_NO_DELIVERY) continue;
+            const struct message *m = store_find(s->store, s->deliveries[j->deliveries[k]].id);
+            if (m) spooler_lease_used(s, &j->relay->holder, m);
+            break; /* they are of one message */
+        }
+    }
+}
+
 void spooler_relays_turn(struct spooler *s)
 {
+    jobs_use_leases(s);
     for (unsigned i = 0; i < SPOOLER_RELAYS; i++) {
         struct relay_peer *r = &s->relays[i];
         if (!r->holder.ipc) continue;

@@ -80,6 +80,19 @@ def test_without_pipelining_and_with_helo_only(make, hop):
         assert relayed(wait_messages(h, 1)[0]) == stored(HEAD + b"hello\r\n")
 
 
+def test_a_next_hop_that_takes_its_time_gets_its_mail(make, hop):
+    """What a job is to read stays lent to the relay until it is over, however long the next hop makes it wait."""
+    def answer(line, session):
+        if line.upper().startswith(b"EHLO"):
+            time.sleep(9)
+    h = hop(answer=answer)
+    s = relay_to(make, h)
+    send_raw(s, HEAD + b"x\r\n")
+    wait_messages(h, 1, 30)
+    wait_for(lambda: s.queue() == [], 10)
+    assert h.sessions == 1
+
+
 def test_many_recipients_share_a_transaction(make, hop):
     h = hop()
     s = relay_to(make, h)
