@@ -45,7 +45,7 @@ static void changed(void *context, const struct question *q, uint64_t id, uint32
         "queue-flushed", "queue-held", "queue-released", "queue-removed", "queue-bounced", "queue-requeued"};
     (void)context;
     log_begin(LOG_LEVEL_INFO, names[q->what]);
-    spooler_log_id(id);
+    if (id) spooler_log_id(id);
     log_u64("recipients", recipients);
     log_u64("uid", q->uid);
     log_end();

@@ -24,7 +24,7 @@ struct listing {
     bool (*next_hop)(void *context, const struct message *m, const struct recipient *r, struct buf *key);
     /* The recipient was taken in flight: it becomes BOUNCED and its sender is told. False: no room now, it was not taken. */
     bool (*bounce)(void *context, uint64_t id, uint32_t recipient, struct span text);
-    /* Something was changed because q asked for it. */
+    /* Something was changed because q asked for it. id 0: so many recipients of one page of a flush. */
     void (*changed)(void *context, const struct question *q, uint64_t id, uint32_t recipients);
 };
 

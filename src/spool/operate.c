@@ -102,6 +102,7 @@ static void change_message(struct work *w, const struct message *m, struct buf *
     if (w->changed == 0) return;
     w->messages++;
     w->recipients += w->changed;
+    if (w->q->what == CHANGE_FLUSH) return; /* nothing of it is recorded: told as a whole */
     if (w->l->changed) w->l->changed(w->l->context, w->q, id, w->changed);
     buf_byte(b, '{');
     listing_put_id(b, id);
@@ -129,18 +130,20 @@ enum answer_status listing_change(const struct listing *l, const struct question
     put_who(&text, q);
     w.text = buf_span(&text);
     *last = false;
-    while (w.examined < most && w.recipients < CHANGED && !w.stopped) {
+    bool flush = q->what == CHANGE_FLUSH;
+    while (w.examined < most && (flush || w.recipients < CHANGED) && !w.stopped) {
         const struct message *m = listing_next(l, &q->filter, *cursor);
         *last = !m;
         if (!m) break;
         uint64_t id = m->id;
         change_message(&w, m, b);
-        if (w.stopped || (w.recipients >= CHANGED && q->what != CHANGE_FLUSH))
+        if (w.stopped || (w.recipients >= CHANGED && !flush))
             break; /* perhaps more of this message: again on the next page */
         *cursor = id;
         w.examined++;
     }
     if (w.stopped && w.messages == 0 && !store_writable(l->store)) return ANSWER_BUSY;
+    if (flush && w.recipients && l->changed) l->changed(l->context, q, 0, (uint32_t)w.recipients);
     put_counts(b, &w);
     return ANSWER_OK;
 }

@@ -15,7 +15,7 @@
  * "oldest":UNIX MS}, several pages may name the same one; and {"examined":N,"messages":N}.
  * DESTINATIONS: the next hops that have a queue: {"destination":"…","standing":"fresh|proven|failed","waiting":N,"sessions":N,
  * "sessions_max":N,"next":"…","failures":N,"failed":"…","status":"…","reason":"…","host":"…","transactions":N,"recipients":N}.
- * CHANGE: {"id":"…","recipients":N} for each message it changed, then {"examined":N,"messages":N,"recipients":N,"busy":N}. busy: matched,
+ * CHANGE: {"id":"…","recipients":N} for each message it changed (not of a flush), then {"examined":N,"messages":N,"recipients":N,"busy":N}. busy: matched,
  * but a delivery is under way; not changed. */
 #ifndef SPOOL_QUESTION_H
 #define SPOOL_QUESTION_H
