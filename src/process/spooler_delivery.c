@@ -215,7 +215,7 @@ void spooler_dispatch(struct spooler *s)
     uint64_t id;
     uint32_t recipient;
     enum store_due why;
-    for (unsigned n = 0; n < SPOOLER_STARTED && s->n_deliveries < SPOOLER_DELIVERIES; n++) {
+    for (unsigned n = 0; n < SPOOLER_STARTED && spooler_has_room(s); n++) {
         bool ready = keeps_up(s->directory) && keeps_up(s->mailbox.ipc) && store_writable(s->store);
         if (!ready || !store_due(s->store, s->now_ms, &id, &recipient, &why)) break;
         start(s, id, recipient, why);

@@ -14,9 +14,10 @@
 #include "spool/submit.h"
 
 enum {
-    SPOOLER_EDGES = 64,        /* conversations, of all generations */
-    SPOOLER_DELIVERIES = 8192, /* recipients in hand */
-    SPOOLER_BUCKETS = 16384,   /* of the table that finds them */
+    SPOOLER_EDGES = 64,                         /* conversations, of all generations */
+    SPOOLER_DELIVERIES = 32768,                 /* recipients in hand */
+    SPOOLER_SHARE = SPOOLER_DELIVERIES / 4 * 3, /* in the hands of relays at most; and so many others */
+    SPOOLER_BUCKETS = 65536,                    /* of the table that finds them */
     SPOOLER_NO_DELIVERY = 65535,
     SPOOLER_EARLY = 128,                   /* conversations that begin before start */
     SPOOLER_RELAYS = 8 * LIMIT_RELAYS_MAX, /* conversations, of all generations */
@@ -131,6 +132,7 @@ struct spooler {
     uint16_t buckets[SPOOLER_BUCKETS];
     uint16_t free[SPOOLER_DELIVERIES];
     unsigned n_deliveries; /* used */
+    unsigned n_relayed;    /* of them, those in the hands of relays */
     uint16_t results[SPOOLER_DELIVERIES];
     unsigned n_results; /* in stage RESULT */
     struct destinations *destinations;
@@ -225,6 +227,17 @@ enum store_status spooler_notify(struct spooler *s, struct delivery *const *abou
 
 /* spooler_queue.c */
 void spooler_admin_open(struct spooler *s, int fd);
+
+/* However many next hops keep relays waiting, there is room for local mail; and the other way round. */
+static inline bool spooler_has_room(const struct spooler *s)
+{
+    return s->n_deliveries < SPOOLER_DELIVERIES && s->n_deliveries - s->n_relayed < SPOOLER_SHARE;
+}
+static inline bool spooler_relays_have_room(const struct spooler *s)
+{
+    return s->n_deliveries + LIMIT_RELAY_RECIPIENTS <= SPOOLER_DELIVERIES &&
+           s->n_relayed + LIMIT_RELAY_RECIPIENTS <= SPOOLER_SHARE;
+}
 
 static inline struct span domain_of(struct span path)
 {

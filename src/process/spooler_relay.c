@@ -59,6 +59,7 @@ static void job_undo(struct spooler *s, struct relay_job *j)
     for (uint32_t i = 0; i < j->n; i++)
         if (j->deliveries[i] != SPOOLER_NO_DELIVERY)
             spooler_put_back(s, &s->deliveries[j->deliveries[i]], SPOOLER_RETRY_MS);
+    s->n_relayed -= j->open;
     job_end(s, j, &untried);
 }
 
@@ -136,6 +137,7 @@ static bool take_recipients(struct spooler *s, struct relay_job *j, const struct
         j->deliveries[j->n++] = (uint16_t)(d - s->deliveries);
     }
     j->open = j->n;
+    s->n_relayed += j->open;
     return j->n > 0;
 }
 
@@ -248,7 +250,7 @@ void spooler_relay_dispatch(struct spooler *s)
     static struct destination_transaction t;
     for (unsigned n = 0; n < SPOOLER_STARTED && store_writable(s->store); n++) {
         struct relay_peer *any = relay_for(s, 0);
-        if (!any || s->n_deliveries + LIMIT_RELAY_RECIPIENTS > SPOOLER_DELIVERIES) return;
+        if (!any || !spooler_relays_have_room(s)) return;
         if (!destinations_take(s->destinations, loop_now_ms(s->child->loop), &t)) return;
         struct relay_peer *r = relay_for(s, t.destination);
         if (!begin(s, r, &t)) return;
@@ -257,7 +259,7 @@ void spooler_relay_dispatch(struct spooler *s)
 
 uint64_t spooler_relay_next_ms(const struct spooler *s)
 {
-    for (unsigned i = 0; i < SPOOLER_RELAYS; i++)
+    for (unsigned i = 0; spooler_relays_have_room(s) && i < SPOOLER_RELAYS; i++)
         if (s->relays[i].holder.ipc) return destinations_next_ms(s->destinations);
     return UINT64_MAX;
 }
@@ -272,6 +274,7 @@ static void outcome(struct spooler *s, struct relay_job *j, uint32_t place, cons
     struct delivery *d = &s->deliveries[j->deliveries[place]];
     j->deliveries[place] = SPOOLER_NO_DELIVERY;
     j->open--;
+    s->n_relayed--;
     struct buf host = buf_on(d->host, sizeof d->host), tls = buf_on(d->tls, sizeof d->tls);
     buf_put(&host, r->host);
     buf_put(&tls, r->tls);

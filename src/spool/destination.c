@@ -5,7 +5,9 @@
 #include "spool/schedule.h"
 
 enum {
-    SESSIONS_FRESH = 2,  /* to one of which nothing is known */
+    SESSIONS_FRESH = 2, /* to one of which nothing is known */
+    RECIPIENTS_UNPROVEN =
+        10, /* of one transaction: those that never answer must not have all recipients in hand */
     MISSES_IN_A_ROW = 3, /* of a proven one with other sessions: then it is left alone */
     WARM_MS = 2000,      /* a relay keeps an idle session at least so long */
     LINGER_MS = 60000,   /* an empty destination is remembered: its standing and its rate */
@@ -29,6 +31,12 @@ static uint32_t sessions_now(const struct destination *d)
                  : d->standing == DESTINATION_FRESH ? SESSIONS_FRESH
                                                     : 1;
     return n < d->limits.sessions_max ? n : d->limits.sessions_max;
+}
+
+static uint32_t recipients_now(const struct destination *d)
+{
+    uint32_t most = d->standing == DESTINATION_PROVEN ? LIMIT_RELAY_RECIPIENTS : RECIPIENTS_UNPROVEN;
+    return d->limits.recipients < most ? d->limits.recipients : most;
 }
 
 static bool warm(const struct destination *d, uint64_t now_ms)
@@ -254,7 +262,8 @@ bool destinations_take(struct destinations *t, uint64_t now_ms, struct destinati
     ret->key = span_of(d->key, d->key_octets);
     ret->id = ready_item(&t->ready, d->queue.first)->id;
     ret->n = 0;
-    while (d->queue.n > 0 && ret->n < d->limits.recipients && ret->n < LIMIT_RELAY_RECIPIENTS) {
+    uint32_t most = recipients_now(d);
+    while (d->queue.n > 0 && ret->n < most) {
         const struct ready_item *item = ready_item(&t->ready, d->queue.first);
         if (item->id != ret->id) break;
         ret->recipients[ret->n++] = item->recipient;

@@ -3,7 +3,7 @@
  *
  * Each destination has a standing: *fresh* (nothing is known: two sessions at most), *proven* (the last attempt got through: as many
  * sessions as its limit, which begins at `sessions_first`, grows by one with each success and halves with each failure) or *failed* (it
- * waits, then one session probes it until one gets through; the wait doubles). All together have a number of slots; failed ones may
+ * waits, then one session probes it until one gets through; the wait doubles). Those that are not proven get few recipients at once. All together have a number of slots; failed ones may
  * take a quarter of them, fresh and failed ones three quarters: however many are dead, what lives goes on. Within a standing they
  * take turns, and so do the standings.
  *

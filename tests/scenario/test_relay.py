@@ -93,6 +93,25 @@ def test_a_next_hop_that_takes_its_time_gets_its_mail(make, hop):
     assert h.sessions == 1
 
 
+def test_silent_next_hops_with_many_recipients_hold_up_nobody(make, hop):
+    """Whatever waits for next hops that accept and say nothing, there are places for other recipients, here and elsewhere."""
+    live, silent, n = hop(), socket.socket(), 60
+    silent.bind(("0.0.0.0", 0))
+    silent.listen(500)
+    port = silent.getsockname()[1]
+    routes = [f"recipients d{i}.example any\nrelay d{i}.example via smarthost 127.0.1.{i + 1}:{port}" for i in range(n)]
+    with silent:
+        s = relay_to(make, live, more="\n".join(routes))
+        for k in range(2):
+            for i in range(n):
+                send_raw(s, HEAD + b"x\r\n", to=[f"r{k}.{j}@d{i}.example" for j in range(100)])
+        time.sleep(2)  # they are on their way
+        send_raw(s, HEAD + b"x\r\n", to=[f"{USER}@{DOMAIN}"])
+        send_raw(s, HEAD + b"x\r\n")
+        wait_messages(live, 1, 10)
+        s.wait_mails(1, seconds=10)
+
+
 def test_many_recipients_share_a_transaction(make, hop):
     h = hop()
     s = relay_to(make, h)
