@@ -45,8 +45,11 @@ static void write_state(struct store *s, struct message *m, const struct state_p
     r->state = state->state;
     r->attempts = state->attempts;
     r->next_ms = state->next_ms;
-    r->flags &= (uint16_t) ~(RECIPIENT_IN_FLIGHT | RECIPIENT_DELAY_TELLING);
-    if (state->marks & STATE_DELAY_TOLD) r->flags |= RECIPIENT_DELAY_TOLD;
+    r->flags &= (uint16_t)~RECIPIENT_IN_FLIGHT;
+    if (state->marks & STATE_DELAY_TOLD) {
+        r->flags &= (uint16_t)~RECIPIENT_DELAY_TELLING; /* else the word to its sender is still on its way */
+        r->flags |= RECIPIENT_DELAY_TOLD;
+    }
     r->state_segment = s->log->number;
     r->state_offset = (uint32_t)(slot.offset - RECORD_HEAD_OCTETS);
     if (recipient_final(r->state)) m->n_open--;

@@ -61,6 +61,9 @@ bool envelope_read_head(struct wire *w, struct envelope_head *ret)
     ret->principal = clean_span(w, LIMIT_PATH_OCTETS);
     ret->reverse_path = clean_span(w, LIMIT_PATH_OCTETS);
     ret->envid = clean_span(w, LIMIT_ENVID_OCTETS);
+    for (size_t i = 0; i < ret->envid.n;
+         i++) /* xtext (RFC 3461 4); a relay refuses a job with anything else */
+        if (ret->envid.p[i] > 126) w->bad = true;
     if (ret->flags & ~ALL_FLAGS) w->bad = true;
     return !w->bad;
 }

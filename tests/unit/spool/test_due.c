@@ -94,12 +94,18 @@ static void told_once_whatever_happens(void **state)
     f->now_ms += 5 * HOUR;
     assert_true(due(f, &id, &i, &why));
     assert_int_equal(why, DUE_DELAY);
+    assert_true(due(f, &id, &i, &why));
+    assert_int_equal(why, DUE_ATTEMPT);
+    assert_true(store_attempt(f->store, 5, 0, &later, f->now_ms)); /* the word is still on its way */
+    assert_false(due(f, &id, &i, &why));
+    assert_true(fixture_flush(f));
     fixture_crash(f); /* before it was told: again */
     assert_true(due(f, &id, &i, &why));
     assert_int_equal(why, DUE_DELAY);
     assert_true(store_delay_told(f->store, 5, 0, f->now_ms));
     assert_true(fixture_flush(f));
     fixture_crash(f);
+    f->now_ms += HOUR;
     assert_true(due(f, &id, &i, &why));
     assert_int_equal(why, DUE_ATTEMPT);
     assert_true(store_attempt(f->store, 5, 0, &later, f->now_ms));

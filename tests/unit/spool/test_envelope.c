@@ -78,6 +78,17 @@ static void null_reverse_path(void **state)
     assert_true(envelope_valid(buf_span(&b), 1, &count));
 }
 
+static void envid_is_ascii(void **state)
+{
+    (void)state;
+    static uint8_t octets[512];
+    struct buf b = buf_on(octets, sizeof octets);
+    envelope_put_head(&b, &(struct envelope_head){.server = SPAN("mx"), .envid = SPAN("\xc3\xa4")});
+    struct wire w = wire_on(buf_span(&b));
+    struct envelope_head h;
+    assert_false(envelope_read_head(&w, &h));
+}
+
 static void count_is_bounded(void **state)
 {
     (void)state;
@@ -139,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(round_trip),
                                        cmocka_unit_test(flags_change),
                                        cmocka_unit_test(null_reverse_path),
+                                       cmocka_unit_test(envid_is_ascii),
                                        cmocka_unit_test(count_is_bounded),
                                        cmocka_unit_test(every_cut_is_refused),
                                        cmocka_unit_test(control_octets_are_refused),
