@@ -121,14 +121,16 @@ enum dsn_action spooler_action(const struct delivery *d)
     return d->relayed ? DSN_RELAYED : DSN_DELIVERED;
 }
 
-/* What the next hop said, as it said it (RFC 3464 2.3.6), or our own reason. */
+/* What the next hop said, as it said it (RFC 3464 2.3.6), or our own reason. X.0.0 is what we made of a reply without an enhanced code. */
 static void put_reply(struct buf *b, const struct delivery *d)
 {
     if (d->trace.code) {
         buf_u64(b, d->trace.code);
         buf_byte(b, ' ');
-        buf_str(b, d->enhanced);
-        buf_byte(b, ' ');
+        if (strcmp(d->enhanced + 1, ".0.0") != 0) {
+            buf_str(b, d->enhanced);
+            buf_byte(b, ' ');
+        }
     }
     buf_put(b, span_of(d->text, d->text_length));
 }
@@ -150,7 +152,8 @@ static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *
                                 .orcpt = buf_span(&orcpt),
                                 .status = span_str(d->enhanced),
                                 .diagnostic = buf_span(&reply),
-                                .remote = span_head(host, span_find(host, '[')),
+                                /* only one that said something is named */
+                                .remote = span_head(host, d->trace.code ? span_find(host, '[') : 0),
                                 .last_attempt_seconds = d->late ? 0 : s->now_ms / 1000,
                                 .retry_until_seconds = store_expires_ms(s->store, m) / 1000};
 }
