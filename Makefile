@@ -17,7 +17,7 @@ help:
 	@echo "make             build build/sallyportd and build/sallyport"
 	@echo "make run         from nothing to a running server on loopback, with three commands to try (make stop ends it)"
 	@echo "make test        everything that must pass before a change is taken"
-	@echo "make test-peers  the same against a real peer (Postfix)"
+	@echo "make test-peers  with real mail servers, each in a root of its own below ~/.cache (as root; makes what is missing)"
 	@echo "make bench       measure, beside a do-nothing sink and Postfix (bench/RESULTS.md)"
 	@echo "make fuzz        every fuzzer, FUZZ_SECONDS each (600)"
 	@echo "make soak        SEEDS simulation seeds (10000)"
