@@ -12,7 +12,9 @@ static void on_timer(struct timer *t)
 /* The next moment at which the clock alone ends something. */
 static uint64_t due(const struct outbound_session *s)
 {
-    uint64_t ms = client_deadline(s->engine);
+    uint64_t ms = client_deadline(s->engine), now = loop_now_ms(s->all->setup.loop);
+    if (s->state == OUTBOUND_SHAKING && !s->tls && now + OUTBOUND_TLS_AGAIN_MS < ms)
+        ms = now + OUTBOUND_TLS_AGAIN_MS; /* there was no room for its handshake */
     uint64_t own = s->state == OUTBOUND_SHAKING ? s->since_ms + LIMIT_TLS_HANDSHAKE_SECONDS * 1000
                    : s->idle                    ? s->since_ms + OUTBOUND_IDLE_MS
                                                 : UINT64_MAX;

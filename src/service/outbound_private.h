@@ -14,6 +14,7 @@ enum {
     OUTBOUND_TURN_PIECES = 8, /* of one session, before others have their turn */
     OUTBOUND_TURN_READS = 8,
     OUTBOUND_IDLE_MS = 2000,
+    OUTBOUND_TLS_AGAIN_MS = 100,
 };
 _Static_assert(OUTBOUND_IN_OCTETS >= 2 * CLIENT_INPUT_ROOM, "what is left over fits in front of a read");
 

@@ -39,7 +39,9 @@ static struct {
     struct client_recipient recipients[3];
     struct outbound_message message;
     unsigned to_send, turns;
-    bool stay; /* ready without a message: nothing is said */
+    bool stay;         /* ready without a message: nothing is said */
+    struct tls *crowd; /* has the only place for a handshake, for a while */
+    uint64_t crowd_ms;
     unsigned ready, done, closed, damaged, untouched;
     unsigned results[6]; /* of recipients, by class */
     unsigned verdicts[6];
@@ -147,6 +149,7 @@ static void pump(struct end *e)
         return;
     }
     if (e->shaking) {
+        if (!e->tls && !tls_can_start()) return;
         if (!e->tls) e->tls = tls_create(server_tls, e->fd, (struct span){NULL, 0}, e);
         enum tls_result r = tls_handshake(e->tls);
         if (r == TLS_FAILED) hang_up(e);
@@ -185,6 +188,10 @@ static void after_turn(void *context)
     outbound_after_turn(t.o);
     pump(&t.end);
     outbound_after_turn(t.o);
+    if (t.crowd && loop_now_ms(t.loop) >= t.crowd_ms) {
+        tls_free(&t.crowd);
+        tls_handshakes_limit(LIMIT_TLS_HANDSHAKES_DEFAULT);
+    }
     if (t.closed || ++t.turns > TURNS) loop_stop(t.loop);
 }
 
@@ -495,6 +502,31 @@ static void test_tls_fails(void **state)
     end();
 }
 
+/* Others that never end their handshakes are no fault of this next hop. */
+static void test_tls_waits_for_room(void **state)
+{
+    (void)state;
+    int pair[2];
+    struct outbound_peer peer = anybody(TLS_POLICY_MAY);
+    begin(SPAN("hi\r\n"), 1, EXT_STARTTLS);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    t.crowd =
+        tls_client_create(client_tls, pair[0], &(struct tls_client_peer){.name = SPAN("x.example")}, NULL);
+    assert_non_null(t.crowd);
+    assert_int_equal(tls_handshake(t.crowd), TLS_WANT_READ);
+    tls_handshakes_limit(1);
+    assert_false(tls_can_start());
+    t.crowd_ms = loop_now_ms(t.loop) + 250;
+    connect_pair(&peer);
+    run();
+    assert_null(t.crowd);
+    expect_message(0, SPAN("hi\r\n"));
+    assert_true(strncmp(t.tls, "TLSv1.3 ", 8) == 0);
+    close(pair[0]);
+    close(pair[1]);
+    end();
+}
+
 static void test_slots(void **state)
 {
     (void)state;
@@ -582,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_tls_not_the_one),
         cmocka_unit_test(test_tls_fails),
+        cmocka_unit_test(test_tls_waits_for_room),
         cmocka_unit_test(test_slots),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
