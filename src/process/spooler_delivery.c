@@ -109,8 +109,9 @@ void spooler_overdue(struct spooler *s)
     bool asked = false, sent = false;
     if (now - s->overdue_ms < SPOOLER_RETRY_MS) return;
     s->overdue_ms = now;
-    for (unsigned i = 0; i < SPOOLER_DELIVERIES; i++) {
+    for (unsigned i = 0, seen = 0; i < SPOOLER_DELIVERIES && seen < s->n_deliveries; i++) {
         struct delivery *d = &s->deliveries[i];
+        seen += d->stage != DELIVERY_FREE;
         bool of_directory = d->stage == DELIVERY_ASKED, of_mailbox = d->stage == DELIVERY_SENT;
         if (!of_directory && !of_mailbox) continue;
         if (now - d->asked_ms < LIMIT_DELIVERY_ANSWER_SECONDS * 1000) continue;

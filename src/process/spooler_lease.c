@@ -31,6 +31,15 @@ void spooler_leases(struct spooler *s, struct holder *h)
     }
 }
 
+/* No room for another one: the one that was used longest ago comes back. */
+static void recall_oldest(struct holder *h)
+{
+    struct lease *oldest = &h->leases[0];
+    for (unsigned i = 1; i < h->n_leases; i++)
+        if (h->leases[i].used_ms < oldest->used_ms) oldest = &h->leases[i];
+    recall(h, oldest);
+}
+
 bool spooler_lend(struct spooler *s, struct holder *h, uint32_t segment)
 {
     uint8_t memory[8];
@@ -40,8 +49,8 @@ bool spooler_lend(struct spooler *s, struct holder *h, uint32_t segment)
         l->used_ms = s->now_ms;
         return true;
     }
-    if (l || h->n_leases == SPOOLER_LEASES) { /* on its way back, or too many: the oldest goes */
-        if (!l) recall(h, &h->leases[0]);
+    if (l || h->n_leases == SPOOLER_LEASES) { /* on its way back, or too many */
+        if (!l) recall_oldest(h);
         return false;
     }
     int fd = store_lease(s->store, segment);

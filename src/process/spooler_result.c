@@ -3,7 +3,11 @@
 #include "process/spooler_private.h"
 #include "system/log.h"
 
-enum { NOTIFIED_AT_ONCE = 100 }; /* recipients in one notification */
+enum {
+    NOTIFIED_AT_ONCE = 100, /* recipients in one notification */
+    LOOKED_AT =
+        1000, /* results behind one, for those that belong to it: work grows with their number, not its square */
+};
 
 static void log_outcome(struct spooler *s, const struct delivery *d, struct span to)
 {
@@ -70,7 +74,8 @@ static unsigned gather(struct spooler *s, const struct round *round, const struc
                        const struct delivery *first, unsigned *places)
 {
     unsigned n = 0;
-    for (unsigned i = round->next; i < round->n && n < NOTIFIED_AT_ONCE - 1; i++) {
+    unsigned end = round->n - round->next < LOOKED_AT ? round->n : round->next + LOOKED_AT;
+    for (unsigned i = round->next; i < end && n < NOTIFIED_AT_ONCE - 1; i++) {
         if (round->at[i] == SPOOLER_NO_DELIVERY) continue;
         const struct delivery *d = &s->deliveries[round->at[i]];
         bool alike = d->id == first->id && d->recipient < m->n_recipients &&
