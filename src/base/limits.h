@@ -127,7 +127,8 @@
 #define LIMIT_CONNECT_PREFERENCE_MS            10000 /* before a less preferred host is tried beside a better one */
 #define LIMIT_CONNECT_LOOKUP_MS                1000 /* before the next host is looked up beside one whose DNS is slow */
 #define LIMIT_CONNECT_FAMILY_MS                50 /* the other family's addresses are waited for (RFC 8305 3) */
-#define LIMIT_CONNECT_TOTAL_SECONDS            120   /* one question, names and all addresses */
+#define LIMIT_CONNECT_TOTAL_SECONDS            120 /* one question, names and all addresses */
+#define LIMIT_EXPLAIN_SECONDS                  45 /* what DNS says of one next hop: before LIMIT_CONTROL_STALL_SECONDS end */
 #define LIMIT_CONNECT_QUESTIONS                16384 /* open at once */
 #define LIMIT_CONNECT_SOCKETS                  8192  /* being connected at once */
 #define LIMIT_CONNECT_REMEMBERED               8192 /* addresses of which it is known whether they answered */
@@ -162,9 +163,9 @@
 
 /* the control socket */
 #define LIMIT_CONTROL_CLIENTS         16
-#define LIMIT_CONTROL_REQUEST_OCTETS  2048 /* one line */
-#define LIMIT_CONTROL_TEXT_OCTETS     512  /* of an end line */
-#define LIMIT_CONTROL_REQUEST_SECONDS 5    /* from accept to a whole request */
+#define LIMIT_CONTROL_REQUEST_OCTETS  12288 /* one line; a next hop in hexadecimal is the longest */
+#define LIMIT_CONTROL_TEXT_OCTETS     512   /* of an end line */
+#define LIMIT_CONTROL_REQUEST_SECONDS 5     /* from accept to a whole request */
 #define LIMIT_CONTROL_STALL_SECONDS   60 /* a client that takes nothing, or a process that answers nothing */
 
 /* the operator's tool */

@@ -30,7 +30,11 @@ const struct command command_table[] = {
      "why a recipient would be accepted or refused, and where its mail goes",
      "Prints each rule that decides, and the reply. Exit code 0: accepted, 1: refused.\n"
      "explain route prints where mail for RECIPIENT goes next: the line that decides, the next hop, its TLS\n"
-     "policy and its limits. Exit code 0: it goes somewhere or is held, 1: it does not.\n"
+     "policy and its limits; and, when the service runs, what it finds in DNS (hosts, addresses, DNSSEC, "
+     "TLSA\n"
+     "records and what follows) and what the queue knows of it. It connects to nothing. Exit code 0: it "
+     "goes\n"
+     "somewhere or is held, 1: it does not.\n"
      "\n"
      "  --helo NAME     what the client calls itself\n"
      "  --server NAME   the virtual server it speaks to (default: the first)\n"

@@ -1,16 +1,18 @@
-/* explain route: where mail for a recipient goes next: by the same function that the spooler asks. */
+/* explain route: where mail for a recipient goes next: by the same function that the spooler asks, and by what the running service finds
+ * out of DNS. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/command.h"
 #include "cmd/complain.h"
+#include "cmd/explain_live.h"
 #include "cmd/path_word.h"
 #include "config/schema.h"
 #include "service/config_load.h"
 #include "service/people.h"
 
-enum { TEXT_OCTETS = 65536, SHOWN_OCTETS = 4096, TARGETS_SHOWN = 32 };
+enum { TEXT_OCTETS = 524288, SHOWN_OCTETS = 4096, TARGETS_SHOWN = 32 };
 
 struct route_question {
     const struct config *config;
@@ -20,18 +22,11 @@ struct route_question {
     bool json;
     struct buf out;
     unsigned shown;
+    struct explain_live live;
     bool goes; /* somewhere, or is held */
 };
 
 /* --- words for people, members for machines */
-
-static void put_line(struct buf *b, const char *name, const char *text)
-{
-    buf_str(b, name);
-    for (size_t n = strlen(name); n < 13; n++)
-        buf_byte(b, ' ');
-    buf_str(b, text);
-}
 
 static void put_string(struct buf *b, const char *key, struct span value)
 {
@@ -106,7 +101,7 @@ static void put_rate(struct buf *b, const struct config_rate *rate, const char *
 
 static void put_limits(struct buf *b, const struct config_destination *d)
 {
-    put_line(b, "limits", "");
+    explain_put_line(b, "limits", "");
     buf_u64(b, d->sessions_max);
     buf_str(b, " sessions at most, ");
     buf_u64(b, d->sessions_first);
@@ -132,10 +127,10 @@ static void put_hop(struct buf *b, const struct config *c, const struct config_w
     const char *rule = config_tls_rule(c, w);
 
     next_hop_put_text(&text, &w->hop);
-    put_line(b, "next hop", "");
+    explain_put_line(b, "next hop", "");
     buf_escaped(b, buf_span(&text), SHOWN_OCTETS);
     buf_byte(b, '\n');
-    put_line(b, "tls", w->hop.implicit_tls ? "implicit " : "");
+    explain_put_line(b, "tls", w->hop.implicit_tls ? "implicit " : "");
     buf_str(b, tls_words(w->hop.tls));
     buf_str(b, strcmp(rule, "line") == 0      ? " (by that line"
                : strcmp(rule, "default") == 0 ? " (the default"
@@ -148,7 +143,7 @@ static void put_hop(struct buf *b, const struct config *c, const struct config_w
     buf_byte(b, ')');
     buf_byte(b, '\n');
     if (w->hop.user.n) {
-        put_line(b, "user-file", "");
+        explain_put_line(b, "user-file", "");
         buf_escaped(b, w->hop.user, SHOWN_OCTETS);
         buf_byte(b, '\n');
     }
@@ -195,7 +190,7 @@ static const char *const way_names[] = {"mailbox", "next-hop", "hold", "discard"
 
 static void put_decision(struct buf *b, const struct config_way *w, bool local)
 {
-    put_line(b, "decided by", w->place ? w->rule : "no line");
+    explain_put_line(b, "decided by", w->place ? w->rule : "no line");
     if (w->place) {
         buf_byte(b, ' ');
         buf_escaped(b, w->pattern, SHOWN_OCTETS);
@@ -207,12 +202,13 @@ static void put_decision(struct buf *b, const struct config_way *w, bool local)
         buf_str(b, local ? ": it exists here, and no deliver or relay names its domain"
                          : ": the address has no domain that could be looked up");
     buf_byte(b, '\n');
-    if (w->kind == WAY_HOLD) put_line(b, "becomes", "held: it waits until an operator releases it\n");
-    if (w->kind == WAY_DISCARD) put_line(b, "becomes", "discarded: it is accepted and thrown away\n");
-    if (w->kind == WAY_NONE) put_line(b, "becomes", "returned in the end: it cannot go anywhere\n");
+    if (w->kind == WAY_HOLD) explain_put_line(b, "becomes", "held: it waits until an operator releases it\n");
+    if (w->kind == WAY_DISCARD) explain_put_line(b, "becomes", "discarded: it is accepted and thrown away\n");
+    if (w->kind == WAY_NONE) explain_put_line(b, "becomes", "returned in the end: it cannot go anywhere\n");
 }
 
-static void show_json(struct route_question *q, struct span recipient, bool local, const struct config_way *w)
+/* False: it is returned. */
+static bool show_json(struct route_question *q, struct span recipient, bool local, const struct config_way *w)
 {
     struct buf *b = &q->out;
 
@@ -226,31 +222,41 @@ static void show_json(struct route_question *q, struct span recipient, bool loca
         put_place_json(b, "place", w->place);
     }
     if (w->kind == WAY_MAILBOX) put_string(b, "folder", config_deliver_find(q->config, w->pattern)->target);
-    if (w->kind == WAY_NEXT_HOP) put_hop_json(b, q->config, w);
+    bool goes = w->kind == WAY_MAILBOX || w->kind == WAY_HOLD;
+    if (w->kind == WAY_NEXT_HOP) {
+        put_hop_json(b, q->config, w);
+        goes = explain_live(&q->live, b, &w->hop);
+    }
     buf_byte(b, '}');
+    return goes;
+}
+
+static bool show_text(struct route_question *q, struct span recipient, bool local, const struct config_way *w)
+{
+    struct buf *b = &q->out;
+
+    explain_put_line(b, "recipient", "");
+    buf_escaped(b, recipient, SHOWN_OCTETS);
+    buf_str(b, local ? " (exists here)\n" : "\n");
+    put_decision(b, w, local);
+    if (w->kind == WAY_NEXT_HOP) {
+        put_hop(b, q->config, w);
+        return explain_live(&q->live, b, &w->hop);
+    }
+    if (w->kind == WAY_MAILBOX) {
+        explain_put_line(b, "mailbox", "a Maildir below ");
+        buf_escaped(b, config_deliver_find(q->config, w->pattern)->target, SHOWN_OCTETS);
+        buf_byte(b, '\n');
+    }
+    return w->kind == WAY_MAILBOX || w->kind == WAY_HOLD;
 }
 
 static void show(struct route_question *q, struct span recipient, bool local)
 {
-    struct buf *b = &q->out;
     struct config_way w;
 
     (void)config_next_hop(q->config, q->from, recipient, local, &w);
-    q->goes |= w.kind == WAY_MAILBOX || w.kind == WAY_NEXT_HOP || w.kind == WAY_HOLD;
-    if (q->json)
-        show_json(q, recipient, local, &w);
-    else {
-        put_line(b, "recipient", "");
-        buf_escaped(b, recipient, SHOWN_OCTETS);
-        buf_str(b, local ? " (exists here)\n" : "\n");
-        put_decision(b, &w, local);
-        if (w.kind == WAY_NEXT_HOP) put_hop(b, q->config, &w);
-        if (w.kind == WAY_MAILBOX) {
-            put_line(b, "mailbox", "a Maildir below ");
-            buf_escaped(b, config_deliver_find(q->config, w.pattern)->target, SHOWN_OCTETS);
-            buf_byte(b, '\n');
-        }
-    }
+    q->goes |= (q->json ? show_json : show_text)(q, recipient, local, &w);
     q->shown++;
 }
 
@@ -267,7 +273,7 @@ static void show_nobody(struct route_question *q, struct span recipient, const c
         put_string(b, "text", span_str(why));
         buf_byte(b, '}');
     } else {
-        put_line(b, "recipient", "");
+        explain_put_line(b, "recipient", "");
         buf_escaped(b, recipient, SHOWN_OCTETS);
         buf_str(b, ": ");
         buf_str(b, why);
@@ -323,7 +329,9 @@ static int explain(struct route_question *q, const struct path *to)
         show(q, q->to, false);
     else
         show_expanded(q);
-    if (q->json) buf_str(&q->out, "]}\n");
+    if (q->json) buf_byte(&q->out, ']');
+    explain_live_end(&q->live, &q->out);
+    if (q->json) buf_str(&q->out, "}\n");
     if (q->out.over) return complain(EXIT_NO, "the answer is too long");
     if (fwrite(memory, 1, q->out.n, stdout) != q->out.n || fflush(stdout) != 0)
         return complain(EXIT_NO, "standard output: %s", strerror(errno));
@@ -346,6 +354,7 @@ int command_explain_route(struct command_call *v)
     char from_memory[PATH_WORD_OCTETS], to_memory[PATH_WORD_OCTETS];
     struct path sender, recipient;
     struct config_load load;
+    char socket[256];
     int words;
 
     if (!command_options(v, options, sizeof options / sizeof options[0], &words)) return EXIT_USAGE;
@@ -365,6 +374,8 @@ int command_explain_route(struct command_call *v)
     else if (!people_load(&q.people, q.config))
         complain(EXIT_NO, "no memory for users and aliases");
     else {
+        snprintf(socket, sizeof socket, "%.*s", SPAN_ARG(q.config->control_socket));
+        q.live = (struct explain_live){.socket = socket, .json = q.json};
         code = explain(&q, &recipient);
         people_free(&q.people);
     }

@@ -1,5 +1,5 @@
 /* admin: the one process that the operator talks to. It holds the control socket (0660: who may open it may ask), knows nothing
- * itself and asks the spooler and the supervisor. Every client is bounded: one line of request, one page in memory, a time for each
+ * itself and asks the spooler, the connector and the supervisor. Every client is bounded: one line of request, one page in memory, a time for each
  * step; the spooler is asked for the next page only when the client has taken the last one. */
 #include <errno.h>
 #include <sys/socket.h>
@@ -7,9 +7,10 @@
 
 #include "process/admin_private.h"
 #include "process/messages.h"
+#include "service/connect_message.h"
 #include "system/log.h"
 
-enum { SPOOLER_PACKETS = 2 * LIMIT_CONTROL_CLIENTS, DRAIN_MS = 2000 };
+enum { PACKETS = 2 * LIMIT_CONTROL_CLIENTS, DRAIN_MS = 2000 };
 
 static struct admin admin; /* one a process */
 
@@ -62,30 +63,52 @@ void admin_next_turn(struct admin *a)
     stop_when_idle();
 }
 
+static bool ask_spooler(struct admin_client *c)
+{
+    uint8_t memory[QUESTION_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    c->question.tag = c->turn;
+    c->question.uid = c->uid;
+    question_put(&b, &c->question);
+    return !b.over && admin.spooler && ipc_send(admin.spooler, MSG_QUEUE_QUESTION, buf_span(&b));
+}
+
+static bool ask_connector(struct admin_client *c)
+{
+    uint8_t memory[NEXT_HOP_KEY_OCTETS + 64];
+    struct buf b = buf_on(memory, sizeof memory);
+    struct connect_question q = {.tag = c->turn};
+    struct wire w = wire_on(span_of(c->request.hop, c->request.hop_octets));
+    if (!next_hop_read(&w, &q.hop)) return false;
+    connect_question_put(&b, &q);
+    return !b.over && admin.connector && ipc_send(admin.connector, MSG_EXPLAIN_QUESTION, buf_span(&b));
+}
+
 void admin_ask(struct admin_client *c)
 {
-    uint8_t memory[QUESTION_HEAD_OCTETS + 5 * LIMIT_QUESTION_FILTER_OCTETS];
-    struct buf b = buf_on(memory, sizeof memory);
     c->turn = ++admin.turns;
+    if (c->request.verb == CONTROL_EXPLAIN_HOP) {
+        c->phase = ADMIN_CONNECTOR;
+        if (!ask_connector(c)) admin_client_end(c, CONTROL_BUSY, "the connector does not listen");
+        return;
+    }
     if (c->phase == ADMIN_READING) { /* nothing for the spooler */
         c->phase = ADMIN_QUEUED;
         admin_next_turn(&admin);
         return;
     }
     c->phase = ADMIN_SPOOLER;
-    c->question.tag = c->turn;
-    c->question.uid = c->uid;
-    question_put(&b, &c->question);
-    if (b.over || !admin.spooler || !ipc_send(admin.spooler, MSG_QUEUE_QUESTION, buf_span(&b)))
-        admin_client_end(c, CONTROL_BUSY, "the spooler does not listen");
+    if (!ask_spooler(c)) admin_client_end(c, CONTROL_BUSY, "the spooler does not listen");
 }
 
-static void fail_questions(void)
+static void fail_questions(enum role of)
 {
     for (unsigned i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
         struct admin_client *c = &admin.clients[i];
-        if (c->phase == ADMIN_SPOOLER || c->phase == ADMIN_PAGE)
+        if (of == PROC_SPOOLER && (c->phase == ADMIN_SPOOLER || c->phase == ADMIN_PAGE))
             admin_client_end(c, CONTROL_BUSY, "the spooler was restarted");
+        if (of == PROC_CONNECTOR && c->phase == ADMIN_CONNECTOR)
+            admin_client_end(c, CONTROL_BUSY, "the connector was restarted");
     }
 }
 
@@ -94,23 +117,32 @@ static void on_spooler_closed(void *context, const char *reason)
     (void)context;
     ipc_close(&admin.spooler);
     child_peer_lost(admin.child, PROC_SPOOLER, 0, reason);
-    fail_questions();
+    fail_questions(PROC_SPOOLER);
 }
 
-static void on_answer(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+static void on_connector_closed(void *context, const char *reason)
 {
     (void)context;
-    (void)type;
+    ipc_close(&admin.connector);
+    child_peer_lost(admin.child, PROC_CONNECTOR, 0, reason);
+    fail_questions(PROC_CONNECTOR);
+}
+
+/* Of the spooler and the connector: each answers its own questions only. */
+static void on_answer(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    enum admin_phase phase = type == MSG_QUEUE_ANSWER ? ADMIN_SPOOLER : ADMIN_CONNECTOR;
+    (void)context;
     (void)fds;
     (void)n_fds;
     struct answer m;
-    if (!answer_read(payload, &m)) {
-        on_spooler_closed(NULL, "malformed answer");
+    if (!answer_read(payload, &m) || (phase == ADMIN_CONNECTOR && !m.last)) {
+        (phase == ADMIN_SPOOLER ? on_spooler_closed : on_connector_closed)(NULL, "malformed answer");
         return;
     }
     for (unsigned i = 0; i < LIMIT_CONTROL_CLIENTS; i++) {
         struct admin_client *c = &admin.clients[i];
-        if (c->phase != ADMIN_SPOOLER || c->turn != m.tag) continue;
+        if (c->phase != phase || c->turn != m.tag) continue;
         c->question.cursor = m.cursor;
         if (m.status == ANSWER_UNKNOWN)
             admin_client_end(c, CONTROL_UNKNOWN, "no such message");
@@ -137,23 +169,33 @@ static void on_connection(struct watch *w, uint32_t events)
     }
 }
 
+static void open_channel(struct child *c, enum role role, int fd)
+{
+    static const struct ipc_allowed of_spooler[] = {
+        {MSG_QUEUE_ANSWER, ANSWER_HEAD_OCTETS, LIMIT_IPC_MESSAGE_OCTETS, 0}};
+    static const struct ipc_allowed of_connector[] = {
+        {MSG_EXPLAIN_ANSWER, ANSWER_HEAD_OCTETS, LIMIT_IPC_MESSAGE_OCTETS, 0}};
+    bool spooler = role == PROC_SPOOLER;
+    struct ipc **channel = spooler ? &admin.spooler : &admin.connector;
+    if (*channel) {
+        ipc_close(channel);
+        fail_questions(role);
+    }
+    *channel = ipc_open(c->loop, fd, spooler ? of_spooler : of_connector, 1, PACKETS, on_answer,
+                        spooler ? on_spooler_closed : on_connector_closed, NULL);
+    if (!*channel) log_note(LOG_LEVEL_ERROR, "channel-failed", spooler ? "spooler" : "connector", errno);
+}
+
 static void admin_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
 {
-    static const struct ipc_allowed allowed[] = {
-        {MSG_QUEUE_ANSWER, ANSWER_HEAD_OCTETS, LIMIT_IPC_MESSAGE_OCTETS, 0}};
     (void)generation;
     admin.child = c;
-    if (role != PROC_SPOOLER || index != 0) {
-        close(fd);
-        log_note(LOG_LEVEL_ERROR, "peer", "admin talks to the spooler only", 0);
+    if ((role == PROC_SPOOLER || role == PROC_CONNECTOR) && index == 0) {
+        open_channel(c, role, fd);
         return;
     }
-    if (admin.spooler) {
-        ipc_close(&admin.spooler);
-        fail_questions();
-    }
-    admin.spooler = ipc_open(c->loop, fd, allowed, 1, SPOOLER_PACKETS, on_answer, on_spooler_closed, NULL);
-    if (!admin.spooler) log_note(LOG_LEVEL_ERROR, "peer", "cannot open the channel to the spooler", errno);
+    close(fd);
+    log_note(LOG_LEVEL_ERROR, "peer", "admin talks to the spooler and the connector only", 0);
 }
 
 static void admin_grant(struct child *c, enum grant kind, unsigned a, unsigned b, int fd)
@@ -216,6 +258,7 @@ static void admin_after_turn(struct child *c)
 {
     (void)c;
     if (admin.spooler) ipc_flush(admin.spooler);
+    if (admin.connector) ipc_flush(admin.connector);
 }
 
 const struct child_hooks admin_hooks = {

@@ -14,7 +14,8 @@ static void on_late(struct timer *t)
     log_str("request", control_verb_name(c->request.verb));
     log_end();
     /* Who waits for a process gets a word; who does not read or does not ask is closed. */
-    if (c->phase == ADMIN_SPOOLER || c->phase == ADMIN_QUEUED || c->phase == ADMIN_SUPERVISOR)
+    if (c->phase == ADMIN_SPOOLER || c->phase == ADMIN_CONNECTOR || c->phase == ADMIN_QUEUED ||
+        c->phase == ADMIN_SUPERVISOR)
         admin_client_end(c, CONTROL_BUSY, "no answer in time");
     else
         admin_client_close(c);

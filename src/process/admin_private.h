@@ -1,4 +1,4 @@
-/* admin: inside. admin.c: hooks, the spooler and the supervisor; admin_client.c: the slots of the control socket. */
+/* admin: inside. admin.c: hooks, the spooler, the connector and the supervisor; admin_client.c: the slots of the control socket. */
 #ifndef PROCESS_ADMIN_PRIVATE_H
 #define PROCESS_ADMIN_PRIVATE_H
 
@@ -12,6 +12,7 @@ enum admin_phase {
     ADMIN_FREE,
     ADMIN_READING,    /* the request line */
     ADMIN_SPOOLER,    /* a question is with the spooler */
+    ADMIN_CONNECTOR,  /* a question is with the connector */
     ADMIN_PAGE,       /* a page is on its way to the client; then the next question */
     ADMIN_QUEUED,     /* the supervisor answers one question at a time: waits for its turn */
     ADMIN_SUPERVISOR, /* a question is with the supervisor */
@@ -24,7 +25,8 @@ struct admin_client {
     struct timer timer; /* request, then stall */
     struct admin *admin;
     enum admin_phase phase;
-    uint64_t turn; /* when it asked for the supervisor, and the tag of its question to the spooler */
+    uint64_t
+        turn; /* when it asked for the supervisor, and the tag of its question to the spooler or connector */
     struct control_request request; /* points into line */
     struct question question;
     uint32_t uid;
@@ -39,7 +41,7 @@ struct admin {
     struct child *child;
     struct watch listener;
     bool listening, draining;
-    struct ipc *spooler;
+    struct ipc *spooler, *connector;
     uint64_t turns; /* counted up: no tag is used twice */
     uint64_t asked; /* whose question is open at the supervisor; 0: none */
     struct admin_client clients[LIMIT_CONTROL_CLIENTS];

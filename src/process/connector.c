@@ -1,4 +1,5 @@
-/* connector: finds addresses for next hops and connects (service/connect.h); it passes each socket on and reads not one octet of it. */
+/* connector: finds addresses for next hops and connects (service/connect.h); it passes each socket on and reads not one octet of it. To admin it
+ * says what it would find. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -7,6 +8,7 @@
 #include "process/messages.h"
 #include "process/skeleton.h"
 #include "service/connect.h"
+#include "spool/question.h"
 #include "system/log.h"
 
 enum { PACKETS_QUEUED = 512, RELAYS = 8 * LIMIT_RELAYS_MAX }; /* of all generations that are alive */
@@ -24,6 +26,9 @@ struct connector {
     struct connect *connect;
     struct ipc *resolver;
     int resolver_fd; /* as above */
+    struct ipc *admin;
+    int admin_fd;      /* as above */
+    bool admin_broken; /* as above */
     struct connector_relay relays[RELAYS];
     bool started;
 };
@@ -32,13 +37,15 @@ static const struct ipc_allowed from_resolver[] = {{MSG_DNS_ANSWER, 20, LIMIT_IP
 static const struct ipc_allowed from_relay[] = {
     {MSG_CONNECT_QUESTION, 20, 64 + NEXT_HOP_KEY_OCTETS + CONNECT_TRIED * sizeof(struct connect_tried), 0}};
 
+static const struct ipc_allowed from_admin[] = {{MSG_EXPLAIN_QUESTION, 20, 64 + NEXT_HOP_KEY_OCTETS, 0}};
+
 static struct connector *connector_of(struct child *c)
 {
     if (c->state) return c->state;
     struct connector *k = calloc(1, sizeof *k);
     if (!k) return NULL;
     k->child = c;
-    k->resolver_fd = -1;
+    k->resolver_fd = k->admin_fd = -1;
     for (unsigned i = 0; i < RELAYS; i++)
         k->relays[i] = (struct connector_relay){.connector = k, .fd = -1};
     c->state = k;
@@ -130,6 +137,47 @@ static void relay_open(struct connector_relay *r, int fd)
     if (!r->channel) log_note(LOG_LEVEL_ERROR, "channel-failed", "relay", errno);
 }
 
+/* ---- admin */
+
+static void admin_closed(void *context, const char *reason)
+{
+    struct connector *k = context;
+    ipc_close(&k->admin);
+    k->admin_broken = false;
+    connect_forget(k->connect, &k->admin);
+    child_peer_lost(k->child, PROC_ADMIN, 0, reason);
+}
+
+static void on_explain(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    struct connector *k = context;
+    struct connect_question q;
+    (void)type, (void)fds, (void)n_fds;
+    if (!k->admin) return; /* closed while its packet is worked off */
+    if (connect_question_read(payload, &q))
+        connect_explain(k->connect, &k->admin, &q);
+    else
+        admin_closed(k, "malformed question");
+}
+
+static void send_rows(void *context, const void *asker, uint64_t tag, struct span rows)
+{
+    struct connector *k = context;
+    static uint8_t memory[LIMIT_IPC_MESSAGE_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    (void)asker; /* only admin asks so */
+    answer_put(&b, &(struct answer){.tag = tag, .status = ANSWER_OK, .last = 1, .text = rows});
+    if (k->admin && !k->admin_broken)
+        k->admin_broken = b.over || !ipc_send(k->admin, MSG_EXPLAIN_ANSWER, buf_span(&b));
+}
+
+static void admin_open(struct connector *k, int fd)
+{
+    if (k->admin) admin_closed(k, "replaced");
+    k->admin = ipc_open(k->child->loop, fd, from_admin, 1, PACKETS_QUEUED, on_explain, admin_closed, k);
+    if (!k->admin) log_note(LOG_LEVEL_ERROR, "channel-failed", "admin", errno);
+}
+
 /* ---- life */
 
 /* Its place: a relay that was restarted takes its own again; null: all are taken. */
@@ -153,16 +201,16 @@ static void connector_peer(struct child *c, enum role role, unsigned index, unsi
 {
     struct connector *k = connector_of(c);
     struct connector_relay *relay = k && role == PROC_RELAY ? relay_place(k, index, generation) : NULL;
-    if (!k || (!relay && role != PROC_RESOLVER)) {
+    if (!k || (!relay && role != PROC_RESOLVER && role != PROC_ADMIN)) {
         close(fd);
         return;
     }
     if (k->started && relay) {
         relay_open(relay, fd);
     } else if (k->started) {
-        resolver_open(k, fd);
+        (role == PROC_ADMIN ? admin_open : resolver_open)(k, fd);
     } else {
-        int *waits = relay ? &relay->fd : &k->resolver_fd;
+        int *waits = relay ? &relay->fd : role == PROC_ADMIN ? &k->admin_fd : &k->resolver_fd;
         if (*waits >= 0) close(*waits);
         *waits = fd;
     }
@@ -170,7 +218,7 @@ static void connector_peer(struct child *c, enum role role, unsigned index, unsi
 
 static bool connector_start(struct child *c, const char **error)
 {
-    static const struct connect_hooks hooks = {ask_resolver, send_answer};
+    static const struct connect_hooks hooks = {ask_resolver, send_answer, send_rows};
     struct connector *k = connector_of(c);
     uint64_t seed;
     *error = "no memory";
@@ -179,7 +227,8 @@ static bool connector_start(struct child *c, const char **error)
     if (!k->connect) return false;
     k->started = true;
     if (k->resolver_fd >= 0) resolver_open(k, k->resolver_fd);
-    k->resolver_fd = -1;
+    if (k->admin_fd >= 0) admin_open(k, k->admin_fd);
+    k->resolver_fd = k->admin_fd = -1;
     for (unsigned i = 0; i < RELAYS; i++) {
         if (k->relays[i].fd >= 0) relay_open(&k->relays[i], k->relays[i].fd);
         k->relays[i].fd = -1;
@@ -223,6 +272,8 @@ static void connector_after_turn(struct child *c)
         if (k->relays[i].channel && k->relays[i].broken) relay_closed(&k->relays[i], "answers are not read");
         if (k->relays[i].channel) ipc_flush(k->relays[i].channel);
     }
+    if (k->admin && k->admin_broken) admin_closed(k, "answers are not read");
+    if (k->admin) ipc_flush(k->admin);
     if (k->resolver) ipc_flush(k->resolver);
 }
 

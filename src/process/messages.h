@@ -58,6 +58,10 @@ enum message_type {
     MSG_CREDENTIAL_QUESTION = 64,
     MSG_CREDENTIAL_ANSWER = 65,
 
+    /* admin <-> connector: a struct connect_question, and a struct answer with the rows of service/connect.h */
+    MSG_EXPLAIN_QUESTION = 72,
+    MSG_EXPLAIN_ANSWER = 73,
+
     MSG_SUPERVISOR_FIRST = 1024
 };
 

@@ -8,6 +8,7 @@ const struct peers_row peers_table[] = {
     {PROC_SPOOLER, PROC_MAILBOX, "messages to be stored in Maildirs (spool/job.h)"},
     {PROC_SPOOLER, PROC_DIRECTORY, "expansion of accepted recipients (directory/expand.h)"},
     {PROC_ADMIN, PROC_SPOOLER, "questions about the queue (spool/question.h)"},
+    {PROC_ADMIN, PROC_CONNECTOR, "what DNS says of a next hop (service/connect.h)"},
     {PROC_SPOOLER, PROC_RELAY, "transactions with next hops (spool/relay_job.h)"},
     {PROC_RELAY, PROC_CONNECTOR, "connected sockets (service/connect_message.h)"},
     {PROC_RELAY, PROC_DIRECTORY, "credentials for next hops (directory/credential.h)"},

@@ -6,8 +6,7 @@
 #include "spool/listing.h"
 #include "system/log.h"
 
-static const struct ipc_allowed allowed[] = {
-    {MSG_QUEUE_QUESTION, QUESTION_HEAD_OCTETS, QUESTION_HEAD_OCTETS + 5 * LIMIT_QUESTION_FILTER_OCTETS, 0}};
+static const struct ipc_allowed allowed[] = {{MSG_QUEUE_QUESTION, QUESTION_HEAD_OCTETS, QUESTION_OCTETS, 0}};
 
 static void admin_lost(struct spooler *s, const char *reason)
 {

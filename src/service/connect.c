@@ -40,6 +40,10 @@ void attempt_end(struct attempt *a, enum connect_status status, const char *enha
                                     .dns_ms = passed(a->begun_ms, loop_now_ms(c->loop))};
     if (a->ended) return;
     a->ended = true;
+    if (a->explains) {
+        attempt_explain_end(a, status, enhanced, answer.text);
+        return;
+    }
     memcpy(answer.enhanced, enhanced, strlen(enhanced) + 1);
     if (status == CONNECT_FAIL)
         c->counts.failed++;
@@ -91,7 +95,7 @@ void attempt_note(struct attempt *a, struct span what, const char *why, struct s
     a->text_n += TEXT_RESERVE;
 }
 
-static void end_in_vain(struct attempt *a)
+void attempt_end_in_vain(struct attempt *a)
 {
     struct span text = span_of(a->text, a->text_n);
     uint8_t memory[LIMIT_RESULT_TEXT_OCTETS];
@@ -125,7 +129,7 @@ static void on_time(struct timer *t)
     attempt_go_on(LIST_OF(t, struct attempt, timer));
 }
 
-static void look_again(struct attempt *a, uint64_t at)
+void attempt_look_again(struct attempt *a, uint64_t at)
 {
     if (a->deadline_ms < at) at = a->deadline_ms;
     loop_timer_set(a->connect->loop, &a->timer, at, on_time);
@@ -139,10 +143,14 @@ static void run(struct attempt *a)
         a->temporary = true;
         a->dns_failed = true;
         attempt_note(a, a->hop.name, "it took too long", SPAN(""));
-        end_in_vain(a);
+        attempt_end_in_vain(a);
     }
     if (!a->ended && !a->hosts && !a->loops) { /* the exchangers are being asked for */
-        look_again(a, UINT64_MAX);
+        attempt_look_again(a, UINT64_MAX);
+        return;
+    }
+    if (!a->ended && a->explains) {
+        attempt_explain(a);
         return;
     }
     late = a->ended ? 0 : host_late(a);
@@ -153,16 +161,16 @@ static void run(struct attempt *a)
             runner_start(a, i);
             if (!a->starved) break;
             a->starved = false;
-            look_again(a, now + STARVED_MS);
+            attempt_look_again(a, now + STARVED_MS);
             return;
         case RACE_NEED: need_host(a); break;
-        case RACE_OVER: end_in_vain(a); break;
+        case RACE_OVER: attempt_end_in_vain(a); break;
         case RACE_WAIT: {
             uint64_t started = now + LIMIT_CONNECT_SECONDS * 1000; /* of what was started just now */
             late = host_late(a);
             if (late < until) until = late;
             if (overdue < until) until = overdue;
-            look_again(a, started < until ? started : until);
+            attempt_look_again(a, started < until ? started : until);
             return;
         }
         }
@@ -174,7 +182,7 @@ void attempt_go_on(struct attempt *a)
     if (a->ended) attempt_free(a);
 }
 
-void connect_ask(struct connect *c, const void *asker, const struct connect_question *q)
+static void begin(struct connect *c, const void *asker, const struct connect_question *q, bool explains)
 {
     struct attempt *a = c->counts.open < LIMIT_CONNECT_QUESTIONS ? calloc(1, sizeof *a) : NULL;
     c->counts.questions++;
@@ -184,7 +192,10 @@ void connect_ask(struct connect *c, const void *asker, const struct connect_ques
                                     .enhanced = "4.3.2",
                                     .text = SPAN("too many connections are being made")};
         c->counts.deferred++;
-        c->hooks.answer(c->context, asker, &no, -1);
+        if (explains)
+            attempt_explain_refused(c, asker, q->tag, &no);
+        else
+            c->hooks.answer(c->context, asker, &no, -1);
         return;
     }
     *a = (struct attempt){.connect = c,
@@ -193,8 +204,10 @@ void connect_ask(struct connect *c, const void *asker, const struct connect_ques
                           .hop = q->hop,
                           .begun_ms = loop_now_ms(c->loop),
                           .scope = q->hop.kind == NEXT_HOP_HOST ? REACH_SITE : REACH_WORLD,
-                          .n_tried = q->n_tried};
-    a->deadline_ms = a->begun_ms + LIMIT_CONNECT_TOTAL_SECONDS * 1000;
+                          .n_tried = explains ? 0 : q->n_tried,
+                          .explains = explains};
+    a->deadline_ms =
+        a->begun_ms + (explains ? LIMIT_EXPLAIN_SECONDS : LIMIT_CONNECT_TOTAL_SECONDS) * (uint64_t)1000;
     memcpy(a->tried, q->tried, sizeof a->tried);
     memcpy(a->hop_name, q->hop.name.p, q->hop.name.n);
     a->hop.name = span_of(a->hop_name, q->hop.name.n);
@@ -206,6 +219,16 @@ void connect_ask(struct connect *c, const void *asker, const struct connect_ques
     else
         attempt_end(a, CONNECT_DEFER, "4.3.5", SPAN("no route of the configuration leads to this next hop"));
     attempt_go_on(a);
+}
+
+void connect_ask(struct connect *c, const void *asker, const struct connect_question *q)
+{
+    begin(c, asker, q, false);
+}
+
+void connect_explain(struct connect *c, const void *asker, const struct connect_question *q)
+{
+    begin(c, asker, q, true);
 }
 
 void connect_dns_answer(struct connect *c, const struct dns_answer *d)

@@ -17,6 +17,8 @@ struct connect_hooks {
     /* The answer to one question. fd: the socket of CONNECT_OPEN, closed when this returns; else -1. Nothing of `connect` may be called
      * from within. */
     void (*answer)(void *context, const void *asker, const struct connect_answer *a, int fd);
+    /* The answer to one connect_explain, in the same way; null: it is never asked. */
+    void (*explained)(void *context, const void *asker, uint64_t tag, struct span rows);
 };
 
 /* Null: no memory. seed: chooses among equals. */
@@ -27,6 +29,16 @@ void connect_free(struct connect **c);
 void connect_config(struct connect *c, const struct config *fresh);
 /* Each question gets one answer, within LIMIT_CONNECT_TOTAL_SECONDS; perhaps before this returns. */
 void connect_ask(struct connect *c, const void *asker, const struct connect_question *q);
+/* The same look-ups and the same rules, for people: all hosts, and no connection. q->tried is not heeded. One `explained`, within
+ * LIMIT_EXPLAIN_SECONDS; perhaps before this returns. Its rows are JSON, one object a line, at most CONNECT_ROWS_OCTETS:
+ *   {"host":"…","preference":N,"port":N,"used":BOOL,"why_not":"…","a":"ok|no-name|no-data|failed|bogus","aaaa":"…","tlsa":"…","secure":BOOL,
+ *    "addresses":[{"address":"…","refused":"…","lately":"answered|silent"}],"alias":"…","tlsa_records":[{"record":"3 1 1 …","usable":BOOL}],
+ *    "tls":"what TLS would have to be"} for each host in the order of the attempt (preference: of MX only), or {"socket":"…"}; hosts for
+ *   which there is no room are left out; and at last
+ *   {"hosts_by":"mx|domain|literal|route|none","hosts_secure":BOOL,"hosts":N,"outcome":"tried|deferred|failed","status":"…","text":"…",
+ *    "dns_ms":N}. */
+#define CONNECT_ROWS_OCTETS (LIMIT_IPC_MESSAGE_OCTETS - 512)
+void connect_explain(struct connect *c, const void *asker, const struct connect_question *q);
 /* This asker wants no answers any more. */
 void connect_forget(struct connect *c, const void *asker);
 void connect_dns_answer(struct connect *c, const struct dns_answer *a);

@@ -41,6 +41,7 @@ void host_note(struct attempt *a, const struct host *h, const struct address *ad
     uint8_t memory[LIMIT_DOMAIN_OCTETS + 64];
     struct buf b = buf_on(memory, sizeof memory);
     put_place(&b, h, address);
+    if (!address) a->hosts[h - a->hosts].why_not = why;
     attempt_note(a, buf_span(&b), why, detail);
 }
 
@@ -52,6 +53,7 @@ void host_is_ours(struct attempt *a, uint16_t preference)
         if (h->preference < preference) continue;
         if (h->state == HOST_ASKED || h->half) a->race.pending--;
         h->state = HOST_DONE;
+        h->ours = true;
         h->half = false;
     }
     for (uint32_t i = 0; i < a->race.n; i++)
@@ -67,17 +69,32 @@ static bool was_tried(const struct attempt *a, const struct address *address, ui
     return false;
 }
 
+/* A route that names the very address is obeyed. */
+static bool is_named(const struct attempt *a, const struct host *h)
+{
+    return a->hop.kind == NEXT_HOP_HOST && h->literal;
+}
+
+const char *host_refuses(const struct attempt *a, const struct host *h, const struct address *address)
+{
+    return is_named(a, h) ? NULL : reach_refused(address, a->scope);
+}
+
+bool host_address_is_ours(const struct attempt *a, const struct host *h, const struct address *address)
+{
+    return !is_named(a, h) && permit_is_listener(a->connect->config, address, h->port, false);
+}
+
 /* False: it is we; nothing of this host is left. */
 static bool add_address(struct attempt *a, uint16_t i, const struct address *address)
 {
     const struct host *h = &a->hosts[i];
-    bool named = a->hop.kind == NEXT_HOP_HOST && h->literal;
-    const char *refused = named ? NULL : reach_refused(address, a->scope);
+    const char *refused = host_refuses(a, h, address);
     if (refused) {
         host_note(a, h, address, "not connected to: ", span_str(refused));
         return true;
     }
-    if (!named && permit_is_listener(a->connect->config, address, h->port, false)) {
+    if (host_address_is_ours(a, h, address)) {
         host_is_ours(a, h->preference);
         return false;
     }
@@ -122,28 +139,33 @@ static bool tlsa_usable(struct span r)
     return r.p[2] == 0 || (r.p[2] == 1 && r.n == 3 + 32) || (r.p[2] == 2 && r.n == 3 + 64);
 }
 
-static void take_tlsa(struct host *h, const struct dns_answer *d, bool of_alias)
+static void keep_tlsa(struct tlsa_set *set, const struct dns_answer *d, bool usable)
 {
     struct wire w = wire_on(d->records);
     struct dns_record r;
-    bool usable = false;
+    while (dns_record_read(&w, &r)) {
+        if (set->n_shown == CONNECT_TLSA || r.data.n < 4 || r.data.n > CONNECT_TLSA_OCTETS) continue;
+        if (tlsa_usable(r.data) != usable) continue;
+        set->octets[set->n_shown] = (uint16_t)r.data.n;
+        memcpy(set->records[set->n_shown++], r.data.p, r.data.n);
+    }
+}
+
+static void take_tlsa(struct host *h, const struct dns_answer *d, bool of_alias)
+{
     if (d->status != DNS_OK || !d->secure || (h->tlsa && !of_alias)) return;
     struct tlsa_set *set = h->tlsa ? h->tlsa : calloc(1, sizeof *set);
     if (!set) {
         h->tlsa_failed = true; /* never less than what DNS demands */
         return;
     }
-    set->n = 0;
-    while (dns_record_read(&w, &r)) {
-        usable |= tlsa_usable(r.data) && r.data.n <= CONNECT_TLSA_OCTETS;
-        if (set->n == CONNECT_TLSA || r.data.n < 4 || r.data.n > CONNECT_TLSA_OCTETS) continue;
-        if (!tlsa_usable(r.data)) continue; /* they have no say once one is usable */
-        set->octets[set->n] = (uint16_t)r.data.n;
-        memcpy(set->records[set->n++], r.data.p, r.data.n);
-    }
+    set->n_shown = 0;
+    keep_tlsa(set, d, true);
+    set->n = set->n_shown;
+    keep_tlsa(set, d, false); /* they have no say once one is usable */
     h->tlsa = set;
     h->tlsa_of_alias = of_alias;
-    h->dane = usable ? CONNECT_TLSA_RECORDS : CONNECT_TLSA_UNUSABLE;
+    h->dane = set->n > 0 ? CONNECT_TLSA_RECORDS : CONNECT_TLSA_UNUSABLE;
 }
 
 /* False: this host must not be used now. */
@@ -285,6 +307,7 @@ void host_answer(struct attempt *a, const struct lookup *l, const struct dns_ans
     struct host *h = &a->hosts[l->host];
     bool failed = d->status == DNS_FAILED || d->status == DNS_BOGUS;
     h->asked[l->kind] = false;
+    h->heard[l->kind] = (uint8_t)(d->status + 1);
     if (h->half && (l->kind == LOOKUP_A || l->kind == LOOKUP_AAAA)) take_half(a, l, d);
     if (h->state != HOST_ASKED) return;
     switch (l->kind) {

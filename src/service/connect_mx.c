@@ -41,6 +41,7 @@ static void hosts_of_route(struct attempt *a)
     uint16_t port;
     if (!hosts_make(a, LIMIT_MX_HOSTS)) return;
     a->mx_secure = true; /* the administrator says so */
+    a->hosts_by = HOSTS_ROUTE;
     while (names.n > 0 && a->n_hosts + 1 < LIMIT_MX_HOSTS && next_hop_take_host(&names, &name, &port)) {
         struct host *h = host_add(a, name, (uint16_t)a->n_hosts, port);
         if (!h) break;
@@ -65,6 +66,7 @@ static bool hosts_of_literal(struct attempt *a, struct span name)
     if (!h) return false;
     h->literal = true;
     h->address = address;
+    a->hosts_by = HOSTS_LITERAL;
     race_begin(a);
     return true;
 }
@@ -73,6 +75,7 @@ static void host_of_socket(struct attempt *a)
 {
     if (!hosts_make(a, 1)) return;
     a->mx_secure = true;
+    a->hosts_by = HOSTS_ROUTE;
     if (host_add(a, SPAN(""), 0, 0) && race_add(&a->race, 0))
         a->runners[0] = (struct runner){.attempt = a, .fd = -1};
 }
@@ -155,10 +158,15 @@ static void hosts_of_exchangers(struct attempt *a, const struct dns_answer *d)
     exchangers_order(list, n, a->connect->seed ^ a->tag ^ loop_now_ms(a->connect->loop));
     uint32_t left = exchangers_better(list, n, ours, our_names(a->connect->config, ours));
     a->loops = left < n;
-    if (left > LIMIT_MX_HOSTS) left = LIMIT_MX_HOSTS;
-    if (left > 0 && !hosts_make(a, left)) return;
-    for (uint32_t i = 0; i < left; i++)
-        if (!host_add(a, list[i].name, list[i].preference, SMTP_PORT)) break;
+    uint32_t made = a->explains ? n : left; /* for people, those that are left out, too */
+    if (made > LIMIT_MX_HOSTS) made = LIMIT_MX_HOSTS;
+    if (made > 0 && !hosts_make(a, made)) return;
+    for (uint32_t i = 0; i < made; i++) {
+        struct host *h = host_add(a, list[i].name, list[i].preference, SMTP_PORT);
+        if (!h) break;
+        h->ours = i >= left;
+    }
+    a->hosts_by = HOSTS_MX;
     race_begin(a);
 }
 
@@ -168,6 +176,7 @@ void host_mx_answer(struct attempt *a, const struct dns_answer *d)
     switch (d->status) {
     case DNS_OK: hosts_of_exchangers(a, d); break;
     case DNS_NO_DATA: /* RFC 5321 5.1: the domain itself */
+        a->hosts_by = HOSTS_DOMAIN;
         if (!hosts_make(a, 1) || !host_add(a, a->domain, 0, SMTP_PORT)) break;
         race_begin(a);
         break;

@@ -1,5 +1,5 @@
 /* connect: inside. connect.c: questions and their end; connect_lookup.c: what is asked of the resolver; connect_mx.c: the hosts of a next
- * hop; connect_host.c: addresses and TLSA records of one; connect_socket.c: the race; connect_permit.c: what the configuration permits;
+ * hop; connect_host.c: addresses and TLSA records of one; connect_socket.c: the race; connect_explain.c: the same for people; connect_permit.c: what the configuration permits;
  * connect_memory.c: what worked before. */
 #ifndef SERVICE_CONNECT_PRIVATE_H
 #define SERVICE_CONNECT_PRIVATE_H
@@ -27,7 +27,7 @@ struct
 enum host_state { HOST_UNASKED, HOST_ASKED, HOST_DONE };
 
 struct tlsa_set {
-    uint32_t n;
+    uint32_t n, n_shown; /* usable ones; behind them others, for people */
     uint16_t octets[CONNECT_TLSA];
     uint8_t records[CONNECT_TLSA][CONNECT_TLSA_OCTETS];
 };
@@ -38,12 +38,15 @@ struct host {
     uint16_t preference, port;
     uint8_t state; /* enum host_state */
     bool literal;  /* an address that the configuration names, or that the sender wrote as a domain literal */
-    struct address address;        /* literal */
-    bool asked[LOOKUP_KIND_COUNT]; /* open */
-    bool address_insecure;         /* an answer about its addresses was not secure */
-    bool address_failed;           /* a look-up of addresses failed: later it may be there */
-    bool half;                     /* it is tried with one family; the other one's addresses may still come */
-    uint64_t late_ms;              /* until then the other family is waited for; 0: not yet */
+    struct address address;           /* literal */
+    bool asked[LOOKUP_KIND_COUNT];    /* open */
+    uint8_t heard[LOOKUP_KIND_COUNT]; /* for people: enum dns_status of the answer + 1 */
+    const char *why_not;              /* for people: what was noted of it as a whole; null: nothing */
+    bool ours;                        /* it is we, or no better than we are */
+    bool address_insecure;            /* an answer about its addresses was not secure */
+    bool address_failed;              /* a look-up of addresses failed: later it may be there */
+    bool half;        /* it is tried with one family; the other one's addresses may still come */
+    uint64_t late_ms; /* until then the other family is waited for; 0: not yet */
     uint32_t n_v4, n_v6;
     struct address v4[LIMIT_MX_ADDRESSES], v6[LIMIT_MX_ADDRESSES];
     uint8_t dane; /* enum connect_tlsa, when it is known */
@@ -62,6 +65,8 @@ struct runner { /* beside its race.runners */
     int fd; /* -1: none */
 };
 
+enum hosts_by { HOSTS_NONE, HOSTS_MX, HOSTS_DOMAIN, HOSTS_LITERAL, HOSTS_ROUTE };
+
 struct attempt {
     struct list place; /* in connect.attempts */
     struct connect *connect;
@@ -74,13 +79,15 @@ struct attempt {
         domain; /* MX: the name of the hop as DNS knows it (A-labels), in domain_text; empty: it cannot be such a name */
     uint8_t domain_text[LIMIT_DOMAIN_OCTETS];
     enum reach_scope scope;
-    bool mx_secure;  /* the list of hosts was learnt through DNSSEC, or from the configuration */
-    bool temporary;  /* something failed that may be mended by time */
-    bool started;    /* some connection was tried */
-    bool loops;      /* one of the hosts is we */
-    bool dns_failed; /* of the temporary failures one was DNS' */
-    bool ended;      /* answered: to be freed by who is working on it */
-    bool starved;    /* no socket is to be had: tried again soon */
+    bool mx_secure;   /* the list of hosts was learnt through DNSSEC, or from the configuration */
+    bool temporary;   /* something failed that may be mended by time */
+    bool started;     /* some connection was tried */
+    bool loops;       /* one of the hosts is we */
+    bool dns_failed;  /* of the temporary failures one was DNS' */
+    bool explains;    /* for people: nothing is connected to */
+    uint8_t hosts_by; /* enum hosts_by */
+    bool ended;       /* answered: to be freed by who is working on it */
+    bool starved;     /* no socket is to be had: tried again soon */
     uint32_t open_lookups;
     uint32_t n_tried;
     struct connect_tried tried[CONNECT_TRIED];
@@ -113,6 +120,11 @@ void attempt_note(struct attempt *a, struct span what, const char *why, struct s
 /* Does what is to be done now, says when to look again, and frees what ended: the last thing that an event calls. */
 void attempt_go_on(struct attempt *a);
 
+/* Everything was tried, or nothing could be: ends with what was noted. */
+void attempt_end_in_vain(struct attempt *a);
+/* attempt_go_on again, at this time at the latest. */
+void attempt_look_again(struct attempt *a, uint64_t at);
+
 /* connect_lookup.c */
 bool lookup_ask(struct attempt *a, enum lookup_kind kind, uint16_t host, struct span name);
 void lookup_forget(struct attempt *a);
@@ -129,6 +141,10 @@ void host_note(struct attempt *a, const struct host *h, const struct address *ad
                struct span detail);
 void host_ask(struct attempt *a, uint16_t host);
 void host_answer(struct attempt *a, const struct lookup *l, const struct dns_answer *d);
+/* Null: it may be connected to, or why not. */
+const char *host_refuses(const struct attempt *a, const struct host *h, const struct address *address);
+/* We listen there ourselves. */
+bool host_address_is_ours(const struct attempt *a, const struct host *h, const struct address *address);
 /* Goes on with hosts whose other family is late; when to look again, or UINT64_MAX. */
 uint64_t host_late(struct attempt *a);
 /* One of the hosts, of that preference, is we: it and those that are no better are out. */
@@ -139,6 +155,15 @@ void runner_start(struct attempt *a, uint32_t i);
 /* Ends those that took too long; when the next will have. */
 uint64_t runner_overdue(struct attempt *a);
 void runner_stop(struct runner *r);
+
+/* connect_explain.c: what is to be done instead of connecting, and the end. */
+void attempt_explain(struct attempt *a);
+void attempt_explain_end(struct attempt *a, enum connect_status status, const char *enhanced,
+                         struct span text);
+
+/* There was no attempt. */
+void attempt_explain_refused(struct connect *c, const void *asker, uint64_t tag,
+                             const struct connect_answer *no);
 
 /* connect_permit.c */
 /* Some route of the configuration leads there. */

@@ -1,11 +1,15 @@
 #include "service/control.h"
 
+#include "base/hex.h"
 #include "spool/message_id.h"
+
+_Static_assert(LIMIT_CONTROL_REQUEST_OCTETS >= 2 * NEXT_HOP_KEY_OCTETS + 64, "any next hop can be said");
 
 static const char *const verb_names[CONTROL_VERB_COUNT] = {
     [CONTROL_STATUS] = "status",
     [CONTROL_RELOAD] = "reload",
     [CONTROL_STOP] = "stop",
+    [CONTROL_EXPLAIN_HOP] = "explain-hop",
     [CONTROL_QUEUE_LIST] = "queue-list",
     [CONTROL_QUEUE_SHOW] = "queue-show",
     [CONTROL_QUEUE_VERIFY] = "queue-verify",
@@ -87,6 +91,18 @@ static bool takes_filter(enum control_verb v)
     return v == CONTROL_QUEUE_LIST || v == CONTROL_QUEUE_SUMMARY || control_changes(v);
 }
 
+static bool takes_hop(enum control_verb v)
+{
+    return v == CONTROL_EXPLAIN_HOP || v == CONTROL_QUEUE_DESTINATIONS;
+}
+
+void control_request_hop(struct control_request *r, const struct next_hop *hop)
+{
+    struct buf b = buf_on(r->hop, sizeof r->hop); /* any that is valid fits */
+    next_hop_put(&b, hop);
+    r->hop_octets = (uint16_t)b.n;
+}
+
 static void put_name(struct buf *b, const char *name)
 {
     buf_byte(b, '\t');
@@ -131,6 +147,10 @@ void control_request_put(struct buf *b, const struct control_request *r)
         if (*number_of(&filter, i) == *number_of(&any, i)) continue;
         put_name(b, number_names[i]);
         buf_u64(b, *number_of(&filter, i) / unit_of(i));
+    }
+    if (takes_hop(r->verb) && r->hop_octets) {
+        put_name(b, "hop");
+        hex_encode(span_of(r->hop, r->hop_octets), b);
     }
     if (r->verb == CONTROL_QUEUE_SUMMARY) put_text(b, "by", span_str(control_group_names[r->group]));
     if (r->all && control_changes(r->verb)) put_text(b, "all", SPAN("yes"));
@@ -189,6 +209,16 @@ static bool read_number(struct span name, struct span value, struct question_fil
     return false;
 }
 
+static bool read_hop(struct span value, struct control_request *r)
+{
+    struct buf b = buf_on(r->hop, sizeof r->hop);
+    struct next_hop hop;
+    if (!hex_decode(value, &b) || b.over) return false;
+    struct wire w = wire_on(buf_span(&b));
+    r->hop_octets = (uint16_t)b.n;
+    return next_hop_read(&w, &hop) && wire_done(&w);
+}
+
 static bool read_argument(struct span word, struct control_request *r, const char **why)
 {
     struct span value, name = cut(word, '=', &value);
@@ -197,6 +227,7 @@ static bool read_argument(struct span word, struct control_request *r, const cha
     if (value.n == 0) return false;
     bool with_id = takes_filter(r->verb) || r->verb == CONTROL_QUEUE_SHOW;
     if (with_id && f->id == 0 && span_eq(name, SPAN("id"))) return message_id_parse(value, &f->id);
+    if (takes_hop(r->verb) && r->hop_octets == 0 && span_eq(name, SPAN("hop"))) return read_hop(value, r);
     if (r->verb == CONTROL_QUEUE_SUMMARY && span_eq(name, SPAN("by")))
         return control_group_read(value, &r->group);
     if (control_changes(r->verb) && span_eq(name, SPAN("all"))) {
@@ -242,6 +273,8 @@ bool control_request_read(struct span line, struct control_request *ret, const c
     }
     *why = "no message named";
     if (r.verb == CONTROL_QUEUE_SHOW && r.filter.id == 0) return false;
+    *why = "no next hop named";
+    if (r.verb == CONTROL_EXPLAIN_HOP && r.hop_octets == 0) return false;
     *why = "which messages? say all=yes for every one";
     if (control_changes(r.verb) && !r.all && !control_filter_says(&r.filter)) return false;
     *ret = r;
@@ -260,7 +293,8 @@ bool control_question(const struct control_request *r, struct question *ret)
                              .what = control_changes(r->verb) ? (uint8_t)(r->verb - CONTROL_QUEUE_FLUSH)
                                                               : r->group,
                              .page = LIMIT_QUESTION_PAGE_LINES,
-                             .filter = r->filter};
+                             .filter = r->filter,
+                             .hop = span_of(r->hop, r->hop_octets)};
     return true;
 }
 

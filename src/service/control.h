@@ -1,7 +1,9 @@
 /* control: what the operator's tool and the admin process say to each other over the control socket (a UNIX stream socket).
  *
  * One request a connection, one line of printable text: words separated by single TABs, ended by LF:
- *     status | reload | stop | queue-counts | queue-verify | queue-destinations
+ *     status | reload | stop | queue-counts | queue-verify
+ *     queue-destinations [TAB hop=HEX]
+ *     explain-hop TAB hop=HEX: a next hop (next_hop_put) in hexadecimal
  *     queue-show TAB id=06a1b2c3d4e5f
  *     queue-list | queue-summary | queue-flush | queue-hold | queue-release | queue-remove | queue-bounce | queue-requeue, with any of
  *         TAB id=ID  TAB state=queued,deferred,held  TAB from=TEXT  TAB to=TEXT  TAB domain=NAME  TAB reason=TEXT  TAB destination=TEXT
@@ -19,6 +21,7 @@ enum control_verb {
     CONTROL_STATUS,
     CONTROL_RELOAD,
     CONTROL_STOP,
+    CONTROL_EXPLAIN_HOP,
     CONTROL_QUEUE_LIST, /* this and what follows is about the queue */
     CONTROL_QUEUE_SHOW,
     CONTROL_QUEUE_VERIFY,
@@ -36,8 +39,10 @@ enum control_verb {
 
 struct control_request {
     enum control_verb verb;
-    uint8_t group;                 /* QUEUE_SUMMARY: enum question_group */
-    bool all;                      /* a change without a filter is meant */
+    uint8_t group;       /* QUEUE_SUMMARY: enum question_group */
+    bool all;            /* a change without a filter is meant */
+    uint16_t hop_octets; /* 0: none is named */
+    uint8_t hop[NEXT_HOP_KEY_OCTETS];
     struct question_filter filter; /* begins as QUESTION_FILTER_ANY; ages in whole seconds */
 };
 
@@ -52,6 +57,8 @@ enum control_status {
 
 extern const char *const control_group_names[QUESTION_GROUP_COUNT];
 bool control_group_read(struct span text, uint8_t *group);
+/* That next hop is meant. */
+void control_request_hop(struct control_request *r, const struct next_hop *hop);
 bool control_changes(enum control_verb verb);                   /* something of the queue */
 bool control_filter_says(const struct question_filter *filter); /* anything at all */
 const char *control_verb_name(enum control_verb verb);
@@ -63,7 +70,8 @@ void control_request_put(struct buf *b, const struct control_request *r);
 bool control_request_read(struct span line, struct control_request *ret, const char **why);
 /* "queued,held": one or more states, each known; *states receives their set. */
 bool control_states_read(struct span text, uint8_t *states);
-/* The question for the spooler that a queue request is; false when the request is not about the queue. tag and cursor are left 0. */
+/* The question for the spooler that a queue request is; false when the request is not about the queue. tag and cursor are left 0; its hop
+ * points into r. */
 bool control_question(const struct control_request *r, struct question *ret);
 
 /* Appends each LF-ended line of text as "+line LF"; a last line without its LF gets one; other controls become '?'. Sets over when

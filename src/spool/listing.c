@@ -178,7 +178,7 @@ enum answer_status listing_answer(const struct listing *l, const struct question
         return ANSWER_OK;
     case QUESTION_COUNTS: counts(l->store, text); return ANSWER_OK;
     case QUESTION_SUMMARY: *last = listing_summary(l, q, text, cursor); return ANSWER_OK;
-    case QUESTION_DESTINATIONS: *last = listing_destinations(l, text, cursor); return ANSWER_OK;
+    case QUESTION_DESTINATIONS: *last = listing_destinations(l, q, text, cursor); return ANSWER_OK;
     case QUESTION_CHANGE: return listing_change(l, q, text, cursor, last);
     default: return ANSWER_UNKNOWN;
     }

@@ -53,7 +53,7 @@ struct span listing_hop_text(struct span key, struct buf *b);
 enum answer_status listing_show(const struct listing *l, const struct question *q, struct buf *b,
                                 uint64_t *cursor, bool *last);
 bool listing_summary(const struct listing *l, const struct question *q, struct buf *b, uint64_t *cursor);
-bool listing_destinations(const struct listing *l, struct buf *b, uint64_t *cursor);
+bool listing_destinations(const struct listing *l, const struct question *q, struct buf *b, uint64_t *cursor);
 enum answer_status listing_change(const struct listing *l, const struct question *q, struct buf *b,
                                   uint64_t *cursor, bool *last);
 

@@ -40,6 +40,7 @@ void question_put(struct buf *b, const struct question *m)
     wire_put_u8(b, m->kind);
     wire_put_u8(b, m->what);
     filter_put(b, &m->filter);
+    wire_put_span(b, m->hop);
 }
 
 bool question_read(struct span payload, struct question *ret)
@@ -53,11 +54,12 @@ bool question_read(struct span payload, struct question *ret)
     ret->kind = wire_u8(&w);
     ret->what = wire_u8(&w);
     filter_read(&w, &ret->filter);
+    ret->hop = wire_span(&w, NEXT_HOP_KEY_OCTETS);
     if (!wire_done(&w) || ret->kind >= QUESTION_KIND_COUNT) return false;
     unsigned most = ret->kind == QUESTION_CHANGE    ? QUESTION_CHANGE_COUNT
                     : ret->kind == QUESTION_SUMMARY ? QUESTION_GROUP_COUNT
                                                     : 1;
-    if (ret->what >= most) return false;
+    if (ret->what >= most || (ret->hop.n && ret->kind != QUESTION_DESTINATIONS)) return false;
     return ret->kind != QUESTION_LIST || (ret->page >= 1 && ret->page <= LIMIT_QUESTION_PAGE_LINES);
 }
 

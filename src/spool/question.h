@@ -13,8 +13,8 @@
  * COUNTS: one line: {"queued":N,"deferred":N,"held":N,"messages":N,"recipients":N,"segments":N,...}.
  * SUMMARY: each page counts what it saw: {"destination":"…" or "reason":"…","recipients":N,"queued":N,"deferred":N,"held":N,"octets":N,
  * "oldest":UNIX MS}, several pages may name the same one; and {"examined":N,"messages":N}.
- * DESTINATIONS: the next hops that have a queue: {"destination":"…","standing":"fresh|proven|failed","waiting":N,"sessions":N,
- * "sessions_max":N,"next":"…","failures":N,"failed":"…","status":"…","reason":"…","host":"…","transactions":N,"recipients":N}.
+ * DESTINATIONS: the next hops that have a queue, or the one that is named: {"destination":"…","standing":"fresh|proven|failed","waiting":N,
+ * "sessions":N,"sessions_max":N,"next":"…","next_after":"back-off|rate","failures":N,"failed":"…","status":"…","reason":"…","host":"…","transactions":N,"recipients":N}.
  * CHANGE: {"id":"…","recipients":N} for each message it changed (not of a flush), then {"examined":N,"messages":N,"recipients":N,"busy":N}. busy: matched,
  * but a delivery is under way; not changed. */
 #ifndef SPOOL_QUESTION_H
@@ -22,6 +22,7 @@
 
 #include "base/limits.h"
 #include "base/wire.h"
+#include "policy/next_hop.h"
 
 enum question_kind {
     QUESTION_LIST,
@@ -75,8 +76,10 @@ struct question {                  /* admin -> spooler */
     uint8_t kind;                  /* enum question_kind */
     uint8_t what;                  /* CHANGE: enum question_change; SUMMARY: enum question_group */
     struct question_filter filter; /* SHOW: the id */
+    struct span hop;               /* DESTINATIONS: this one only, encoded (next_hop_put); empty: all */
 };
-#define QUESTION_HEAD_OCTETS 77 /* of the encoding, with empty texts */
+#define QUESTION_HEAD_OCTETS 79 /* of the encoding, with empty texts */
+#define QUESTION_OCTETS      (QUESTION_HEAD_OCTETS + 5 * LIMIT_QUESTION_FILTER_OCTETS + NEXT_HOP_KEY_OCTETS)
 
 enum answer_status {
     ANSWER_OK,

@@ -127,8 +127,10 @@ static void put_destination(const struct listing *l, const struct destination_vi
     listing_put_number(b, "waiting", v->queued);
     listing_put_number(b, "sessions", v->active);
     listing_put_number(b, "sessions_max", v->sessions);
-    if (v->until_ms > l->monotonic_ms)
+    if (v->until_ms > l->monotonic_ms) {
         listing_put_time(b, "next", l->unix_ms + (v->until_ms - l->monotonic_ms));
+        listing_put_text(b, "next_after", v->backing_off ? SPAN("back-off") : SPAN("rate"));
+    }
     listing_put_number(b, "failures", v->failures);
     if (v->failure) {
         listing_put_time(b, "failed", v->failure->unix_ms);
@@ -141,11 +143,16 @@ static void put_destination(const struct listing *l, const struct destination_vi
     buf_str(b, "}\n");
 }
 
-bool listing_destinations(const struct listing *l, struct buf *b, uint64_t *cursor)
+bool listing_destinations(const struct listing *l, const struct question *q, struct buf *b, uint64_t *cursor)
 {
     struct destination_view v;
     uint32_t at = *cursor < UINT32_MAX ? (uint32_t)*cursor : UINT32_MAX, examined = 0;
     if (!l->destinations) return true;
+    if (q->hop.n) {
+        if (destinations_view(l->destinations, destinations_find(l->destinations, q->hop), &v))
+            put_destination(l, &v, b);
+        return true;
+    }
     for (; examined < EXAMINED_PAGE; examined++) {
         uint32_t here = at;
         if (!destinations_next(l->destinations, &at, &v)) return true;

@@ -18,7 +18,8 @@ static void request(struct span line)
     control_request_put(&b, &r);
     if (b.over || !control_request_read((struct span){b.p, b.n - 1}, &again, &why)) abort();
     const struct question_filter *f = &r.filter, *g = &again.filter;
-    if (again.verb != r.verb || again.group != r.group || again.all != r.all || f->id != g->id ||
+    if (!span_eq(span_of(again.hop, again.hop_octets), span_of(r.hop, r.hop_octets)) ||
+        again.verb != r.verb || again.group != r.group || again.all != r.all || f->id != g->id ||
         f->states != g->states || !span_eq(f->from, g->from) || !span_eq(f->to, g->to) ||
         !span_eq(f->domain, g->domain) || !span_eq(f->reason, g->reason) ||
         !span_eq(f->destination, g->destination) || f->larger != g->larger || f->smaller != g->smaller ||

@@ -13,12 +13,14 @@
 
 #include "process/messages.h"
 #include "process/skeleton.h"
+#include "service/connect_message.h"
 #include "service/control.h"
 #include "system/log.h"
 
 /* ---- the skeleton, played */
 static int exited = -1, asked = -1;
 static unsigned lost;
+static enum role lost_role;
 static void (*answer_to)(struct child *, uint32_t, struct span);
 static bool supervisor_deaf;
 
@@ -33,7 +35,7 @@ void child_peer_lost(struct child *c, enum role role, unsigned index, const char
     (void)c;
     (void)index;
     (void)reason;
-    assert_int_equal(role, PROC_SPOOLER);
+    lost_role = role;
     lost++;
 }
 
@@ -51,7 +53,7 @@ bool child_ask(struct child *c, uint32_t question, struct span argument,
 
 /* ---- the scene */
 static struct child child;
-static struct ipc *spooler;
+static struct ipc *spooler, *connector;
 static struct question question; /* the last one */
 static unsigned questions;
 static char folder[] = "/tmp/sallyport-admin-XXXXXX", path[64];
@@ -73,6 +75,37 @@ static void on_closed(void *context, const char *reason)
     ipc_close(&spooler);
 }
 
+static uint64_t explained; /* tag of the last question to the connector */
+static unsigned explanations;
+
+static void on_explain(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    struct connect_question q;
+    (void)context, (void)fds, (void)n_fds;
+    assert_int_equal(type, MSG_EXPLAIN_QUESTION);
+    assert_true(connect_question_read(payload, &q));
+    assert_true(q.hop.kind == NEXT_HOP_MX && span_eq(q.hop.name, SPAN("a")));
+    explained = q.tag;
+    explanations++;
+}
+
+static void on_connector_closed(void *context, const char *reason)
+{
+    (void)context, (void)reason;
+    ipc_close(&connector);
+}
+
+static void new_connector(void)
+{
+    static const struct ipc_allowed from_admin[] = {{MSG_EXPLAIN_QUESTION, 1, 8192, 0}};
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    if (connector) ipc_close(&connector);
+    connector = ipc_open(child.loop, pair[0], from_admin, 1, 16, on_explain, on_connector_closed, NULL);
+    assert_non_null(connector);
+    admin_hooks.peer(&child, PROC_CONNECTOR, 0, 1, pair[1]);
+}
+
 static const struct ipc_allowed allowed[] = {{MSG_QUEUE_QUESTION, 1, 2048, 0}};
 
 static void new_spooler(void)
@@ -90,6 +123,7 @@ static void after_turn(void *context)
     (void)context;
     admin_hooks.after_turn(&child);
     if (spooler) ipc_flush(spooler);
+    if (connector) ipc_flush(connector);
     log_flush();
 }
 
@@ -233,6 +267,47 @@ static void test_pages(void **state)
     spooler_says(question.tag, 0, ANSWER_OK, true, SPAN("{\"n\":3}\n"));
     assert_ended(fd, "+{\"n\":1}\n+{\"n\":2}\n+{\"n\":3}\n=ok\n");
     assert_int_equal(questions, 3);
+}
+
+#define EXPLAIN "explain-hop\thop=000000000100610000\n"
+
+static void connector_says(uint64_t tag, bool last, struct span text)
+{
+    uint8_t memory[256];
+    struct buf b = buf_on(memory, sizeof memory);
+    answer_put(&b, &(struct answer){tag, 0, ANSWER_OK, last, text});
+    assert_true(ipc_send(connector, MSG_EXPLAIN_ANSWER, buf_span(&b)));
+    turn(20);
+}
+
+static void test_the_connector_explains(void **state)
+{
+    (void)state;
+    assert_ended(client(EXPLAIN), "=busy the connector does not listen\n");
+    new_connector();
+    int one = client(EXPLAIN), list = client("queue-list\n");
+    assert_int_equal(explanations, 1);
+    uint64_t of_one = explained, of_list = question.tag;
+    connector_says(of_list, true, SPAN("{}\n")); /* the spooler's to answer */
+    spooler_says(of_one, 0, ANSWER_OK, true, SPAN("{}\n"));
+    bool closed;
+    assert_string_equal(heard(one, &closed), "");
+    assert_false(closed);
+    connector_says(of_one, true, SPAN("{\"host\":\"\033\"}\n{\"outcome\":1}\n"));
+    assert_ended(one, "+{\"host\":\"?\"}\n+{\"outcome\":1}\n=ok\n");
+    spooler_says(of_list, 0, ANSWER_OK, true, SPAN("{\"n\":1}\n"));
+    assert_ended(list, "+{\"n\":1}\n=ok\n");
+
+    int waits = client(
+        EXPLAIN); /* a new connector knows nothing of it; nor does one that breaks the rules answer it */
+    new_connector();
+    turn(20);
+    assert_ended(waits, "=busy the connector was restarted\n");
+    waits = client(EXPLAIN);
+    unsigned before = lost;
+    connector_says(explained, false, SPAN("{}\n"));
+    assert_true(lost == before + 1 && lost_role == PROC_CONNECTOR);
+    assert_ended(waits, "=busy the connector was restarted\n");
 }
 
 static void test_a_slow_reader_holds_up_nobody(void **state)
@@ -393,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_the_supervisor_answers_in_turn),
         cmocka_unit_test(test_a_refused_reload_says_why),
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_the_connector_explains),
         cmocka_unit_test(test_a_slow_reader_holds_up_nobody),
         cmocka_unit_test(test_outcomes_of_the_spooler),
         cmocka_unit_test(test_a_spooler_that_breaks_the_protocol_is_cut_off),

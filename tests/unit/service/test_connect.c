@@ -104,14 +104,62 @@ static void on_answer(void *context, const void *asker, const struct connect_ans
     assert_true(connect_answer_read(buf_span(&b), &again));
 }
 
+/* ---- the same for people */
+
+static char rows[CONNECT_ROWS_OCTETS + 1];
+
+static void on_explained(void *context, const void *asker, uint64_t tag, struct span said)
+{
+    (void)context;
+    assert_ptr_equal(asker, &rows);
+    assert_int_equal(tag, 8);
+    assert_true(said.n < sizeof rows && said.n > 0 && said.p[said.n - 1] == '\n');
+    memcpy(rows, said.p, said.n);
+    rows[said.n] = 0;
+    answered++;
+}
+
+static void expect_row(const char *part)
+{
+    if (!strstr(rows, part)) print_error("%s not in %s", part, rows);
+    assert_non_null(strstr(rows, part));
+}
+
+/* What is explained is what would be done: no connection is needed to say so. */
+static void explain(struct next_hop hop, const struct zone_row *of, bool compare)
+{
+    struct connect_question q = {.tag = 8, .hop = hop};
+    unsigned asked_before = asked;
+    char want[64];
+    zone = of;
+    answered = 0;
+    connect_explain(engine, &rows, &q);
+    for (unsigned i = 0; !answered && i < 8; i++)
+        after_turn(NULL);
+    zone = NULL;
+    asked = asked_before;
+    assert_int_equal(answered, 1);
+    assert_int_equal(connect_count(engine).open, 0);
+    assert_int_equal(connect_count(engine).lookups, 0);
+    if (!compare) return;
+    bool tried = answer.status == CONNECT_OPEN || strcmp(answer.enhanced, "4.4.1") == 0;
+    snprintf(want, sizeof want, "\"outcome\":\"%s\",\"status\":\"%s\"",
+             tried                           ? "tried"
+             : answer.status == CONNECT_FAIL ? "failed"
+                                             : "deferred",
+             tried ? "" : answer.enhanced);
+    expect_row(want);
+    if (!tried) expect_row(text);
+}
+
 static uint16_t tried_port = 25;
 
-static void ask(struct next_hop hop, const struct zone_row *rows, const char *tried)
+static void ask(struct next_hop hop, const struct zone_row *of, const char *tried)
 {
     struct connect_question q = {.tag = 7, .hop = hop};
     q.tried[0].port = tried_port;
     if (tried) assert_true(address_parse(span_str(tried), &q.tried[q.n_tried++].address));
-    zone = rows;
+    zone = of;
     answered = 0;
     connect_ask(engine, &answer, &q);
     for (unsigned i = 0; !answered && i < 8; i++) /* what is asked now, and what follows from its answers */
@@ -123,11 +171,12 @@ static void ask(struct next_hop hop, const struct zone_row *rows, const char *tr
     assert_int_equal(connect_count(engine).open, 0);
     assert_int_equal(connect_count(engine).sockets, 0);
     assert_int_equal(connect_count(engine).lookups, 0);
+    if (!tried) explain(hop, of, true);
 }
 
-static void ask_mx(const char *domain, enum tls_policy tls, const struct zone_row *rows)
+static void ask_mx(const char *domain, enum tls_policy tls, const struct zone_row *of)
 {
-    ask((struct next_hop){.kind = NEXT_HOP_MX, .tls = (uint8_t)tls, .name = span_str(domain)}, rows, NULL);
+    ask((struct next_hop){.kind = NEXT_HOP_MX, .tls = (uint8_t)tls, .name = span_str(domain)}, of, NULL);
 }
 
 static void expect(enum connect_status status, const char *enhanced, const char *part)
@@ -353,6 +402,55 @@ static void test_dane(void **state)
     assert_int_equal(asked, 3);
 }
 
+/* Each host, each address, each record, and why not; nothing is connected to. */
+static void test_explained(void **state)
+{
+    (void)state;
+    const struct zone_row of[] = {
+        {"e.example",
+         DNS_MX,
+         DNS_OK,
+         true,
+         4,
+         {MX(10, "mx1.e.example"), MX(20, "mx2.e.example"), MX(30, "mail.ours.example"),
+          MX(40, "mx4.e.example")}},
+        {"mx1.e.example", DNS_A, DNS_OK, true, 2, {ADDRESS("\x7f\0\0\1"), ADDRESS("\xc0\0\2\1")}},
+        {"mx1.e.example", DNS_AAAA, DNS_NO_DATA, true, 0, {{0}}},
+        {"_25._tcp.mx1.e.example",
+         DNS_TLSA,
+         DNS_OK,
+         true,
+         2,
+         {ADDRESS("\1\1\1xxxx"), ADDRESS("\3\1\1abcdefghijklmnopqrstuvwxyz123456")}},
+        {"mx2.e.example", DNS_A, DNS_BOGUS, false, 0, {{0}}},
+        {"mx2.e.example", DNS_AAAA, DNS_NO_NAME, true, 0, {{0}}},
+        {0}};
+    struct next_hop hop = {.kind = NEXT_HOP_MX, .tls = TLS_POLICY_DANE, .name = SPAN("e.example")};
+    explain(hop, of, false);
+    expect_row(
+        "{\"host\":\"mx1.e.example\",\"preference\":10,\"port\":25,\"used\":true,\"a\":\"ok\",\"aaaa\":"
+        "\"no-data\",\"tlsa\":\"ok\",\"secure\":true,\"addresses\":[{\"address\":\"127.0.0.1\",\"refused\":"
+        "\"loopback\"},{\"address\":\"192.0.2.1\"}],\"tlsa_records\":[{\"record\":\"3 1 1 61626364");
+    expect_row("333435"
+               "36\",\"usable\":true},{\"record\":\"1 1 1 78787878\",\"usable\":false}],\"tls\":\"TLS with a "
+               "certificate that one of its TLSA records names, or nothing\"}\n");
+    expect_row("{\"host\":\"mx2.e.example\",\"preference\":20,\"port\":25,\"used\":false,\"why_not\":"
+               "\"DNSSEC says its "
+               "addresses are bogus\",\"a\":\"bogus\",\"aaaa\":\"no-name\"");
+    expect_row("{\"host\":\"mail.ours.example\",\"preference\":30,\"port\":25,\"used\":false,\"why_not\":"
+               "\"this host "
+               "itself, or no better than it\"");
+    expect_row("\"hosts_by\":\"mx\",\"hosts_secure\":true,\"hosts\":4,\"outcome\":\"tried\"");
+    assert_int_equal(connect_count(engine).sockets, 0);
+    hop.tls = TLS_POLICY_VERIFY; /* the domain itself */
+    explain(hop,
+            (const struct zone_row[]){{"e.example", DNS_A, DNS_OK, false, 1, {ADDRESS("\xc0\0\2\1")}}, {0}},
+            false);
+    expect_row("\"secure\":false");
+    expect_row("\"hosts_by\":\"domain\",\"hosts_secure\":false,\"hosts\":1,\"outcome\":\"tried\"");
+    expect_row("by a known authority");
+}
+
 /* ---- the resolver comes and goes, and so do those who ask */
 
 static void test_resolver_again(void **state)
@@ -404,7 +502,7 @@ static void test_forget(void **state)
         .tag = 7, .hop = {.kind = NEXT_HOP_MX, .tls = TLS_POLICY_MAY, .name = SPAN("no.example")}};
     answered = 0;
     connect_ask(engine, &answer, &q);
-    connect_ask(engine, &answer, &q);
+    connect_explain(engine, &answer, &q);
     connect_forget(engine, &q);
     assert_int_equal(connect_count(engine).open, 2);
     connect_forget(engine, &answer);
@@ -431,7 +529,7 @@ static uint16_t bound(bool listens)
 static int begin(void **state)
 {
     (void)state;
-    static const struct connect_hooks hooks = {on_ask, on_answer};
+    static const struct connect_hooks hooks = {on_ask, on_answer, on_explained};
     char config_text[1024];
     struct config_problem *problems = NULL;
     struct span missing;
@@ -483,17 +581,10 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_no_exchanger),
-        TEST(test_ourselves),
-        TEST(test_addresses_refused),
-        TEST(test_no_address),
-        TEST(test_literal),
-        TEST(test_not_in_the_configuration),
-        TEST(test_socket),
-        TEST(test_dane),
-        TEST(test_resolver_again),
-        TEST(test_forget),
-        TEST(test_resolver_dies_of_it),
+        TEST(test_no_exchanger),   TEST(test_ourselves), TEST(test_addresses_refused),
+        TEST(test_no_address),     TEST(test_literal),   TEST(test_not_in_the_configuration),
+        TEST(test_socket),         TEST(test_dane),      TEST(test_explained),
+        TEST(test_resolver_again), TEST(test_forget),    TEST(test_resolver_dies_of_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,13 @@ static void test_what_is_put_is_read(void **state)
 {
     (void)state;
     char memory[1024];
+    struct control_request hop = {.verb = CONTROL_EXPLAIN_HOP, .filter = QUESTION_FILTER_ANY}, hop_queue;
+    control_request_hop(&hop, &(struct next_hop){.tls = TLS_POLICY_DANE, .name = SPAN("example.org")});
+    hop_queue = hop;
+    hop_queue.verb = CONTROL_QUEUE_DESTINATIONS;
     const struct control_request all[] = {
+        hop,
+        hop_queue,
         {.verb = CONTROL_STATUS},
         {.verb = CONTROL_RELOAD},
         {.verb = CONTROL_STOP},
@@ -65,13 +71,38 @@ static void test_what_is_put_is_read(void **state)
         assert_int_equal(r.group, all[i].group);
         assert_int_equal(r.all, all[i].all);
         same_filter(&r.filter, &all[i].filter, r.verb);
+        struct span said = span_of(all[i].hop, all[i].hop_octets);
+        assert_true(span_eq(span_of(r.hop, r.hop_octets), said));
         struct question q;
         assert_int_equal(control_question(&r, &q), r.verb >= CONTROL_QUEUE_LIST);
         if (r.verb < CONTROL_QUEUE_LIST) continue;
+        assert_true(span_eq(q.hop, said));
         assert_int_equal(q.kind == QUESTION_CHANGE, control_changes(r.verb));
         same_filter(&q.filter, &r.filter, r.verb);
         assert_int_equal(q.page, LIMIT_QUESTION_PAGE_LINES);
     }
+}
+
+static void test_malformed_next_hops_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "explain-hop",
+        "explain-hop\thop=",
+        "explain-hop\thop=zz",
+        "explain-hop\thop=000",
+        "explain-hop\thop=00000000010061",     /* a file is missing */
+        "explain-hop\thop=000100000100610000", /* LMTP to an exchanger */
+        "explain-hop\thop=0000000001000a0000", /* a control octet as the domain */
+        "explain-hop\thop=000000000100610000\thop=000000000100610000",
+        "explain-hop\thop=000000000100610000ff", /* more than one */
+        "queue-list\thop=000000000100610000",
+        "queue-destinations\tstate=held",
+    };
+    struct control_request r;
+    assert_true(reads("explain-hop\thop=000000000100610000", &r)); /* what is malformed below is this */
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(reads(bad[i], &r));
 }
 
 static void test_hostile_requests_are_refused(void **state)
@@ -204,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_put_is_read),
         cmocka_unit_test(test_hostile_requests_are_refused),
+        cmocka_unit_test(test_malformed_next_hops_are_refused),
         cmocka_unit_test(test_a_filter_that_cannot_be_said_is_refused),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_broken_answers),

@@ -219,6 +219,13 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
     assert_true(
         says("{\"destination\":\"mx odd.example.org\",\"standing\":\"failed\",\"waiting\":1,\"sessions\":0"));
     assert_true(says("\"status\":\"4.4.1\",\"reason\":\"connection refused\""));
+    assert_true(says("\"next_after\":\"back-off\""));
+    /* one that is named, and one that is not known */
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS, .hop = buf_span(&b)}, ANSWER_OK),
+                     1);
+    assert_true(says("{\"destination\":\"mx odd.example.org\""));
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS, .hop = SPAN("x")}, ANSWER_OK),
+                     0);
     assert_int_equal(destinations_next_ms(destinations) > 1000, 1);
     assert_int_equal(ask(f, CHANGE(CHANGE_FLUSH, .destination = SPAN("odd")), ANSWER_OK), 1);
     assert_int_equal(destinations_next_ms(destinations), 0); /* the probe may begin */

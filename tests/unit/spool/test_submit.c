@@ -154,7 +154,13 @@ static void questions(void **state)
     assert_true(span_eq(back.filter.destination, SPAN("e")));
     assert_int_equal(back.filter.newer_ms, 4);
     assert_int_equal(back.uid, 1000);
-    struct question bad[] = {q, q, q, q, q, q, q};
+    struct question named = q, bad[] = {q, q, q, q, q, q, q, q};
+    named.kind = QUESTION_DESTINATIONS;
+    named.hop = bad[7].hop = SPAN("a next hop");
+    b = buf_on(memory, sizeof memory);
+    question_put(&b, &named);
+    EXACT(question_read, b, &back);
+    assert_true(span_eq(back.hop, named.hop));
     bad[0].page = 0;
     bad[1].page = LIMIT_QUESTION_PAGE_LINES + 1;
     bad[2].kind = QUESTION_KIND_COUNT;
@@ -164,7 +170,7 @@ static void questions(void **state)
     bad[5].what = QUESTION_CHANGE_COUNT;
     bad[6].kind = QUESTION_SUMMARY;
     bad[6].what = QUESTION_GROUP_COUNT;
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 8; i++) {
         b = buf_on(memory, sizeof memory);
         question_put(&b, &bad[i]);
         assert_false(question_read(buf_span(&b), &back));
