@@ -130,7 +130,7 @@ def test_control_socket_is_bounded(make):
     import socket
     s = make()
     path = next(p for p in s.folder.rglob("*.sock"))
-    for text in (b"\n", b"nonsense\n", b"x" * 5000, b"status\tx\n", b"\x00\x01\n", b"queue-show\tid=\n"):
+    for text in (b"\n", b"nonsense\n", b"x" * 20000, b"status\tx\n", b"\x00\x01\n", b"queue-show\tid=\n"):
         c = socket.socket(socket.AF_UNIX)
         c.settimeout(10)
         c.connect(str(path))
