@@ -111,7 +111,7 @@ static void log_notification(const struct spooler *s, struct span to, uint64_t a
 
 struct told { /* what is said of one recipient: copies, for the commit may move the message */
     uint8_t final[LIMIT_PATH_OCTETS], wrote[LIMIT_PATH_OCTETS], orcpt[LIMIT_ORCPT_OCTETS * 3];
-    uint8_t reply[LIMIT_RESULT_TEXT_OCTETS + 32];
+    uint8_t reply[LIMIT_RESULT_TEXT_OCTETS + 32], remote[LIMIT_RELAY_HOST_OCTETS], status[12];
 };
 
 enum dsn_action spooler_action(const struct delivery *d)
@@ -121,28 +121,50 @@ enum dsn_action spooler_action(const struct delivery *d)
     return d->relayed ? DSN_RELAYED : DSN_DELIVERED;
 }
 
-/* What the next hop said, as it said it (RFC 3464 2.3.6), or our own reason. X.0.0 is what we made of a reply without an enhanced code. */
-static void put_reply(struct buf *b, const struct delivery *d)
+/* Its outcome; where that is only that time has passed, the last attempt says why. memory: LIMIT_STATE_HISTORY_OCTETS + 64. */
+static struct state_event reason_of(const struct spooler *s, const struct message *m,
+                                    const struct delivery *d, uint8_t *memory)
 {
-    if (d->trace.code) {
-        buf_u64(b, d->trace.code);
+    struct state_event why = {.time_ms = d->late ? 0 : s->now_ms,
+                              .enhanced = span_str(d->enhanced),
+                              .text = span_of(d->text, d->text_length),
+                              .trace = d->trace},
+                       e;
+    if (!d->late && d->state != RECIPIENT_EXPIRED) return why;
+    struct wire w =
+        wire_on(store_read_history(s->store, m, d->recipient, memory, LIMIT_STATE_HISTORY_OCTETS + 64));
+    while (state_event_read(&w, &e))
+        if (e.kind == EVENT_ATTEMPT && e.state == RECIPIENT_DEFERRED && e.text.n) why = e;
+    return why;
+}
+
+/* What the next hop said, as it said it (RFC 3464 2.3.6), or our own reason. X.0.0 is what we made of a reply without an enhanced code. */
+static void put_reply(struct buf *b, const struct state_event *why)
+{
+    if (why->trace.code) {
+        buf_u64(b, why->trace.code);
         buf_byte(b, ' ');
-        if (strcmp(d->enhanced + 1, ".0.0") != 0) {
-            buf_str(b, d->enhanced);
+        if (!span_eq(span_skip(why->enhanced, 1), SPAN(".0.0"))) {
+            buf_put(b, why->enhanced);
             buf_byte(b, ' ');
         }
     }
-    buf_put(b, span_of(d->text, d->text_length));
+    buf_put(b, span_head(why->text, LIMIT_RESULT_TEXT_OCTETS));
 }
 
 static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *s, const struct message *m,
-                 const struct delivery *d, struct span envelope)
+                 const struct delivery *d, struct span envelope, uint8_t *memory)
 {
     const struct recipient *to = &message_recipients(m)[d->recipient], *first = written(m, to);
-    struct span host = d->trace.host; /* "mx.example.org[192.0.2.1]:25" */
+    struct state_event why = reason_of(s, m, d, memory);
+    struct span host =
+        why.trace.code ? why.trace.host : SPAN(""); /* "mx.example.org[192.0.2.1]:25", if it said something */
     struct buf final = buf_on(t->final, sizeof t->final), wrote = buf_on(t->wrote, sizeof t->wrote),
-               orcpt = buf_on(t->orcpt, sizeof t->orcpt), reply = buf_on(t->reply, sizeof t->reply);
-    put_reply(&reply, d);
+               orcpt = buf_on(t->orcpt, sizeof t->orcpt), reply = buf_on(t->reply, sizeof t->reply),
+               remote = buf_on(t->remote, sizeof t->remote), status = buf_on(t->status, sizeof t->status);
+    put_reply(&reply, &why);
+    buf_put(&remote, span_head(host, span_find(host, '[')));
+    buf_put(&status, d->late ? why.enhanced : span_str(d->enhanced));
     buf_put(&final, message_path(m, to));
     if (first != to) buf_put(&wrote, message_path(m, first));
     decode_orcpt(&orcpt, spooler_orcpt(m, to, envelope));
@@ -150,17 +172,16 @@ static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *
                                 .final = buf_span(&final),
                                 .expanded_from = buf_span(&wrote),
                                 .orcpt = buf_span(&orcpt),
-                                .status = span_str(d->enhanced),
+                                .status = buf_span(&status),
                                 .diagnostic = buf_span(&reply),
-                                /* only one that said something is named */
-                                .remote = span_head(host, d->trace.code ? span_find(host, '[') : 0),
-                                .last_attempt_seconds = d->late ? 0 : s->now_ms / 1000,
+                                .remote = buf_span(&remote),
+                                .last_attempt_seconds = why.time_ms / 1000,
                                 .retry_until_seconds = store_expires_ms(s->store, m) / 1000};
 }
 
 /* What it takes to write one, all in one piece of memory. */
 struct report {
-    uint8_t content[CONTENT_OCTETS];
+    uint8_t content[CONTENT_OCTETS], history[LIMIT_STATE_HISTORY_OCTETS + 64];
     uint8_t id[MESSAGE_ID_TEXT], to[LIMIT_PATH_OCTETS], envid[LIMIT_ENVID_OCTETS * 3];
     struct dsn_recipient *recipients;
     struct told *told;
@@ -180,7 +201,7 @@ static enum store_status report(struct spooler *s, struct report *p, const struc
     message_id_put(&id, m->id);
     buf_put(&to, message_reverse_path_for(m, &message_recipients(m)[about[0]->recipient]));
     for (unsigned i = 0; i < n; i++)
-        tell(&p->recipients[i], &p->told[i], s, m, about[i], envelope);
+        tell(&p->recipients[i], &p->told[i], s, m, about[i], envelope, p->history);
     struct dsn notification = {.host = s->child->config->hostname,
                                .to = buf_span(&to),
                                .envid = buf_span(&envid),

@@ -83,6 +83,16 @@ static void notify(struct span sender, bool local)
                              .text = {'g', 'o', 'n', 'e'}},
                             {.id = 7, .recipient = 1, .state = RECIPIENT_EXPIRED, .enhanced = "4.4.7"}};
     struct delivery *about[2] = {&d[0], &d[1]};
+    assert_true(store_claim(f->store, 7, 1)); /* what its next hop said is the reason, not that time passed */
+    assert_true(
+        store_attempt(f->store, 7, 1,
+                      &(struct attempt){.kind = EVENT_ATTEMPT,
+                                        .state = RECIPIENT_DEFERRED,
+                                        .enhanced = SPAN("4.2.1"),
+                                        .text = SPAN("come again"),
+                                        .trace = {.host = SPAN("mx.far.example[192.0.2.1]:25"), .code = 450}},
+                      f->now_ms));
+    assert_true(fixture_flush(f));
     s->child = &child;
     s->store = f->store;
     s->now_ms = f->now_ms;
@@ -107,7 +117,8 @@ static void notify(struct span sender, bool local)
                                        "Final-Recipient: rfc822; gone@example.org\r\n",
                                        "Original-Recipient: rfc822; old@example.org\r\n",
                                        "Final-Recipient: rfc822; away@example.org\r\n",
-                                       "Status: 4.4.7\r\n",
+                                       "Status: 4.4.7\r\nRemote-MTA: dns; mx.far.example\r\n"
+                                       "Diagnostic-Code: smtp; 450 4.2.1 come again\r\n",
                                        "Original-Envelope-Id: a+b\r\n",
                                        "Subject: x\r\n"};
     for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
