@@ -2,13 +2,14 @@
 of its own: what it writes and starts ends with it. A root that cannot be made is a failure."""
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 
-from sallyport import ROOT, wait_for
+from sallyport import DOMAIN, ROOT, Sallyport, wait_for
 
 ROOTS = pathlib.Path(os.environ.get("PEERS_ROOT", pathlib.Path.home() / ".cache/sallyport-peers"))
 FAR, SAFE = "far.example", "safe.example"  # every peer takes mail for these and keeps it
@@ -57,6 +58,7 @@ class Peer:
     tls_works = True
     offers = ()
     used_chunking = None  # what its log says then
+    later_words = ("4.2.1", "come again")  # of a recipient that is let in after open()
     mail = "var/vmail"
     fresh = ("var/log", )  # what others left in these folders of the root is not seen
 
@@ -133,9 +135,8 @@ class Peer:
     def first(self):
         return int(pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
 
-    def inside(self, *command):
-        """Runs where the peer lives."""
-        subprocess.run(["nsenter", "-t", str(self.first()), "-m", "-p", "chroot", self.top / "merged", *command], check=True, capture_output=True, timeout=30)
+    def shut(self):
+        """What it does by itself for those who come later."""
 
     def log(self):
         found = [self.top / "out", *self.upper.glob("var/log/**/*")]
@@ -397,7 +398,7 @@ class Haraka(Peer):
         self.write("plugins/keep.js", f"""'use strict';
 const fs = require('fs');
 let count = 0;
-exports.register = function () {{ this.register_hook('mail', 'm'); this.register_hook('rcpt', 'r'); this.register_hook('queue', 'q'); }};
+exports.register = function () {{ this.register_hook('mail', 'm'); this.register_hook('rcpt', 'r'); this.register_hook('queue', 'q'); this.register_hook('queue_outbound', 'q'); }};
 exports.m = (next, c) => {'c.notes.auth_user ? next(OK) : next(DENY, "login first")' if self.mechanisms else 'next(OK)'};
 exports.r = function (next, c, params) {{
     const user = params[0].user;
@@ -430,6 +431,7 @@ class Dovecot(Peer):
     name = "dovecot"
     offers = ("PIPELINING", "CHUNKING", "STARTTLS", "8BITMIME")
     refusal = "550 5.1.1 <gone@far.example> User doesn't exist: gone@far.example"
+    later_words = ("4.2.2", "uota")
     submission = 0
 
     def quota(self, rule):
@@ -489,3 +491,39 @@ service anvil {{
 
     def open(self):
         self.quota("10M")
+
+
+class Ours(Peer):
+    """A second sallyport."""
+    name = "sallyport"
+    offers = ("PIPELINING", "CHUNKING", "SMTPUTF8", "DSN", "STARTTLS", "8BITMIME")
+    refusal = "550 5.1.1 "
+    later_words = ("refused", )
+
+    def __init__(self, where, certificate, back=25, through=(), domains=(FAR, SAFE)):
+        self.s = Sallyport(config=f"recipients {' '.join(domains)}\nrelay {DOMAIN} via smarthost 127.0.0.1:{back}\n"
+                           f"server far {{ listen {' '.join(where)}  tls starttls certificate tls/chain.pem key tls/key.pem }}\n")
+        self.s.config.write_text(re.sub(r"(?m)^hostname .*$", "hostname sallyport.test.example", self.s.config.read_text()))
+        (self.s.folder / "tls/chain.pem").write_text(certificate[0])
+        (self.s.folder / "tls/key.pem").write_text(certificate[1])
+        for d in domains:
+            self.s.serve_domain(d, ("r", "later", "verified", "exact", "grün", "many0", "many1", "many2"))
+
+    def start(self):
+        self.s.start()
+        return self
+
+    def shut(self):
+        self.s.stop()
+
+    def open(self):
+        self.s.start()
+
+    def close(self):
+        self.s.close()
+
+    def log(self):
+        return self.s.log_text()
+
+    def mails(self, token=b""):
+        return [m for m in (f.read_bytes() for f in (self.s.folder / "mail").glob("*/*/new/*")) if token in m]
