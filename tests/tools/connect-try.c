@@ -1,6 +1,6 @@
 /* connect-try CONFIG ADDRESS@PORT ANCHORS: asks the connector's engine for next hops, all at once, with real DNS and real sockets, in one
- * process. Standard input: lines "mx|smtp|lmtp|explain NAME POLICY [ADDRESS-TRIED ...]", NAME with "," for blanks. Standard output: one
- * JSON object for each answer, as they come; "explain" is mx, for people: {"name":…,"rows":[…]}. */
+ * process. Standard input: lines "mx|smtp|lmtp NAME POLICY [ADDRESS-TRIED ...]", NAME with "," for blanks. Standard output: one JSON
+ * object for each answer, as they come. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,23 +64,13 @@ static void on_answer(void *context, const void *asker, const struct connect_ans
     open_questions--;
 }
 
-static void on_explained(void *context, const void *asker, uint64_t tag, struct span rows)
-{
-    (void)context, (void)asker;
-    printf("{\"name\":\"%s\",\"rows\":[", names[tag]);
-    for (size_t i = 0; i + 1 < rows.n; i++)
-        putchar(rows.p[i] == '\n' ? ',' : rows.p[i]);
-    printf("]}\n");
-    open_questions--;
-}
-
 static void after_turn(void *context)
 {
     (void)context;
     if (open_questions == 0) loop_stop(loop);
 }
 
-static bool read_line(char *line, struct connect_question *q, bool *explains)
+static bool read_line(char *line, struct connect_question *q)
 {
     static const char *const policies[] = {"none", "may", "dane", "encrypt", "verify", "dane-only"};
     char *rest = NULL, *kind = strtok_r(line, " \n", &rest), *name = strtok_r(NULL, " \n", &rest),
@@ -89,10 +79,7 @@ static bool read_line(char *line, struct connect_question *q, bool *explains)
     snprintf(names[q->tag], sizeof names[0], "%s", name);
     for (char *c = name; *c; c++)
         if (*c == ',') *c = ' ';
-    *explains = strcmp(kind, "explain") == 0;
-    q->hop.kind = *explains || strcmp(kind, "mx") == 0 ? NEXT_HOP_MX
-                  : name[0] == '/'                     ? NEXT_HOP_UNIX
-                                                       : NEXT_HOP_HOST;
+    q->hop.kind = strcmp(kind, "mx") == 0 ? NEXT_HOP_MX : name[0] == '/' ? NEXT_HOP_UNIX : NEXT_HOP_HOST;
     q->hop.protocol = strcmp(kind, "lmtp") == 0 ? NEXT_HOP_LMTP : NEXT_HOP_SMTP;
     q->hop.name = span_str(name);
     while (q->hop.tls < TLS_POLICY_COUNT && strcmp(policies[q->hop.tls], policy) != 0)
@@ -107,7 +94,7 @@ static bool read_line(char *line, struct connect_question *q, bool *explains)
 
 int main(int n, char **arguments)
 {
-    static const struct connect_hooks hooks = {on_ask, on_answer, on_explained};
+    static const struct connect_hooks hooks = {on_ask, on_answer, NULL};
     static char anchors[LIMIT_TRUST_ANCHOR_OCTETS], line[2048];
     struct config_load load;
     const char *error;
@@ -128,10 +115,9 @@ int main(int n, char **arguments)
     uint64_t begun = now_ms();
     for (uint64_t tag = 0; fgets(line, sizeof line, stdin); tag++) {
         struct connect_question q = {.tag = tag};
-        bool explains;
-        if (!read_line(line, &q, &explains)) return 2;
+        if (!read_line(line, &q)) return 2;
         open_questions++;
-        (explains ? connect_explain : connect_ask)(engine, &dns, &q);
+        connect_ask(engine, &dns, &q);
     }
     setvbuf(stdout, NULL, _IOLBF, 1024);
     if (open_questions) loop_run(loop, after_turn, NULL);
