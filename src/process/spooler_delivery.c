@@ -15,12 +15,18 @@ void spooler_log_id(uint64_t id)
     log_span("id", buf_span(&b));
 }
 
+enum config_way_kind spooler_way_to(const struct spooler *s, const struct message *m,
+                                    const struct recipient *r, struct span path, struct config_way *way)
+{
+    bool local = (r->flags & RECIPIENT_LOCAL) != 0, released = (m->flags & MESSAGE_RELEASED) != 0;
+    return (released ? config_next_hop_released
+                     : config_next_hop)(s->child->config, message_reverse_path_for(m, r), path, local, way);
+}
+
 enum config_way_kind spooler_way(const struct spooler *s, const struct message *m, const struct recipient *r,
                                  struct config_way *way)
 {
-    bool local = (r->flags & RECIPIENT_LOCAL) != 0, released = (m->flags & MESSAGE_RELEASED) != 0;
-    return (released ? config_next_hop_released : config_next_hop)(
-        s->child->config, message_reverse_path_for(m, r), message_path(m, r), local, way);
+    return spooler_way_to(s, m, r, message_path(m, r), way);
 }
 
 enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r)
@@ -144,7 +150,7 @@ static void finish(struct spooler *s, uint64_t id, uint32_t recipient, uint8_t s
         store_put_back(s->store, id, recipient, s->now_ms + SPOOLER_RETRY_MS);
 }
 
-/* For another host, or for an LMTP server: it waits in line. */
+/* For another host, or for an LMTP server: it waits in line. Or it is thrown away. */
 static void start_outward(struct spooler *s, const struct message *m, uint32_t recipient)
 {
     static struct config_way way;
@@ -167,6 +173,12 @@ static void start_local(struct spooler *s, const struct message *m, uint32_t rec
     if (r->flags & RECIPIENT_NOBODY) {
         finish(s, m->id, recipient, RECIPIENT_BOUNCED, SPAN("5.1.1"),
                SPAN("an alias names it, but there is no such mailbox"));
+        return;
+    }
+    static struct config_way way;
+    enum config_way_kind kind = spooler_way(s, m, r, &way);
+    if (kind == WAY_DISCARD || (kind == WAY_NEXT_HOP && r->flags & RECIPIENT_DERIVED)) {
+        start_outward(s, m, recipient);
         return;
     }
     struct delivery *d = spooler_delivery_take(s, m->id, recipient);

@@ -56,6 +56,23 @@ static bool itself(const struct message *m, const struct delivery *d, struct spa
     return span_eq_nocase(domain_of(path), domain_of(mailbox)) && span_eq_nocase(base, there);
 }
 
+/* One mailbox, and nothing to remember: a Maildir of ours, or a next hop that takes the address as it was written. Whatever else its
+ * mail is to do (wait, be thrown away, go to a next hop under another address) it does as a derived recipient. True: done. */
+static bool straight(struct spooler *s, struct delivery *d, const struct message *m, struct span mailbox)
+{
+    static struct config_way way;
+    const struct recipient *r = &message_recipients(m)[d->recipient];
+    switch (spooler_way_to(s, m, r, mailbox, &way)) {
+    case WAY_MAILBOX:
+    case WAY_NONE: spooler_deliver(s, d, mailbox); return true;
+    case WAY_NEXT_HOP:
+        if (!itself(m, d, mailbox) || !spooler_line_up(s, d->id, d->recipient)) return false;
+        spooler_delivery_release(s, d);
+        return true;
+    default: return false;
+    }
+}
+
 static void expanded(struct spooler *s, struct delivery *d)
 {
     struct span targets = span_of(d->targets, d->targets_length);
@@ -64,10 +81,7 @@ static void expanded(struct spooler *s, struct delivery *d)
     const struct message *m = store_find(s->store, d->id);
     bool one =
         d->count == 1 && d->owner_length == 0 && derived_read(&w, &only) && only.kind == DERIVED_MAILBOX;
-    if (m && one && (!spooler_leaves(s, m, d, only.path) || itself(m, d, only.path))) {
-        spooler_deliver(s, d, only.path); /* one mailbox: nothing to remember */
-        return;
-    }
+    if (m && one && straight(s, d, m, only.path)) return;
     if (m && d->count > LIMIT_MESSAGE_RECIPIENTS - m->n_recipients) { /* nor will it have room later */
         spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.1.4"),
                         SPAN("its alias has too many recipients, with the others of this message"));

@@ -35,31 +35,10 @@ static bool send_job(struct spooler *s, const struct message *m, struct job_deli
     return true;
 }
 
-bool spooler_leaves(const struct spooler *s, const struct message *m, const struct delivery *d,
-                    struct span mailbox)
-{
-    static struct config_way way;
-    const struct recipient *r = &message_recipients(m)[d->recipient];
-    return config_next_hop(s->child->config, message_reverse_path_for(m, r), mailbox, true, &way) ==
-           WAY_NEXT_HOP;
-}
-
-static void send_on(struct spooler *s, struct delivery *d)
-{
-    if (!spooler_line_up(s, d->id, d->recipient))
-        spooler_put_back(s, d, SPOOLER_RETRY_MS);
-    else
-        spooler_delivery_release(s, d);
-}
-
 void spooler_deliver(struct spooler *s, struct delivery *d, struct span mailbox)
 {
     static struct job_deliver j;
     const struct message *m = store_find(s->store, d->id);
-    if (m && spooler_leaves(s, m, d, mailbox)) {
-        send_on(s, d);
-        return;
-    }
     d->stage = DELIVERY_SENT;
     d->asked_ms = loop_now_ms(s->child->loop);
     bool ready = m && s->mailbox.ipc && ipc_can_send(s->mailbox.ipc);

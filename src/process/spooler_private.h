@@ -171,6 +171,9 @@ void spooler_delivery_release(struct spooler *s, struct delivery *d);
 /* No attempt was made: due again after wait_ms. The second: all of that stage, whose peer is gone. */
 void spooler_put_back(struct spooler *s, struct delivery *d, uint64_t wait_ms);
 void spooler_put_back_all(struct spooler *s, enum delivery_stage stage);
+/* Where its mail goes, by its own path; or as if its path were that one. */
+enum config_way_kind spooler_way_to(const struct spooler *s, const struct message *m,
+                                    const struct recipient *r, struct span path, struct config_way *way);
 enum config_way_kind spooler_way(const struct spooler *s, const struct message *m, const struct recipient *r,
                                  struct config_way *way);
 enum store_place spooler_place(void *context, const struct message *m, const struct recipient *r);
@@ -191,9 +194,6 @@ void spooler_mailbox_open(struct spooler *s, int fd);
 void spooler_mailbox_lost(struct spooler *s, const char *reason);
 void spooler_deliver(struct spooler *s, struct delivery *d,
                      struct span mailbox); /* local@domain, canonical */
-/* The mail of that mailbox of ours goes to a next hop: an LMTP server, or a host that a route names. */
-bool spooler_leaves(const struct spooler *s, const struct message *m, const struct delivery *d,
-                    struct span mailbox);
 
 /* spooler_relay.c */
 bool spooler_relays_init(struct spooler *s); /* with the seed known; false: no memory */

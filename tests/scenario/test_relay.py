@@ -388,3 +388,25 @@ def test_several_relays(make, hop):
     s.cli("reload")
     send_raw(s, HEAD + b"after\r\n", to=["r@h0.example"])
     wait_for(lambda: len(hops[0].messages) >= 6, 10)
+
+
+def test_hold_and_discard_hold_for_what_leads_there(make, hop):
+    """A mailbox that is held or discarded is so under a subaddress and behind an alias, and goes by LMTP once it is released."""
+    h = hop(lmtp=True)
+    s = make(start=False, config=f"recipients any.example lm.example lost.example any\ndeliver any.example to maildir mail\ndeliver lost.example to maildir mail\n"
+             f"deliver lm.example to lmtp 127.0.0.1:{h.port}\nhold bob@any.example held@lm.example\ndiscard lost.example accept-and-lose-mail\n")
+    (s.folder / "aliases").write_text("al: bob@any.example\nlm: held@lm.example\nlose: z@lost.example\n")
+    s.start()
+    send_raw(s, HEAD + b"held\r\n", to=["bob@any.example", "bob+x@any.example", f"al@{DOMAIN}", "held@lm.example", f"lm@{DOMAIN}"])
+    send_raw(s, HEAD + b"lost\r\n", to=["z@lost.example", f"lose@{DOMAIN}"])
+
+    def held():
+        return [r for m in s.queue() for r in m["recipients"] if r["state"] == "held"]
+    wait_for(lambda: len(held()) == 5 and len(s.queue()) == 1, 10)
+    assert h.messages == [] and s.mails("bob", "any.example") == [] and s.mails("z", "lost.example") == []
+    assert sum("thrown away" in line["text"] for line in s.log("delivered")) == 2
+    s.cli("queue", "release", "--yes", s.queue()[0]["id"], check=False)
+    s.cli("queue", "release", "--to", "bob", "--yes", check=False)
+    s.wait_mails(3, "bob", "any.example")
+    wait_for(lambda: sum(len(m["to"]) for m in h.messages) == 2, 10)
+    wait_for(lambda: s.queue() == [], 10)
