@@ -152,6 +152,7 @@ static bool keep_key(struct relay_link *l, struct span key)
 static void attach(struct relay_link *l, struct relay_job *j)
 {
     l->job = j;
+    l->plain_tries = 0;
     j->link = l;
     l->relay->n_working++;
 }

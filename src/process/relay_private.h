@@ -20,6 +20,7 @@ enum {
     RELAY_BUCKETS = 1024,    /* of idle links, by next hop */
     RELAY_REUSE_MS = 300000, /* no session is used for longer than that: other exchangers have their share */
     RELAY_REUSE_MESSAGES = 1000,
+    RELAY_PLAIN_TRIES = 8,
     RELAY_ANSWER_MS = 2000 * LIMIT_CONNECT_TOTAL_SECONDS, /* of the connector, which has its own deadline */
     RELAY_LOOK_MS = 30000,
     RELAY_QUEUED = 256, /* packets to a peer */
@@ -73,6 +74,8 @@ struct relay_link {
     bool has_address;
     bool plain_known; /* opportunistic TLS failed with this one: it is talked to in clear */
     struct address plain;
+    uint8_t
+        plain_tries; /* how often, for this job: exchangers that take turns must not have us go round and round */
     uint32_t n_tried;
     struct connect_tried tried[CONNECT_TRIED];
     struct relay_failure failure;

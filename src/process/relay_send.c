@@ -85,12 +85,14 @@ static void on_closed(struct outbound_session *s, void *owner, const struct outb
         relay_link_free(l);
         return;
     }
-    if (e->tls_failed) {
+    bool in_clear = e->tls_failed && l->plain_tries < RELAY_PLAIN_TRIES;
+    if (in_clear) {
         l->plain_known = true;
         l->plain = l->address;
+        l->plain_tries++;
     }
     /* a session that was used before: its end says nothing of the host (it waited too long, MAILMAX) */
-    relay_link_next(l, &e->reply, e->tls_failed || l->messages > 0);
+    relay_link_next(l, &e->reply, in_clear || l->messages > 0);
 }
 
 /* ---- credentials */
