@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,14 +194,17 @@ void users_file_remove(struct users_file *f, struct span key)
 
 /* --- the new file */
 
-/* Owner and mode of the old file, or what `sallyport init` gives one. */
+/* Owner and mode of the old file. A new one of root's is for the supervisor to read, which is the account sallyport where that exists (the
+ * systemd unit); else as `sallyport init` gives one. */
 static bool give(const struct users_file *f, int fd)
 {
     struct stat st = {.st_mode = 0600, .st_uid = geteuid(), .st_gid = getegid()};
     uint32_t uid = 0, gid = 0;
     if (f->lock >= 0 && fstat(f->lock, &st) != 0) return false;
     if (f->lock < 0 && geteuid() == 0) {
+        const struct passwd *service = getpwnam("sallyport");
         sandbox_account("directory", PROC_DIRECTORY, &uid, &gid);
+        if (service) gid = service->pw_gid;
         st.st_uid = 0;
         st.st_gid = gid;
         st.st_mode = 0640;
