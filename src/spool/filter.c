@@ -2,8 +2,9 @@
 #include "spool/listing_private.h"
 
 enum {
-    EXAMINED = 20000,      /* messages looked at for one page, in memory only */
-    EXAMINED_READING = 500 /* the same, when the disk may have to be read for each */
+    EXAMINED = 20000,       /* messages looked at for one page, in memory only */
+    RECIPIENTS_AS_ONE = 16, /* so many more cost as much as another message */
+    EXAMINED_READING = 500  /* the same, when the disk may have to be read for each */
 };
 
 static bool contains(struct span s, struct span what)
@@ -17,6 +18,12 @@ static bool contains(struct span s, struct span what)
 uint32_t listing_examined(const struct question_filter *f)
 {
     return f->reason.n || f->destination.n ? EXAMINED_READING : EXAMINED;
+}
+
+uint32_t listing_cost(const struct question_filter *f, const struct message *m)
+{
+    bool reading = listing_examined(f) == EXAMINED_READING;
+    return 1 + m->n_recipients / (reading ? 2 : RECIPIENTS_AS_ONE);
 }
 
 const struct message *listing_next(const struct listing *l, const struct question_filter *f, uint64_t cursor)

@@ -82,9 +82,10 @@ static bool put_line(struct buf *b, const struct listing *l, const struct messag
 static bool list(const struct listing *l, const struct question *q, struct buf *b, uint64_t *cursor)
 {
     uint32_t lines = 0, most = listing_examined(&q->filter);
-    for (uint32_t examined = 0; examined < most && lines < q->page; examined++) {
+    for (uint32_t cost = 0; cost < most && lines < q->page;) {
         const struct message *m = listing_next(l, &q->filter, *cursor);
         if (!m) return true;
+        cost += listing_cost(&q->filter, m);
         if (listing_wants(l, &q->filter, m)) {
             if (!put_line(b, l, m)) return false;
             lines++;

@@ -16,6 +16,8 @@ const char *listing_state_name(uint8_t shown); /* of index_shown */
 
 /* filter.c: how much one page may look at, and what is meant. */
 uint32_t listing_examined(const struct question_filter *f);
+/* What of that looking at a message takes: those of many recipients take more. */
+uint32_t listing_cost(const struct question_filter *f, const struct message *m);
 /* The message after the cursor that may be meant; null at the end. With an id: that message, or null. */
 const struct message *listing_next(const struct listing *l, const struct question_filter *f, uint64_t cursor);
 bool listing_wants_message(const struct listing *l, const struct question_filter *f, const struct message *m);

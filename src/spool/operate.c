@@ -131,11 +131,12 @@ enum answer_status listing_change(const struct listing *l, const struct question
     w.text = buf_span(&text);
     *last = false;
     bool flush = q->what == CHANGE_FLUSH;
-    while (w.examined < most && (flush || w.recipients < CHANGED) && !w.stopped) {
+    for (uint32_t cost = 0; cost < most && (flush || w.recipients < CHANGED) && !w.stopped;) {
         const struct message *m = listing_next(l, &q->filter, *cursor);
         *last = !m;
         if (!m) break;
         uint64_t id = m->id;
+        cost += listing_cost(&q->filter, m);
         change_message(&w, m, b);
         if (w.stopped || (w.recipients >= CHANGED && !flush))
             break; /* perhaps more of this message: again on the next page */

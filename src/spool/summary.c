@@ -100,10 +100,11 @@ bool listing_summary(const struct listing *l, const struct question *q, struct b
     struct group *other = &page.groups[GROUPS];
     page.n = 0;
     *other = (struct group){.oldest_ms = UINT64_MAX, .n = 5, .text = "other"};
-    for (; examined < most; examined++) {
+    for (uint32_t cost = 0; cost < most; examined++) {
         const struct message *m = listing_next(l, &q->filter, *cursor);
         last = !m;
         if (last) break;
+        cost += listing_cost(&q->filter, m);
         if (listing_wants_message(l, &q->filter, m) &&
             !count_message(l, q, m, &page, examined ? NULL : other))
             break;
