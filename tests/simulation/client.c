@@ -1,13 +1,13 @@
-#include "client.h"
+#include "visitor.h"
 
 #include "spool/message_id.h"
 
 enum phase { HELLO, IDLE, RECIPIENTS, AWAIT_GO, CHUNKS, LEAVING };
 enum kind { GREETING, EHLO, MAIL, RCPT, DATA, CHUNK, END, LAST, RSET, NOOP, VRFY, JUNK, QUIT };
 
-void client_begin(struct client *c, struct scene *scene, struct link *link)
+void visitor_begin(struct visitor *c, struct scene *scene, struct link *link)
 {
-    *c = (struct client){.scene = scene, .link = link};
+    *c = (struct visitor){.scene = scene, .link = link};
     c->pipelines = roll(scene->dice, 2);
     c->letters_left = (uint32_t)roll(scene->dice, 6);
     c->n = 1; /* the greeting */
@@ -19,19 +19,19 @@ static bool starts(struct span reply, const char *text)
     return reply.n >= t.n && memcmp(reply.p, t.p, t.n) == 0;
 }
 
-static void unexpected(struct client *c, struct span reply, const char *to)
+static void unexpected(struct visitor *c, struct span reply, const char *to)
 {
     scene_wrong(c->scene, "session %u: reply to %s: %.*s", c->link->session, to,
                 reply.n > 2 ? (int)(reply.n - 2) : 0, (const char *)reply.p);
 }
 
-static void forget(struct client *c)
+static void forget(struct visitor *c)
 {
     c->mail_ok = c->chunk_failed = false;
     c->rcpt_ok = 0;
 }
 
-static void on_rcpt(struct client *c, const struct expected_reply *e, struct span reply)
+static void on_rcpt(struct visitor *c, const struct expected_reply *e, struct span reply)
 {
     bool fits = !c->mail_ok ? starts(reply, "503 5.5.1")
                 : e->good   ? starts(reply, "250 2.1.5")
@@ -40,7 +40,7 @@ static void on_rcpt(struct client *c, const struct expected_reply *e, struct spa
     if (starts(reply, "250")) c->rcpt_ok++;
 }
 
-static void on_accepted(struct client *c, struct letter *l, struct span reply, bool may)
+static void on_accepted(struct visitor *c, struct letter *l, struct span reply, bool may)
 {
     struct span id = span_skip(reply, sizeof "250 2.0.0 queued as " - 1);
     if (!may || l->bad || !starts(reply, "250 2.0.0 queued as ") || id.n < 2 ||
@@ -52,7 +52,7 @@ static void on_accepted(struct client *c, struct letter *l, struct span reply, b
     scene_note(c->scene, "letter is accepted", l->read_id, l->serial);
 }
 
-static void on_end(struct client *c, const struct expected_reply *e, struct span reply)
+static void on_end(struct visitor *c, const struct expected_reply *e, struct span reply)
 {
     struct letter *l = &c->scene->letters[e->letter];
     bool may = c->mail_ok && c->rcpt_ok > 0 && !c->chunk_failed;
@@ -68,7 +68,7 @@ static void on_end(struct client *c, const struct expected_reply *e, struct span
     forget(c);
 }
 
-static void on_chunk(struct client *c, const struct expected_reply *e, struct span reply)
+static void on_chunk(struct visitor *c, const struct expected_reply *e, struct span reply)
 {
     const struct letter *l = &c->scene->letters[e->letter];
     bool may = c->mail_ok && c->rcpt_ok > 0 && !c->chunk_failed;
@@ -78,7 +78,7 @@ static void on_chunk(struct client *c, const struct expected_reply *e, struct sp
     if (reply.p[0] != '2') c->chunk_failed = true;
 }
 
-static void on_data(struct client *c, struct span reply)
+static void on_data(struct visitor *c, struct span reply)
 {
     bool may = c->mail_ok && c->rcpt_ok > 0;
     bool fits = may ? starts(reply, "354 ") || reply.p[0] == '4'
@@ -87,7 +87,7 @@ static void on_data(struct client *c, struct span reply)
     c->go = reply.p[0] == '3';
 }
 
-static void on_reply(struct client *c, struct span reply)
+static void on_reply(struct visitor *c, struct span reply)
 {
     static const struct {
         const char *name, *starts;
@@ -109,7 +109,7 @@ static void on_reply(struct client *c, struct span reply)
         return;
     }
     struct expected_reply e = c->expected[c->first];
-    c->first = (c->first + 1) % CLIENT_EXPECTED;
+    c->first = (c->first + 1) % VISITOR_EXPECTED;
     c->n--;
     switch ((enum kind)e.kind) {
     case MAIL:
@@ -130,7 +130,7 @@ static void on_reply(struct client *c, struct span reply)
 }
 
 /* A whole reply at the beginning of what is there; empty: not yet. */
-static struct span whole_reply(struct client *c, struct span in)
+static struct span whole_reply(struct visitor *c, struct span in)
 {
     for (size_t done = 0;;) {
         struct span line = span_skip(in, done);
@@ -144,7 +144,7 @@ static struct span whole_reply(struct client *c, struct span in)
     }
 }
 
-static void listen(struct client *c)
+static void listen(struct visitor *c)
 {
     struct pipe *down = &c->link->down;
     struct span reply;
@@ -161,36 +161,36 @@ static void listen(struct client *c)
     c->done = true;
 }
 
-static void say(struct client *c, struct span octets)
+static void say(struct visitor *c, struct span octets)
 {
     pipe_write(&c->link->up, octets);
 }
 
-static void expect(struct client *c, enum kind kind, bool good)
+static void expect(struct visitor *c, enum kind kind, bool good)
 {
-    c->expected[(c->first + c->n++) % CLIENT_EXPECTED] =
+    c->expected[(c->first + c->n++) % VISITOR_EXPECTED] =
         (struct expected_reply){(uint8_t)kind, good, c->letter};
 }
 
-static void command(struct client *c, enum kind kind, const char *line)
+static void command(struct visitor *c, enum kind kind, const char *line)
 {
     say(c, span_str(line));
     expect(c, kind, true);
 }
 
-static void leave(struct client *c)
+static void leave(struct visitor *c)
 {
     command(c, QUIT, "QUIT\r\n");
     c->phase = LEAVING;
 }
 
-static void reset(struct client *c)
+static void reset(struct visitor *c)
 {
     command(c, RSET, "RSET\r\n");
     c->phase = IDLE;
 }
 
-static void path(struct client *c, const char *verb, enum kind kind, const struct letter *l,
+static void path(struct visitor *c, const char *verb, enum kind kind, const struct letter *l,
                  unsigned recipient)
 {
     uint8_t memory[128];
@@ -205,7 +205,7 @@ static void path(struct client *c, const char *verb, enum kind kind, const struc
     expect(c, kind, l->good >> recipient & 1);
 }
 
-static void begin_letter(struct client *c)
+static void begin_letter(struct visitor *c)
 {
     struct letter *l = scene_new_letter(c->scene, c->link->session);
     if (!l) {
@@ -219,7 +219,7 @@ static void begin_letter(struct client *c)
     c->phase = RECIPIENTS;
 }
 
-static void idle(struct client *c)
+static void idle(struct visitor *c)
 {
     uint64_t what = roll(c->scene->dice, 24);
     if (c->letters_left == 0 || what == 0)
@@ -236,7 +236,7 @@ static void idle(struct client *c)
         begin_letter(c);
 }
 
-static void recipients(struct client *c, const struct letter *l)
+static void recipients(struct visitor *c, const struct letter *l)
 {
     if (c->recipient < l->n_recipients) {
         path(c, "RCPT TO:<", RCPT, l, (unsigned)c->recipient++);
@@ -252,7 +252,7 @@ static void recipients(struct client *c, const struct letter *l)
     if (!l->bdat) command(c, DATA, "DATA\r\n");
 }
 
-static void content(struct client *c, struct letter *l)
+static void content(struct visitor *c, struct letter *l)
 {
     struct pipe *up = &c->link->up;
     if (!c->go) {
@@ -266,7 +266,7 @@ static void content(struct client *c, struct letter *l)
     c->phase = IDLE;
 }
 
-static void chunk(struct client *c, struct letter *l)
+static void chunk(struct visitor *c, struct letter *l)
 {
     uint8_t memory[64];
     struct buf b = buf_on(memory, sizeof memory);
@@ -291,10 +291,10 @@ static void chunk(struct client *c, struct letter *l)
     c->phase = IDLE;
 }
 
-static void speak(struct client *c)
+static void speak(struct visitor *c)
 {
     struct letter *l = scene_letter(c->scene, c->letter);
-    bool waits = !c->pipelines || c->phase == HELLO || c->phase == AWAIT_GO || c->n > CLIENT_EXPECTED - 4 ||
+    bool waits = !c->pipelines || c->phase == HELLO || c->phase == AWAIT_GO || c->n > VISITOR_EXPECTED - 4 ||
                  (c->scene->numbers.replies && roll(c->scene->dice, 8) == 0);
     if (c->phase == LEAVING || c->dismissed || (waits && c->n > 0)) return;
     switch ((enum phase)c->phase) {
@@ -314,7 +314,7 @@ static void speak(struct client *c)
     }
 }
 
-void client_act(struct client *c)
+void visitor_act(struct visitor *c)
 {
     if (c->done) return;
     listen(c);
@@ -322,7 +322,7 @@ void client_act(struct client *c)
         speak(c);
 }
 
-void client_vanish(struct client *c)
+void visitor_vanish(struct visitor *c)
 {
     c->link->up.ended = true;
     c->done = true;

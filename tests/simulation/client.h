@@ -1,11 +1,11 @@
-/* client: a simulated SMTP client: some letters a session, by DATA or BDAT, pipelined or not, with detours. It knows which
+/* visitor: a simulated SMTP client: some letters a session, by DATA or BDAT, pipelined or not, with detours. It knows which
  * reply each of its commands may get, and that there is one for each, in order. */
-#ifndef CLIENT_H
-#define CLIENT_H
+#ifndef VISITOR_H
+#define VISITOR_H
 
 #include "scene.h"
 
-#define CLIENT_EXPECTED 128
+#define VISITOR_EXPECTED 128
 
 struct expected_reply {
     uint8_t kind;
@@ -13,14 +13,14 @@ struct expected_reply {
     uint32_t letter;
 };
 
-struct client {
+struct visitor {
     struct scene *scene;
     struct link *link;
     uint8_t phase;
     bool pipelines;
     uint32_t letters_left, letter; /* letter: the one it is sending */
     size_t sent, recipient;        /* of it */
-    struct expected_reply expected[CLIENT_EXPECTED];
+    struct expected_reply expected[VISITOR_EXPECTED];
     unsigned first, n;
     /* what the replies said so far of the transaction they are about */
     bool mail_ok, chunk_failed, go;
@@ -29,10 +29,10 @@ struct client {
     bool done;
 };
 
-void client_begin(struct client *c, struct scene *scene, struct link *link);
+void visitor_begin(struct visitor *c, struct scene *scene, struct link *link);
 /* Reads what is there, then perhaps says something. */
-void client_act(struct client *c);
+void visitor_act(struct visitor *c);
 /* Gives up, wherever it is. */
-void client_vanish(struct client *c);
+void visitor_vanish(struct visitor *c);
 
 #endif

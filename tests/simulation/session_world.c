@@ -1,8 +1,8 @@
 #include "session_world.h"
 
-#include "client.h"
 #include "edge.h"
 #include "session_check.h"
+#include "visitor.h"
 
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 
 struct pair {
     struct link link;
-    struct client client;
+    struct visitor client;
     bool used;
 };
 
@@ -148,14 +148,14 @@ static void net_fault(struct session_world *w, struct pair *p)
         p->link.up.deaf = true;
     } else {
         scene_note(&w->scene, "the client leaves", p->link.session, p->link.up.sent);
-        client_vanish(&p->client);
+        visitor_vanish(&p->client);
     }
 }
 
 static void connect_client(struct session_world *w, struct pair *p)
 {
     *p = (struct pair){.used = true, .link = {.session = ++w->sessions}};
-    client_begin(&p->client, &w->scene, &p->link);
+    visitor_begin(&p->client, &w->scene, &p->link);
     if (!edge_connect(&w->edge, &p->link)) scene_wrong(&w->scene, "a session was not given back");
     w->scene.numbers.sessions++;
     scene_note(&w->scene, "session", w->sessions, p->client.pipelines);
@@ -175,11 +175,11 @@ static void pair_act(struct session_world *w, struct pair *p)
     (void)pipe_move(&p->link.up, w->disk);
     switch (roll(w->disk, 4)) {
     case 0: break;
-    case 1: client_act(&p->client); break;
+    case 1: visitor_act(&p->client); break;
     case 2: edge_serve(&w->edge, &p->link); break;
     default:
         (void)pipe_move(&p->link.down, w->disk);
-        client_act(&p->client);
+        visitor_act(&p->client);
         (void)pipe_move(&p->link.up, w->disk);
         edge_serve(&w->edge, &p->link);
         break;

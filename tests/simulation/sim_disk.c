@@ -117,6 +117,18 @@ static int op_list(void *context, disk_name_fn *fn, void *to)
     return 0;
 }
 
+static int handle(struct sim_disk *d, struct inode *f, bool direct)
+{
+    for (int i = 0; i < HANDLES; i++)
+        if (!d->handle[i]) {
+            d->handle[i] = f;
+            d->direct[i] = direct;
+            f->handles++;
+            return i;
+        }
+    return -EMFILE;
+}
+
 static int op_open(void *context, const char *name, enum disk_open how)
 {
     struct sim_disk *d = context;
@@ -132,14 +144,12 @@ static int op_open(void *context, const char *name, enum disk_open how)
         n = find(d->now, name);
     }
     if (!n) return -ENOENT;
-    for (int i = 0; i < HANDLES; i++)
-        if (!d->handle[i]) {
-            d->handle[i] = n->inode;
-            d->direct[i] = how != DISK_READ;
-            n->inode->handles++;
-            return i;
-        }
-    return -EMFILE;
+    return handle(d, n->inode, how != DISK_READ);
+}
+
+int sim_disk_duplicate(struct sim_disk *d, int file)
+{
+    return handle(d, d->handle[file], d->direct[file]);
 }
 
 static void op_close(void *context, int file)

@@ -28,6 +28,8 @@ void sim_disk_read_only(struct sim_disk *d, bool on);
 bool sim_disk_damage(struct sim_disk *d, const char *name, uint64_t offset, uint8_t bits);
 /* Cuts or lengthens a file, durably. */
 bool sim_disk_truncate(struct sim_disk *d, const char *name, uint64_t octets);
+/* Another handle of an open file, as passing a descriptor on makes one; closed like any other. */
+int sim_disk_duplicate(struct sim_disk *d, int file);
 /* Name of the i-th file, or null. */
 const char *sim_disk_name(const struct sim_disk *d, unsigned i);
 
