@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { CHANNELS = 8, MESSAGES = 512 };
+enum { CHANNELS = 8, MESSAGES = 512, PACKET = 16 /* messages */ };
 
 struct letter_box { /* messages towards one end */
     struct note {
@@ -139,6 +139,23 @@ void ipc_flush(struct ipc *c)
 bool ipc_can_send(const struct ipc *c)
 {
     return !c->gone && c->channel->to[!c->end].n + c->max / 2 < c->max;
+}
+
+/* A packet is some messages, here as elsewhere. */
+bool ipc_can_queue(const struct ipc *c, unsigned packets)
+{
+    return !c->gone && c->channel->to[!c->end].n + packets * PACKET <= c->max;
+}
+
+bool ipc_idle(const struct ipc *c)
+{
+    const struct letter_box *b = &c->channel->to[!c->end];
+    return b->n == b->flushed;
+}
+
+bool ipc_broken(const struct ipc *c)
+{
+    return c->gone || !c->channel->open[!c->end];
 }
 
 int ipc_fd(const struct ipc *c)
