@@ -29,6 +29,13 @@ static bool hopeless(const struct client *c)
     return c->decided || (c->accepted == 0 && c->got >= step_content(c->t));
 }
 
+/* The server may hold an open transaction. One that refuses MAIL and takes recipients all the same contradicts itself: without RSET the
+ * next message could go to these, too. */
+static bool may_be_inside(const struct client *c)
+{
+    return c->mail_accepted || c->accepted > 0;
+}
+
 /* DATA or BDAT went out, and its last reply is still to come. */
 static bool content_asked(const struct client *c)
 {
@@ -127,7 +134,7 @@ enum client_event client_transaction_step(struct client *c, struct step *s)
         return CLIENT_CONTENT;
     }
     if (hopeless(c) && c->got == c->sent) { /* DATA never left */
-        c->rset_due = c->mail_accepted;
+        c->rset_due = may_be_inside(c);
         finish(c);
     }
     return CLIENT_AGAIN;
@@ -197,7 +204,7 @@ static enum client_event data_reply(struct client *c, struct step *s)
         return CLIENT_AGAIN;
     }
     decide(c, &c->heard);
-    c->rset_due = c->mail_accepted;
+    c->rset_due = may_be_inside(c);
     finish(c);
     return CLIENT_AGAIN;
 }

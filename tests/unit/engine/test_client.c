@@ -83,6 +83,10 @@ static const struct row rows[] = {
      PIPE MAIL TO("0") "CDATA\nS250 x\nS250 y\nS451 4.3.0 no\nCRSET\n" MAIL TO("0") "CDATA\n" OK OK OK
                                                                                     "S354\n" CONTENT OK QUIT,
      "READY DONE=451/4.3.0 READY DATA DONE=250/2.1.0 READY CLOSE "},
+    {"RSET where MAIL was refused and a recipient was taken all the same", TWICE, 1,
+     PIPE MAIL TO("0") "CDATA\nS450 no\nS250 x\nS451 y\nCRSET\n" MAIL TO("0") "CDATA\n" OK OK OK
+                                                                              "S354\n" CONTENT OK QUIT,
+     "READY DONE=450/4.0.0 READY DATA DONE=250/2.1.0 READY CLOSE "},
     {"no RSET between", TWICE, 1,
      PIPE MAIL TO("0") "CDATA\n" OK OK "S354\n" CONTENT OK MAIL TO("0") "CDATA\n" OK OK
                                                                         "S354\n" CONTENT OK QUIT,
