@@ -117,8 +117,8 @@ static void notify(struct span sender, bool local)
                                        "Final-Recipient: rfc822; gone@example.org\r\n",
                                        "Original-Recipient: rfc822; old@example.org\r\n",
                                        "Final-Recipient: rfc822; away@example.org\r\n",
-                                       "Status: 4.4.7\r\nRemote-MTA: dns; mx.far.example\r\n"
-                                       "Diagnostic-Code: smtp; 450 4.2.1 come again\r\n",
+                                       ("Status: 4.4.7\r\nRemote-MTA: dns; mx.far.example\r\n"
+                                        "Diagnostic-Code: smtp; 450 4.2.1 come again\r\n"),
                                        "Original-Envelope-Id: a+b\r\n",
                                        "Subject: x\r\n"};
     for (size_t i = 0; i < sizeof says / sizeof says[0]; i++)
