@@ -251,11 +251,13 @@ static void settle_all(struct hops *h)
 static void take(struct hops *h, struct connection *c, unsigned k, bool told)
 {
     struct span content = span_of(c->content, c->n_content);
+    const struct pipe *down = &c->link.down;
+    bool goes_out = !c->closing && !down->deaf && !down->reset && !down->ended;
     struct post_take t = {.connection = c,
                           .reply_end = c->link.down.sent,
                           .ms = machine.mono_ms,
                           .late = !c->socket.open,
-                          .told = told && !c->closing};
+                          .told = told && goes_out};
     if (c->to[k].sender) {
         post_notice_taken(h->post, c->to[k].letter, content);
         return;

@@ -2,6 +2,7 @@
  * forgets all that it had in hand. */
 #include "outbound_private.h"
 
+#include "machine_private.h"
 #include "process/relay_private.h"
 #include "service/outbound_private.h"
 #include "system/log.h"
@@ -30,6 +31,9 @@ static void tidy(void)
         o->free = &o->slots[i];
     }
     loop_timer_stop(relay.loop, &o->again);
+    loop_timer_stop(relay.loop, &r->look_timer);
+    *relay.loop = (struct loop){.now_ms = machine.mono_ms, .unix_ms = machine.unix_ms};
+    loop_timer_set(relay.loop, &r->look_timer, machine.mono_ms + RELAY_LOOK_MS, r->look_timer.fn);
     r->tags = 0;
 }
 
