@@ -223,26 +223,11 @@ static void end(struct spooler *s)
     child_exit(s->child, 0);
 }
 
-/* A batch of few messages waits for one more turn, which comes at once: what the edges have sent meanwhile shares its write and
- * sync. One message after one message is one session: nobody would join it. */
-static bool gathers(struct spooler *s)
-{
-    uint32_t waiting = store_waiting(s->store);
-    bool alone = waiting <= 1 && s->batch_before <= 1;
-    s->gathered = !s->gathered && store_dirty(s->store) && waiting < SPOOLER_BATCH_SMALL && !alone;
-    if (s->gathered)
-        loop_again(s->child->loop);
-    else if (waiting)
-        s->batch_before = waiting;
-    return s->gathered;
-}
-
 static void spooler_after_turn(struct child *c)
 {
     struct spooler *s = c->state;
     if (!s || !s->started) return;
     s->now_ms = loop_unix_ms(c->loop);
-    if (gathers(s)) return;
     spooler_results(s);
     bool durable = !store_dirty(s->store) || store_flush(s->store, s->now_ms);
     spooler_results(s); /* what waited for its notification */

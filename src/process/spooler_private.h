@@ -28,7 +28,6 @@ enum {
     SPOOLER_LEASE_IDLE_MS = 5000,
     SPOOLER_RETRY_MS = 1000, /* a peer is not there, or does not read */
     SPOOLER_MAINTAIN_MS = 5,
-    SPOOLER_BATCH_SMALL = 4, /* messages */
     SPOOLER_STARTED = 1024,  /* deliveries begun in one turn */
     SPOOLER_DRAIN_MS = 5000, /* results of the mailbox are waited for */
 };
@@ -119,9 +118,9 @@ struct spooler {
     struct child *child;
     struct store *store;
     int folder; /* the spool */
-    bool started, draining, stopping, gathered;
+    bool started, draining, stopping;
     uint64_t seed, salt, last_id, now_ms;
-    uint32_t next_serial, batch_before; /* batch_before: messages of the one written last */
+    uint32_t next_serial;
     struct spooler_pool pools[SPOOLER_EDGES];
     struct spooler_edge edges[SPOOLER_EDGES];
     struct ipc *directory, *admin;

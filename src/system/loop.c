@@ -1,7 +1,6 @@
 #include "system/loop.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -13,7 +12,7 @@ struct loop {
     struct wheel wheel;
     uint64_t now_ms, unix_ms;
     int epoll_fd;
-    bool stopped, again;
+    bool stopped;
     int max_events, n_events, at; /* events[at] is being served */
     struct epoll_event events[];
 };
@@ -140,39 +139,17 @@ static void serve_events(struct loop *l)
     l->n_events = 0;
 }
 
-/* Whoever is about to sleep lets the others run first and looks again: on a busy machine there is work by then, more than one piece
- * of it, and to be woken for each piece costs more than what is done with it. On an idle one it is one look. */
-static int next_events(struct loop *l, bool served)
-{
-    int n = 0;
-    if (served) {
-        sched_yield();
-        n = epoll_wait(l->epoll_fd, l->events, l->max_events, 0);
-    }
-    bool again = l->again;
-    l->again = false;
-    return n || (again && served) ? n
-                                  : epoll_wait(l->epoll_fd, l->events, l->max_events, again ? 0 : wait_ms(l));
-}
-
 void loop_run(struct loop *l, void (*after_turn)(void *), void *context)
 {
-    bool served = false; /* the turn before had something to do */
     l->stopped = false;
     while (!l->stopped) {
-        int n = next_events(l, served);
+        int n = epoll_wait(l->epoll_fd, l->events, l->max_events, wait_ms(l));
         take_time(l);
-        served = n > 0;
         l->n_events = n > 0 ? n : 0; /* EINTR: no event, timers may be due */
         serve_events(l);
         wheel_advance(&l->wheel, l->now_ms);
         if (after_turn) after_turn(context);
     }
-}
-
-void loop_again(struct loop *l)
-{
-    l->again = true;
 }
 
 void loop_stop(struct loop *l)

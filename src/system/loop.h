@@ -48,7 +48,6 @@ uint64_t loop_unix_ms(const struct loop *l); /* CLOCK_REALTIME, taken once a tur
 /* One turn: wait (at most until the next timer), call back. after_turn of loop_run is called when all events of a turn were
  * served: batches are flushed there. */
 void loop_run(struct loop *l, void (*after_turn)(void *), void *context);
-void loop_again(struct loop *l); /* the next turn comes at once: it looks, and does not wait */
 void loop_stop(struct loop *l);
 
 #endif

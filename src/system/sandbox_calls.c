@@ -93,7 +93,6 @@ static const struct call calls[] = {
     ANY(futex, ALL),
     ANY(rseq, ALL),
     ANY(set_robust_list, ALL),
-    ANY(sched_yield, ALL),
     ANY(restart_syscall, ALL),
     ANY(rt_sigaction, ALL),
     ANY(rt_sigprocmask, ALL),

@@ -254,11 +254,6 @@ void loop_run(struct loop *l, void (*after_turn)(void *), void *context)
     machine_turn(l, after_turn, context);
 }
 
-void loop_again(struct loop *l)
-{
-    l->again = true;
-}
-
 void loop_stop(struct loop *l)
 {
     (void)l;
@@ -293,7 +288,6 @@ void machine_turn(struct loop *l, void (*after)(void *), void *context)
 {
     l->now_ms = machine.mono_ms;
     l->unix_ms = machine.unix_ms;
-    l->again = false;
     serve_sockets(l);
     machine_channels_serve(l);
     serve_timers(l);

@@ -190,11 +190,11 @@ static void edge_turn(void *context)
 /* Only what the header of TLS says a session calls, and what loop and ipc need; memory calls are fatal, not refused. */
 static void strict_cage(void)
 {
-    static const int calls[] = {SCMP_SYS(read),           SCMP_SYS(write),      SCMP_SYS(close),
-                                SCMP_SYS(getrandom),      SCMP_SYS(getpid),     SCMP_SYS(epoll_wait),
-                                SCMP_SYS(epoll_ctl),      SCMP_SYS(sendmsg),    SCMP_SYS(recvmmsg),
-                                SCMP_SYS(rt_sigprocmask), SCMP_SYS(futex),      SCMP_SYS(exit_group),
-                                SCMP_SYS(clock_gettime),  SCMP_SYS(sched_yield)};
+    static const int calls[] = {SCMP_SYS(read),           SCMP_SYS(write),   SCMP_SYS(close),
+                                SCMP_SYS(getrandom),      SCMP_SYS(getpid),  SCMP_SYS(epoll_wait),
+                                SCMP_SYS(epoll_ctl),      SCMP_SYS(sendmsg), SCMP_SYS(recvmmsg),
+                                SCMP_SYS(rt_sigprocmask), SCMP_SYS(futex),   SCMP_SYS(exit_group),
+                                SCMP_SYS(clock_gettime)};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     if (!filter) _exit(23);
     for (unsigned i = 0; i < sizeof calls / sizeof calls[0]; i++)
