@@ -78,6 +78,22 @@ static inline struct span span_skip(struct span s, size_t n)
     return (struct span){s.p + n, s.n - n};
 }
 
+/* Only octets 32..126: what may stand in a reply, a log line or a terminal as it is. */
+static inline bool span_printable(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' || s.p[i] > '~') return false;
+    return true;
+}
+
+/* No control octet (0..31, 127), UTF-8 passes: nothing in it ends a line or breaks a field out of its place. */
+static inline bool span_no_controls(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' || s.p[i] == 127) return false;
+    return true;
+}
+
 #define SPAN_NPOS ((size_t)-1)
 
 /* Index of the first / last octet c, or SPAN_NPOS. */

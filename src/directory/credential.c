@@ -66,20 +66,6 @@ const char *credential_parse(struct span text, struct credential *ret, uint32_t 
 
 /* --- messages */
 
-static bool printable(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < ' ' || s.p[i] >= 127) return false;
-    return true;
-}
-
-static bool label_good(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < ' ' || s.p[i] == 127) return false;
-    return s.n > 0;
-}
-
 static bool mechanism_good(struct span s) /* RFC 4422 3.1: sasl-mech */
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -113,7 +99,8 @@ bool credential_question_read(struct span payload, struct credential_question *r
     q.mechanisms = wire_span(&w, CREDENTIAL_MECHANISMS_OCTETS);
     q.step = wire_u8(&w);
     q.challenge = wire_span(&w, LIMIT_AUTH_LINE_OCTETS);
-    if (!wire_done(&w) || !label_good(q.user) || !printable(q.mechanisms) || !printable(q.challenge))
+    if (!wire_done(&w) || q.user.n == 0 || !span_no_controls(q.user) || !span_printable(q.mechanisms) ||
+        !span_printable(q.challenge))
         return false;
     if (q.step >= CREDENTIAL_STEPS_MAX || (q.step == 0 && q.challenge.n > 0)) return false;
     *ret = q;

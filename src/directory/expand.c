@@ -27,10 +27,7 @@ void expand_target_put(struct buf *b, const struct expand_target *t)
 /* A path goes into envelopes and header fields: no control character in it, and a mailbox needs its domain. */
 static bool path_plausible(struct span path)
 {
-    if (path.n == 0 || span_rfind(path, '@') == SPAN_NPOS) return false;
-    for (size_t i = 0; i < path.n; i++)
-        if (path.p[i] < 32 || path.p[i] == 127) return false;
-    return true;
+    return path.n > 0 && span_rfind(path, '@') != SPAN_NPOS && span_no_controls(path);
 }
 
 bool expand_target_read(struct wire *w, struct expand_target *ret)

@@ -3,13 +3,6 @@
 #include "base/utf8.h"
 #include "policy/network.h"
 
-static bool printable(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 32 || s.p[i] == 127) return false;
-    return true;
-}
-
 static bool lower_case(struct span s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -88,7 +81,7 @@ static bool hosts_valid(struct span names)
 
 static bool path_valid(struct span s, size_t max)
 {
-    return s.n > 1 && s.n <= max && s.p[0] == '/' && printable(s);
+    return s.n > 1 && s.n <= max && s.p[0] == '/' && span_no_controls(s);
 }
 
 bool next_hop_valid(const struct next_hop *h)

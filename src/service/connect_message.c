@@ -61,13 +61,6 @@ void connect_answer_put(struct buf *b, const struct connect_answer *a)
         wire_put_span(b, a->tlsa[i]);
 }
 
-static bool printable(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < ' ' || s.p[i] > '~') return false;
-    return true;
-}
-
 /* Names of hosts and address literals: what goes into SNI, comparisons and logs. */
 static bool host_plain(struct span s)
 {
@@ -98,7 +91,7 @@ static bool answer_sound(const struct connect_answer *a, uint8_t secure)
     if (!enhanced_sound(a->enhanced, sizeof a->enhanced, a->status)) return false;
     if (open ? a->text.n > 0 : a->text.n == 0 || a->host.n > 0 || a->also.n > 0) return false;
     if ((a->dane == CONNECT_TLSA_RECORDS) != (a->n_tlsa > 0)) return false;
-    return printable(a->text) && host_plain(a->host) && host_plain(a->also);
+    return span_printable(a->text) && host_plain(a->host) && host_plain(a->also);
 }
 
 bool connect_answer_read(struct span payload, struct connect_answer *ret)

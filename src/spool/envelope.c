@@ -2,18 +2,10 @@
 
 #define ALL_FLAGS 255U
 
-static bool
-clean(struct span s) /* no control octet: nothing that could break a line or a field out of its place */
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 32 || s.p[i] == 127) return false;
-    return true;
-}
-
 static struct span clean_span(struct wire *w, size_t max)
 {
     struct span s = wire_span(w, max);
-    if (!clean(s)) w->bad = true;
+    if (!span_no_controls(s)) w->bad = true;
     return s;
 }
 

@@ -74,13 +74,6 @@ void job_result_put(struct buf *b, const struct job_result *m)
     wire_put_span(b, m->text);
 }
 
-static bool printable(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 32 || s.p[i] > 126) return false;
-    return true;
-}
-
 bool job_result_read(struct span payload, struct job_result *ret)
 {
     struct wire w = wire_on(payload);
@@ -90,7 +83,8 @@ bool job_result_read(struct span payload, struct job_result *ret)
     ret->status = wire_u8(&w);
     struct span enhanced = wire_span(&w, sizeof ret->enhanced - 1);
     ret->text = wire_span(&w, LIMIT_RESULT_TEXT_OCTETS);
-    if (!wire_done(&w) || ret->status >= JOB_STATUS_COUNT || !printable(enhanced) || !printable(ret->text))
+    if (!wire_done(&w) || ret->status >= JOB_STATUS_COUNT || !span_printable(enhanced) ||
+        !span_printable(ret->text))
         return false;
     if (enhanced.n) memcpy(ret->enhanced, enhanced.p, enhanced.n);
     return true;

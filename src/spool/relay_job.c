@@ -6,21 +6,6 @@
 #define NOTIFY_ALL (DSN_NOTIFY_NEVER | DSN_NOTIFY_SUCCESS | DSN_NOTIFY_FAILURE | DSN_NOTIFY_DELAY)
 #define FLAGS_ALL  (ENVELOPE_DSN * 2 - 1)
 
-static bool printable(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 32 || s.p[i] > 126) return false;
-    return true;
-}
-
-/* What becomes part of a command line: no control, no blank outside of quotes can be told here, so no CR, LF or NUL at least. */
-static bool no_controls(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 32 || s.p[i] == 127) return false;
-    return true;
-}
-
 void relay_head_put(struct buf *b, const struct relay_head *m)
 {
     wire_put_u64(b, m->job);
@@ -47,7 +32,7 @@ bool relay_head_read(struct span payload, struct relay_head *ret)
     ret->envid = wire_span(&w, LIMIT_ENVID_OCTETS);
     return wire_done(&w) && ret->recipients > 0 && ret->recipients <= LIMIT_RELAY_RECIPIENTS &&
            ret->content_octets <= LIMIT_MESSAGE_OCTETS_MAX && !(ret->flags & ~(uint32_t)FLAGS_ALL) &&
-           no_controls(ret->reverse_path) && printable(ret->envid);
+           span_no_controls(ret->reverse_path) && span_printable(ret->envid);
 }
 
 void relay_recipient_put(struct buf *b, const struct relay_recipient *m)
@@ -67,8 +52,8 @@ bool relay_recipient_read(struct span payload, struct relay_recipient *ret)
     ret->notify = wire_u8(&w);
     ret->path = wire_span(&w, LIMIT_PATH_OCTETS);
     ret->orcpt = wire_span(&w, LIMIT_ORCPT_OCTETS);
-    return wire_done(&w) && !(ret->notify & ~NOTIFY_ALL) && ret->path.n > 0 && no_controls(ret->path) &&
-           no_controls(ret->orcpt);
+    return wire_done(&w) && !(ret->notify & ~NOTIFY_ALL) && ret->path.n > 0 && span_no_controls(ret->path) &&
+           span_no_controls(ret->orcpt);
 }
 
 void relay_extents_put(struct buf *b, const struct relay_extents *m)
@@ -137,7 +122,8 @@ bool relay_result_read(struct span payload, struct relay_result *ret)
     if (!wire_done(&w) || ret->scope >= RELAY_SCOPE_COUNT || ret->status >= JOB_STATUS_COUNT ||
         ret->last > 1 || ret->relayed_dsn > 1 || ret->code > 999)
         return false;
-    if (!printable(enhanced) || !printable(ret->text) || !printable(ret->host) || !printable(ret->tls))
+    if (!span_printable(enhanced) || !span_printable(ret->text) || !span_printable(ret->host) ||
+        !span_printable(ret->tls))
         return false;
     if (enhanced.n) memcpy(ret->enhanced, enhanced.p, enhanced.n);
     return true;

@@ -94,13 +94,6 @@ void dns_answer_put(struct buf *b, const struct dns_answer *a)
     buf_put(b, span_head(a->records, octets));
 }
 
-static bool printable(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < ' ' || s.p[i] > '~') return false;
-    return true;
-}
-
 /* What may stand together: reasons with failures only, records with success only, no trust in what failed. */
 static bool answer_sound(const struct dns_answer *a, uint8_t secure)
 {
@@ -109,7 +102,7 @@ static bool answer_sound(const struct dns_answer *a, uint8_t secure)
     if ((a->status == DNS_OK) != (a->count > 0) || a->count > LIMIT_DNS_RECORDS) return false;
     if (failed ? secure : a->why.n > 0) return false;
     if (a->canonical.n == 0 ? !failed : !dns_name_valid(a->canonical)) return false;
-    return printable(a->why);
+    return span_printable(a->why);
 }
 
 bool dns_answer_read(struct span payload, struct dns_answer *ret)
