@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "service/inbound_private.h"
+#include "system/stream.h"
 
 /* Octets that outlive this turn go to a block of the pool: an idle session holds none. The reserve that content leaves alone and
  * the rule of may_read() see to it that there is one. */
@@ -66,44 +67,10 @@ void inbound_kept_release(struct session *s)
     release(s, &s->output);
 }
 
-enum moved { MOVED_SOME, MOVED_BLOCKED, MOVED_LATER, MOVED_END, MOVED_BROKEN };
-
-static enum moved tls_moved(struct session *s, enum tls_result r, bool writing)
+/* The last words leave together with the FIN that follows: end_session. */
+static enum stream_moved write_some(const struct session *s, struct span octets, size_t *n)
 {
-    switch (r) {
-    case TLS_DONE: return MOVED_SOME;
-    case TLS_WANT_READ: return MOVED_BLOCKED;
-    case TLS_WANT_WRITE:
-        if (!writing) s->tls_wants_write = true;
-        return MOVED_BLOCKED;
-    case TLS_AGAIN: return MOVED_LATER;
-    case TLS_EOF_CLEAN: return MOVED_END;
-    default: return MOVED_BROKEN; /* I9: truncated stream, alert, garbage: nothing further is parsed */
-    }
-}
-
-static enum moved read_some(struct session *s, uint8_t *to, size_t max, size_t *n)
-{
-    if (s->tls) return tls_moved(s, tls_read(s->tls, to, max, n), false);
-    ssize_t r = read(s->watch.fd, to, max);
-    if (r > 0) {
-        *n = (size_t)r;
-        return MOVED_SOME;
-    }
-    if (r == 0) return MOVED_END;
-    return errno == EAGAIN || errno == EINTR ? MOVED_BLOCKED : MOVED_BROKEN;
-}
-
-static enum moved write_some(struct session *s, struct span octets, size_t *n)
-{
-    if (s->tls) return tls_moved(s, tls_write(s->tls, octets, n), true);
-    /* the last words leave together with the FIN that follows: end_session */
-    ssize_t r = send(s->watch.fd, octets.p, octets.n, MSG_NOSIGNAL | (s->closing ? MSG_MORE : 0));
-    if (r >= 0) {
-        *n = (size_t)r;
-        return MOVED_SOME;
-    }
-    return errno == EAGAIN || errno == EINTR ? MOVED_BLOCKED : MOVED_BROKEN;
+    return stream_write(s->watch.fd, s->tls, octets, s->closing, n);
 }
 
 /* Until something has to wait for room, nobody asks for the news that there is room: it would come with every new session. */
@@ -119,9 +86,9 @@ bool inbound_send(struct session *s, struct span out)
     while (out.n && !(s->wait & WAIT_WRITE)) {
         size_t n = 0;
         switch (write_some(s, out, &n)) {
-        case MOVED_SOME: out = span_skip(out, n); break;
-        case MOVED_BLOCKED:
-        case MOVED_LATER: s->wait |= WAIT_WRITE; break;
+        case STREAM_SOME: out = span_skip(out, n); break;
+        case STREAM_BLOCKED:
+        case STREAM_LATER: s->wait |= WAIT_WRITE; break;
         default: inbound_session_close(s, "write failed"); return false;
         }
     }
@@ -141,12 +108,12 @@ static bool send_kept(struct session *s)
     struct span out = kept_span(s, &s->output);
     while (out.n) {
         size_t n = 0;
-        enum moved m = write_some(s, out, &n);
-        if (m == MOVED_BLOCKED || m == MOVED_LATER) {
+        enum stream_moved m = write_some(s, out, &n);
+        if (m == STREAM_BLOCKED || m == STREAM_LATER) {
             s->output.begin = s->output.end - (uint32_t)out.n;
             return true;
         }
-        if (m != MOVED_SOME) {
+        if (m != STREAM_SOME) {
             inbound_session_close(s, "write failed");
             return false;
         }
@@ -288,7 +255,7 @@ void inbound_go_on(struct session *s, struct buf *out, bool rerun)
             continue;
         }
         size_t n = 0;
-        enum moved m = MOVED_BLOCKED;
+        enum stream_moved m = STREAM_BLOCKED;
         bool turn_over = reads > INBOUND_READS_PER_TURN;
         struct buf to = had.n || turn_over ? buf_on(NULL, 0) : inbound_content_area(s);
         if (s->wait) {
@@ -296,13 +263,14 @@ void inbound_go_on(struct session *s, struct buf *out, bool rerun)
             return;
         }
         if (to.max == 0) to = buf_on(in->input, INBOUND_READ_OCTETS);
-        if (!turn_over && may_read(s)) m = read_some(s, to.p + had.n, to.max - had.n, &n);
-        if (m != MOVED_SOME) {
-            bool later = turn_over || m == MOVED_LATER;
-            if ((later || m == MOVED_BLOCKED) && !keep(s, &s->input, span_of(in->input, had.n)))
-                m = MOVED_BROKEN;
-            if (m == MOVED_END || m == MOVED_BROKEN)
-                peer_gone(s, m == MOVED_END);
+        if (!turn_over && may_read(s))
+            m = stream_read(s->watch.fd, s->tls, to.p + had.n, to.max - had.n, &n, &s->tls_wants_write);
+        if (m != STREAM_SOME) {
+            bool later = turn_over || m == STREAM_LATER;
+            if ((later || m == STREAM_BLOCKED) && !keep(s, &s->input, span_of(in->input, had.n)))
+                m = STREAM_BROKEN;
+            if (m == STREAM_END || m == STREAM_BROKEN)
+                peer_gone(s, m == STREAM_END);
             else if (later)
                 inbound_ready(s);
             else if (!s->wait)

@@ -1,49 +1,8 @@
 /* The socket: as few system calls as there can be; what it does not take is kept. */
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "service/outbound_private.h"
-
-enum moved { MOVED_SOME, MOVED_BLOCKED, MOVED_LATER, MOVED_END, MOVED_BROKEN };
-
-static enum moved tls_moved(struct outbound_session *s, enum tls_result r, bool writing)
-{
-    switch (r) {
-    case TLS_DONE: return MOVED_SOME;
-    case TLS_WANT_READ: return MOVED_BLOCKED;
-    case TLS_WANT_WRITE:
-        if (!writing) s->wants_write = true;
-        return MOVED_BLOCKED;
-    case TLS_AGAIN: return MOVED_LATER;
-    case TLS_EOF_CLEAN: return MOVED_END;
-    default: return MOVED_BROKEN;
-    }
-}
-
-static enum moved read_some(struct outbound_session *s, uint8_t *to, size_t max, size_t *n)
-{
-    if (s->tls) return tls_moved(s, tls_read(s->tls, to, max, n), false);
-    ssize_t r = read(s->watch.fd, to, max);
-    if (r > 0) {
-        *n = (size_t)r;
-        return MOVED_SOME;
-    }
-    if (r == 0) return MOVED_END;
-    return errno == EAGAIN || errno == EINTR ? MOVED_BLOCKED : MOVED_BROKEN;
-}
-
-static enum moved write_some(struct outbound_session *s, struct span octets, size_t *n)
-{
-    if (s->tls) return tls_moved(s, tls_write(s->tls, octets, n), true);
-    ssize_t r = send(s->watch.fd, octets.p, octets.n, MSG_NOSIGNAL);
-    if (r >= 0) {
-        *n = (size_t)r;
-        return MOVED_SOME;
-    }
-    return errno == EAGAIN || errno == EINTR ? MOVED_BLOCKED : MOVED_BROKEN;
-}
+#include "system/stream.h"
 
 /* ---- out */
 
@@ -52,13 +11,13 @@ static struct span send_some(struct outbound_session *s, struct span octets)
 {
     while (octets.n) {
         size_t n = 0;
-        enum moved m = write_some(s, octets, &n);
-        if (m == MOVED_SOME) {
+        enum stream_moved m = stream_write(s->watch.fd, s->tls, octets, false, &n);
+        if (m == STREAM_SOME) {
             octets = span_skip(octets, n);
             continue;
         }
-        if (m == MOVED_LATER) outbound_later(s);
-        if (m == MOVED_BLOCKED || m == MOVED_LATER) return octets;
+        if (m == STREAM_LATER) outbound_later(s);
+        if (m == STREAM_BLOCKED || m == STREAM_LATER) return octets;
         s->write_broken = s->readable = true;
         outbound_later(s);
         return (struct span){NULL, 0};
@@ -179,13 +138,14 @@ static bool digest(struct outbound_session *s, struct span in, struct buf *out)
 }
 
 /* Octets behind those that are left over. */
-static enum moved take_input(struct outbound_session *s, struct span *in)
+static enum stream_moved take_input(struct outbound_session *s, struct span *in)
 {
     struct outbound *o = s->all;
     size_t n = 0, had = s->input_n;
     memcpy(o->in, s->input, had);
-    enum moved m = read_some(s, o->in + had, sizeof o->in - had, &n);
-    if (m == MOVED_BLOCKED || (m == MOVED_SOME && !s->tls && !s->fin && n < sizeof o->in - had))
+    enum stream_moved m =
+        stream_read(s->watch.fd, s->tls, o->in + had, sizeof o->in - had, &n, &s->wants_write);
+    if (m == STREAM_BLOCKED || (m == STREAM_SOME && !s->tls && !s->fin && n < sizeof o->in - had))
         s->readable = false; /* a short read of a stream socket: the rest comes with a new edge */
     *in = span_of(o->in, had + n);
     return m;
@@ -203,11 +163,11 @@ static void talk(struct outbound_session *s, struct buf *out)
             return;
         }
         switch (take_input(s, &in)) {
-        case MOVED_SOME: break;
-        case MOVED_BLOCKED:
+        case STREAM_SOME: break;
+        case STREAM_BLOCKED:
             if (s->write_broken) lost(s, out);
             return;
-        case MOVED_LATER: outbound_later(s); return;
+        case STREAM_LATER: outbound_later(s); return;
         default: lost(s, out); return;
         }
         if (!digest(s, in, out)) return;
