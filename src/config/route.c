@@ -61,13 +61,6 @@ const struct config_pattern *config_held(const struct config *c, struct span rec
     return fold(&f, recipient) ? FIND(c, hold, &f, true) : FIND_STAR(c, hold);
 }
 
-const struct config_pattern *config_discarded(const struct config *c, struct span recipient)
-{
-    struct folded f;
-
-    return fold(&f, recipient) ? FIND(c, discard, &f, false) : NULL;
-}
-
 /* --- destinations */
 
 static const struct config_match *find_match(const struct config *c, const struct config_match *table,

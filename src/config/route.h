@@ -110,6 +110,5 @@ const struct config_deliver *config_deliver_find(const struct config *c, struct 
 const struct config_route *config_route_find(const struct config *c, struct span recipient);
 /* recipient: a path or a domain. */
 const struct config_pattern *config_held(const struct config *c, struct span recipient);
-const struct config_pattern *config_discarded(const struct config *c, struct span recipient);
 
 #endif

@@ -98,11 +98,6 @@ void outbound_destroy(struct outbound **o)
     *o = NULL;
 }
 
-void outbound_hostname(struct outbound *o, struct span hostname)
-{
-    o->setup.hostname = hostname;
-}
-
 /* Names and records are needed until the handshake, which STARTTLS may bring late. */
 static bool keep_names(struct outbound_session *s, const struct outbound_peer *p)
 {

@@ -77,7 +77,6 @@ struct outbound *outbound_create(const struct outbound_setup *s);
 void outbound_destroy(struct outbound **o);
 /* Once a turn of the loop, after the events: sessions whose share of the turn was used up go on. */
 void outbound_after_turn(struct outbound *o);
-void outbound_hostname(struct outbound *o, struct span hostname); /* of sessions that begin from now on */
 
 /* Takes fd, a connected stream socket, non-blocking. Null: too many sessions or no memory; fd is closed. No hook is called before the
  * next turn. */
