@@ -139,7 +139,6 @@ static enum client_event done(struct client *c, struct step *s)
     if (c->phase == PHASE_END) return CLIENT_TRANSACTION_DONE;
     c->phase = PHASE_READY;
     c->wait_ms = s->now_ms;
-    if (c->ehlo.limit_mailmax && c->mails >= c->ehlo.limit_mailmax) client_quit(c, s->out); /* RFC 9422 4.2 */
     return CLIENT_TRANSACTION_DONE;
 }
 
@@ -199,6 +198,10 @@ static enum client_event next(struct client *c, struct step *s)
     case PHASE_SECURED: return client_hello_due(c, s);
     case PHASE_READY:
         if (s->in->n) return listen(c, s);
+        if (c->ehlo.limit_mailmax && c->mails >= c->ehlo.limit_mailmax) { /* RFC 9422 4.2 */
+            client_quit(c, s->out);
+            return CLIENT_AGAIN;
+        }
         c->phase = PHASE_IDLE;
         return CLIENT_READY;
     case PHASE_TRANSACTION: {
