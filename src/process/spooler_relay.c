@@ -92,9 +92,10 @@ bool spooler_line_up(struct spooler *s, uint64_t id, uint32_t recipient)
     next_hop_put(&key, &way.hop);
     struct destination_limits limits =
         limits_of(s->child->config, config_destination_of(s->child->config, &way.hop));
+    uint32_t sender = message_sender_for(m, &message_recipients(m)[recipient]);
     uint32_t ticket = key.over ? READY_NONE
                                : destinations_add(s->destinations, buf_span(&key), &limits, id, recipient,
-                                                  loop_now_ms(s->child->loop));
+                                                  sender, loop_now_ms(s->child->loop));
     if (ticket == READY_NONE) return false;
     store_ready(s->store, id, recipient, ticket, s->now_ms);
     return true;

@@ -173,16 +173,18 @@ static uint32_t add(struct destinations *t, struct span key, const struct destin
 }
 
 uint32_t destinations_add(struct destinations *t, struct span key, const struct destination_limits *limits,
-                          uint64_t id, uint32_t recipient, uint64_t now_ms)
+                          uint64_t id, uint32_t recipient, uint32_t sender, uint64_t now_ms)
 {
-    return add(t, key, limits, &(struct ready_item){.id = id, .recipient = recipient}, false, now_ms);
+    struct ready_item item = {.id = id, .recipient = recipient, .sender = sender};
+    return add(t, key, limits, &item, false, now_ms);
 }
 
 uint32_t destinations_add_first(struct destinations *t, struct span key,
                                 const struct destination_limits *limits, uint64_t id, uint32_t recipient,
-                                uint64_t now_ms)
+                                uint32_t sender, uint64_t now_ms)
 {
-    return add(t, key, limits, &(struct ready_item){.id = id, .recipient = recipient}, true, now_ms);
+    struct ready_item item = {.id = id, .recipient = recipient, .sender = sender};
+    return add(t, key, limits, &item, true, now_ms);
 }
 
 void destinations_remove(struct destinations *t, uint32_t ticket, uint64_t now_ms)
@@ -260,12 +262,13 @@ bool destinations_take(struct destinations *t, uint64_t now_ms, struct destinati
     if (!d) return false;
     ret->destination = d->number;
     ret->key = span_of(d->key, d->key_octets);
-    ret->id = ready_item(&t->ready, d->queue.first)->id;
+    const struct ready_item first = *ready_item(&t->ready, d->queue.first);
+    ret->id = first.id;
     ret->n = 0;
     uint32_t most = recipients_now(d);
     while (d->queue.n > 0 && ret->n < most) {
         const struct ready_item *item = ready_item(&t->ready, d->queue.first);
-        if (item->id != ret->id) break;
+        if (item->id != first.id || item->sender != first.sender) break; /* RFC 5321 3.9.2: a list's owner */
         ret->recipients[ret->n++] = item->recipient;
         ready_remove(&t->ready, &d->queue, d->queue.first);
     }

@@ -91,17 +91,18 @@ struct destinations *destinations_create(uint64_t seed, uint32_t slots);
 void destinations_destroy(struct destinations **t);
 void destinations_slots(struct destinations *t, uint32_t slots);
 
-/* A recipient that is due. key: the next hop (next_hop_put). Its ticket until it was taken or removed; READY_NONE: no memory. */
+/* A recipient that is due. key: the next hop (next_hop_put). sender: the same number for the recipients of a message that have the same
+ * reverse-path. Its ticket until it was taken or removed; READY_NONE: no memory. */
 uint32_t destinations_add(struct destinations *t, struct span key, const struct destination_limits *limits,
-                          uint64_t id, uint32_t recipient, uint64_t now_ms);
+                          uint64_t id, uint32_t recipient, uint32_t sender, uint64_t now_ms);
 /* The same, before all others: it was taken, and no attempt was made. */
 uint32_t destinations_add_first(struct destinations *t, struct span key,
                                 const struct destination_limits *limits, uint64_t id, uint32_t recipient,
-                                uint64_t now_ms);
+                                uint32_t sender, uint64_t now_ms);
 /* It is held, removed, expired, or goes elsewhere. READY_NONE is accepted. */
 void destinations_remove(struct destinations *t, uint32_t ticket, uint64_t now_ms);
-/* The next transaction that may begin: recipients of one message that stand behind one another. Their tickets are void; the
- * transaction ends with destinations_done. False: none may now. */
+/* The next transaction that may begin: recipients of one message and one sender that stand behind one another. Their tickets
+ * are void; the transaction ends with destinations_done. False: none may now. */
 bool destinations_take(struct destinations *t, uint64_t now_ms, struct destination_transaction *ret);
 void destinations_done(struct destinations *t, const struct destination_result *r, uint64_t now_ms);
 /* Its exchangers belong to the group of that name (by the last transaction; empty: to none): members have these limits together,

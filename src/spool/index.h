@@ -109,6 +109,12 @@ static inline struct span message_reverse_path_for(const struct message *m, cons
     return span_of(message_strings(m) + parent->owner_offset, parent->owner_length);
 }
 
+/* Which reverse-path of its message that is: the same number, the same path. 0: the message's own. */
+static inline uint32_t message_sender_for(const struct message *m, const struct recipient *r)
+{
+    return message_reverse_path_for(m, r).p == message_strings(m) ? 0 : r->parent + 1;
+}
+
 /* A message out of its envelope (valid) and extents; all recipients queued, not in the map, not counted. Null: no memory. */
 struct message *index_build(struct index *x, uint64_t id, const struct commit_payload *c,
                             struct span envelope, const struct extent *extents);

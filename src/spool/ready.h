@@ -1,4 +1,4 @@
-/* ready: recipients that are due and wait for their next hop, in many first-in first-out lists over one memory: 24 octets each. What a
+/* ready: recipients that are due and wait for their next hop, in many first-in first-out lists over one memory: 32 octets each. What a
  * list gave out for an item (its ticket) finds it again, so one that leaves from the middle costs no search. */
 #ifndef SPOOL_READY_H
 #define SPOOL_READY_H
@@ -10,7 +10,8 @@
 struct ready_item {
     uint64_t id; /* message */
     uint32_t recipient;
-    uint32_t list; /* number of the caller's */
+    uint32_t sender; /* the caller's: which reverse-path of the message goes with it */
+    uint32_t list;   /* number of the caller's */
     uint32_t next, prev;
 };
 _Static_assert(sizeof(struct ready_item) <= 32, "a million in one list cost at most 32 octets each");

@@ -112,6 +112,27 @@ def test_silent_next_hops_with_many_recipients_hold_up_nobody(make, hop):
         s.wait_mails(1, seconds=10)
 
 
+def test_list_members_and_direct_recipients_have_transactions_of_their_own(make, hop):
+    """RFC 5321 3.9.2: what goes to members of a list leaves in the name of its owner, and the owner hears of failures; the sender
+    hears of those that it wrote itself."""
+    def answer(line, session):
+        return b"550 5.1.1 nobody\r\n" if line.upper().startswith(b"RCPT") and b"gone" in line else None
+    h = hop(answer=answer)
+    s = relay_to(make, h, start=False)
+    with (s.folder / "aliases").open("a") as f:
+        f.write(f"team: m1@{FAR}, gone-m2@{FAR}, m3@{FAR}\nowner-team: {USER}\n")
+    s.start()
+    send_raw(s, HEAD + b"x\r\n", to=[f"r1@{FAR}", f"team@{DOMAIN}", f"gone-r2@{FAR}"], sender=f"sender@{FAR}")
+    wait_messages(h, 3)
+    by_sender = {m["from"]: sorted(m["to"]) for m in h.messages}
+    assert by_sender == {f"sender@{FAR}": [f"r1@{FAR}"], f"owner-team@{DOMAIN}": [f"m1@{FAR}", f"m3@{FAR}"], "": [f"sender@{FAR}"]}
+    to_sender = next(m for m in h.messages if m["from"] == "")["content"]
+    assert f"gone-r2@{FAR}".encode() in to_sender and b"gone-m2" not in to_sender
+    to_owner = s.wait_mails(1)[0]
+    assert f"gone-m2@{FAR}".encode() in to_owner and b"gone-r2" not in to_owner
+    wait_for(lambda: s.queue() == [], 10)
+
+
 def test_many_recipients_share_a_transaction(make, hop):
     h = hop()
     s = relay_to(make, h)

@@ -7,10 +7,10 @@
 
 struct peer { /* a relay */
     int channel;
-    struct relay_head head;
+    struct relay_head head, heads[4]; /* the last one; and of the first jobs */
     struct relay_recipient recipients[8];
     struct relay_extents extents;
-    unsigned n_recipients, n_jobs, n_segments, n_recalls;
+    unsigned n_recipients, n_jobs, n_heads, n_segments, n_recalls;
     uint8_t memory[8][LIMIT_IPC_MESSAGE_OCTETS]; /* of the packets that were read */
     unsigned n_packets;
 };
@@ -35,6 +35,7 @@ static void take(struct peer *p, uint16_t type, struct span payload)
     case MSG_JOB_RECALL: p->n_recalls += job_segment_read(payload, &s); break;
     case MSG_RELAY_HEAD:
         assert_true(relay_head_read(payload, &p->head));
+        if (p->n_heads < 4) p->heads[p->n_heads++] = p->head;
         p->n_recipients = 0;
         break;
     case MSG_RELAY_RECIPIENT:
@@ -176,6 +177,55 @@ static void test_results_by_recipient(void **state)
     end(e);
 }
 
+/* The queue's notification for that sender. */
+static const struct message *told(const char *sender)
+{
+    const struct spooler *s = t.child.state;
+    const struct message *m = NULL;
+    for (uint64_t at = 0; (m = store_after(s->store, at)); at = m->id)
+        if (m->flags & MESSAGE_DSN && span_eq(message_path(m, &message_recipients(m)[0]), span_str(sender)))
+            return m;
+    return NULL;
+}
+
+/* Members of a list with an owner and a direct recipient, all at one next hop: each envelope has its own sender (RFC 5321 3.9.2), and each
+ * sender hears of its own recipients. */
+static void test_list_and_direct(void **state)
+{
+    (void)state;
+    struct spooler *s = t.child.state;
+    struct edge *e = begin(0, cut, cut);
+    static const struct envelope_recipient to[] = {{.path = SPAN("one@far.example")},
+                                                   {.path = SPAN("list@dest.example"), .local = 1}};
+    uint8_t memory[128];
+    struct buf targets = buf_on(memory, sizeof memory);
+    derived_put(&targets, &(struct derived){DERIVED_REMOTE, SPAN("m1@far.example")});
+    derived_put(&targets, &(struct derived){DERIVED_REMOTE, SPAN("m2@far.example")});
+    uint64_t id = submit(e, to, 2);
+    assert_true(store_expand(s->store, id, 1, SPAN("owner@lists.example"), buf_span(&targets), s->now_ms));
+    turns(3);
+    struct peer *p = relay(0, GENERATION);
+    turns(3);
+    listen_to(p);
+    assert_int_equal(p->n_jobs, 2);
+    assert_true(span_eq(p->heads[0].reverse_path, SPAN("a@b.example")));
+    assert_int_equal(p->heads[0].recipients, 1);
+    assert_true(span_eq(p->heads[1].reverse_path, SPAN("owner@lists.example")));
+    assert_int_equal(p->heads[1].recipients, 2);
+    assert_null(told("a@b.example"));
+    for (unsigned i = 0; i < 2; i++) {
+        struct relay_result r = result(p, RELAY_MESSAGE, JOB_FAILED);
+        r.job = p->heads[i].job;
+        memcpy(r.enhanced, "5.1.1", 6);
+        answer(p, &r);
+        assert_true((told("owner@lists.example") != NULL) == (i == 1));
+    }
+    assert_non_null(told("a@b.example"));
+    assert_null(stored(id));
+    close(p->channel);
+    end(e);
+}
+
 /* A next hop that fails as a whole: its queue waits, another's does not. */
 static void test_next_hop_fails(void **state)
 {
@@ -261,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_job_and_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results_by_recipient, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_list_and_direct, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_next_hop_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_relay_dies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_generations, set_up, tear_down),

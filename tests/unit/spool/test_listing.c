@@ -199,7 +199,7 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
     assert_true(next_hop_of(f, store_find(f->store, 1), NULL, &b));
     while (store_due(f->store, f->now_ms, &id, &i, &why)) {
         uint32_t ticket =
-            destinations_add(destinations, buf_span(&b), &destination_limits_default, id + i, i, 0);
+            destinations_add(destinations, buf_span(&b), &destination_limits_default, id + i, i, 0, 0);
         store_ready(f->store, id, i, ticket, f->now_ms);
     }
     assert_true(destinations_take(destinations, 0, &take));
