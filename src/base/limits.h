@@ -6,8 +6,18 @@
 /* RFC 5321 4.5.3.1 and the extensions that lengthen a command line */
 #define LIMIT_COMMAND_LINE_OCTETS                                                                            \
     2048 /* MAIL with SIZE, BODY, RET, ENVID, AUTH, SMTPUTF8; RCPT with NOTIFY, ORCPT */
-#define LIMIT_AUTH_LINE_OCTETS 12288 /* RFC 4954 4 */
-#define LIMIT_SENT_LINE_OCTETS 512   /* of an AUTH command that we send, with CRLF: RFC 5321 4.5.3.1.4 */
+#define LIMIT_AUTH_LINE_OCTETS          12288 /* RFC 4954 4 */
+#define LIMIT_SASL_RESPONSE_OCTETS      9216  /* a line of that length, decoded */
+#define LIMIT_SASL_CHALLENGE_OCTETS     1400  /* decoded; its reply fits into SERVER_REPLY_ROOM */
+#define LIMIT_SASL_EXCHANGE_OCTETS      65536 /* of one exchange, as they come: all lines together */
+#define LIMIT_SASL_ROUNDS               10    /* responses of one exchange, the initial one included */
+#define LIMIT_SASL_SECONDS              30    /* for a whole exchange, the directory's time left out */
+#define LIMIT_AUTH_FAILURES_DEFAULT     3     /* of one session; the next one ends it */
+#define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */
+#define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
+#define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER */
+#define LIMIT_PRINCIPAL_NAME_OCTETS     320   /* local@domain, host/name@REALM */
+#define LIMIT_SENT_LINE_OCTETS          512 /* of an AUTH command that we send, with CRLF: RFC 5321 4.5.3.1.4 */
 #define LIMIT_SKIPPED_LINE_OCTETS                                                                            \
     1048576 /* rest of an over-long line that is skipped before the session ends */
 #define LIMIT_REPLY_LINE_OCTETS 512

@@ -1,0 +1,30 @@
+/* sender_message: edge and directory about the reverse-paths of somebody who has logged in. */
+#ifndef DIRECTORY_SENDER_MESSAGE_H
+#define DIRECTORY_SENDER_MESSAGE_H
+
+#include "base/limits.h"
+#include "base/wire.h"
+
+/* edge -> directory: may this principal send from there? Not asked with the right any-sender */
+struct sender_question {
+    uint64_t tag;
+    uint32_t number;
+    struct span name;
+    struct span path; /* canonical local@domain; never empty: the null reverse-path needs no question */
+};
+struct sender_answer {
+    uint64_t tag;
+    uint8_t verdict; /* enum sender_verdict */
+};
+enum sender_verdict { SENDER_PERMITTED, SENDER_REFUSED, SENDER_LATER, SENDER_VERDICT_COUNT };
+
+#define SENDER_QUESTION_OCTETS (8 + 4 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_PATH_OCTETS)
+#define SENDER_ANSWER_OCTETS   (8 + 1)
+
+/* read: hostile; true only when every octet was consumed and in range. */
+void sender_question_put(struct buf *b, const struct sender_question *m);
+bool sender_question_read(struct span payload, struct sender_question *ret);
+void sender_answer_put(struct buf *b, const struct sender_answer *m);
+bool sender_answer_read(struct span payload, struct sender_answer *ret);
+
+#endif

@@ -1,0 +1,50 @@
+/* mechanism: the SASL mechanisms that this program has heard of (RFC 4422), in the order in which they are offered. One table: the
+ * EHLO line, the configuration, the directory's conversations and the documentation derive from it. */
+#ifndef SASL_MECHANISM_H
+#define SASL_MECHANISM_H
+
+#include "base/buf.h"
+
+enum mechanism {
+    MECHANISM_SCRAM_SHA_256_PLUS,
+    MECHANISM_SCRAM_SHA_256,
+    MECHANISM_SCRAM_SHA_1_PLUS,
+    MECHANISM_SCRAM_SHA_1,
+    MECHANISM_EXTERNAL,
+    MECHANISM_GSSAPI,
+    MECHANISM_GSS_SPNEGO,
+    MECHANISM_NTLM,
+    MECHANISM_OAUTHBEARER,
+    MECHANISM_XOAUTH2,
+    MECHANISM_CRAM_MD5,
+    MECHANISM_PLAIN,
+    MECHANISM_LOGIN,
+    MECHANISM_COUNT
+};
+#define MECHANISM_BIT(m) (UINT32_C(1) << (m)) /* sets of mechanisms */
+
+enum {                              /* flags */
+       MECHANISM_SECRET = 1,        /* what crosses the wire is the secret itself: TLS hides it */
+       MECHANISM_BINDS = 2,         /* needs a channel binding: TLS, and a key exported from it */
+       MECHANISM_CERTIFICATE = 4,   /* needs a client certificate */
+       MECHANISM_SLOW = 8,          /* its check takes milliseconds of CPU, or waits for somebody else */
+       MECHANISM_LEGACY = 16,       /* for old devices: must be named in the configuration */
+       MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
+};
+
+struct mechanism_row {
+    enum mechanism mechanism;
+    const char *name; /* as on the wire, upper case; RFC 4422 3.1 */
+    uint8_t flags;
+    const char *reference; /* RFC and section */
+    const char *help;      /* one line for the documentation */
+};
+
+extern const struct mechanism_row mechanism_table[MECHANISM_COUNT];
+
+/* By name, any case, the whole word; null: unknown. */
+const struct mechanism_row *mechanism_find(struct span name);
+/* Appends the names of a set, best first, one blank between them. */
+void mechanism_put_names(struct buf *b, uint32_t set);
+
+#endif
