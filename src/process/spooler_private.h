@@ -70,7 +70,7 @@ struct delivery {
     uint8_t stage, state; /* state: outcome, enum recipient_state */
     bool notified;
     bool late;           /* no attempt: its sender is to be told that it waits */
-    bool relayed;        /* DELIVERED by a next hop */
+    bool relayed;        /* DELIVERED: to a next hop that passes it on */
     bool next_hop_tells; /* ... which will tell the sender itself (RFC 3461 5.2.2) */
     uint16_t text_length, owner_length, serial;
     uint16_t next_in_bucket, next_notified; /* next_notified: of those that one notification speaks of */
@@ -111,6 +111,7 @@ struct relay_job {            /* one transaction */
     uint32_t destination, n, open;
     uint16_t serial;
     bool connected;
+    bool delivers; /* its next hop is an LMTP server: that is the last delivery (RFC 2033 1) */
     uint16_t deliveries[LIMIT_RELAY_RECIPIENTS]; /* SPOOLER_NO_DELIVERY: it has its result */
 };
 

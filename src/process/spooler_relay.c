@@ -204,6 +204,7 @@ static bool send_job(struct spooler *s, struct relay_job *j, const struct messag
                            .reverse_path = message_reverse_path_for(m, first),
                            .envid = head.envid};
     if (!next_hop_read(&w, &h.hop)) return false;
+    j->delivers = h.hop.protocol == NEXT_HOP_LMTP;
     relay_head_put(&b, &h);
     return send(j->relay, MSG_RELAY_HEAD, &b) && send_recipients(s, j, m, encoded) && send_extents(s, j, m);
 }
@@ -286,7 +287,7 @@ static void outcome(struct spooler *s, struct relay_job *j, uint32_t place, cons
                                       .connect_ms = r->connect_ms,
                                       .session_ms = r->session_ms,
                                       .transfer_ms = r->transfer_ms};
-    d->relayed = r->status == JOB_DELIVERED;
+    d->relayed = !j->delivers; /* RFC 3464 2.3.3 */
     d->next_hop_tells = r->relayed_dsn;
     spooler_outcome(s, d, states[r->status], span_str(r->enhanced), r->text);
 }

@@ -242,10 +242,13 @@ def test_dsn_parameters_go_on(make, hop):
     assert b"NOTIFY=SUCCESS,FAILURE" in message["rcpt"][0].upper() and f"ORCPT=rfc822;first@{FAR}".encode() in message["rcpt"][0]
 
 
-def test_success_is_told_when_the_next_hop_does_not(make, hop):
-    """RFC 3461 5.2.2: relayed to a server without DSN: the sender hears "relayed" from us."""
-    h = hop(extensions=["PIPELINING"])
-    s = relay_to(make, h)
+@pytest.mark.parametrize("lmtp", [False, True])
+def test_success_is_told_when_the_next_hop_does_not(make, hop, lmtp):
+    """RFC 3461 5.2.2, RFC 3464 2.3.3: relayed to a server without DSN: the sender hears "relayed" from us; but LMTP is the last
+    delivery (RFC 2033 1)."""
+    h = hop(extensions=["PIPELINING"], lmtp=lmtp)
+    to = f"deliver {FAR} to lmtp" if lmtp else f"relay {FAR} via smarthost"
+    s = make(config=f"recipients {FAR} any\n{to} 127.0.0.1:{h.port}\n")
     talk = s.connect()
     talk.say("EHLO client.example.net", 250)
     talk.say(f"MAIL FROM:<{USER}@{DOMAIN}>", 250)
@@ -255,7 +258,9 @@ def test_success_is_told_when_the_next_hop_does_not(make, hop):
     assert talk.reply()[0] == 250
     mail, = s.wait_mails(1)
     groups = next(p for p in email.message_from_bytes(mail).walk() if p.get_content_type() == "message/delivery-status").get_payload()
-    assert groups[1]["Action"] == "relayed" and groups[1]["Status"].startswith("2.")
+    assert groups[1]["Action"] == ("delivered" if lmtp else "relayed") and groups[1]["Status"].startswith("2.")
+    assert email.message_from_bytes(mail)["Subject"] == "Delivery report: " + ("delivered" if lmtp else "passed on")
+    assert s.log("delivered")[0]["to"] == f"r@{FAR}"
     assert b"NOTIFY" not in h.messages[0]["rcpt"][0]
 
 
