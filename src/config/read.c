@@ -351,7 +351,7 @@ static void read_statement(struct reader *r)
         read_block(r, row, &name);
         return;
     }
-    if (row->type == SCHEMA_OWN)
+    if (row->read)
         row->read(r, row, &name);
     else
         read_plain(r, row, &name);

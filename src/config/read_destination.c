@@ -171,7 +171,6 @@ void read_destination_tls(struct reader *r, const struct schema_row *row, const 
 /* TIME | never */
 void read_delay_warning(struct reader *r, const struct schema_row *row, const struct token *name)
 {
-    struct schema_row amount = *row;
     struct token t;
     uint64_t v;
 
@@ -179,11 +178,10 @@ void read_delay_warning(struct reader *r, const struct schema_row *row, const st
         r->config->delay_warning_never = true;
         return;
     }
-    amount.type = SCHEMA_DURATION;
     if (!reader_argument(r, name, row->arguments, &t)) return;
     if (!t.text.n || !octet_is_digit(t.text.p[0]))
         config_problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is neither a time nor never")),
                           SPAN("delay-warning 4h, or delay-warning never"));
-    else if (value_plain(r, &amount, &t, &v))
+    else if (value_plain(r, row, &t, &v))
         r->config->delay_warning_seconds = (uint32_t)v;
 }

@@ -81,7 +81,7 @@ const struct schema_row schema_table[] = {
      .fallback = LIMIT_RETRY_SECONDS_FIRST, .arguments = "TIME", .since = "0.1", .doc = "The pause before the second attempt; it grows from there."},
     {.name = "retry-max", .where = SCHEMA_QUEUE, .type = SCHEMA_DURATION, TAKES(struct config, retry_max_seconds), .min = 1, .max = DAY,
      .fallback = LIMIT_RETRY_SECONDS_MAX, .arguments = "TIME", .since = "0.1", .doc = "The longest pause between two attempts."},
-    {.name = "delay-warning", .where = SCHEMA_QUEUE, .type = SCHEMA_OWN, TAKES(struct config, delay_warning_seconds), .min = 60, .max = 30 * DAY,
+    {.name = "delay-warning", .where = SCHEMA_QUEUE, .type = SCHEMA_DURATION, TAKES(struct config, delay_warning_seconds), .min = 60, .max = 30 * DAY,
      .fallback = LIMIT_DELAY_WARNING_SECONDS_DEFAULT, .fallback_text = "4h", .arguments = "TIME | never", .since = "0.1", .read = read_delay_warning,
      .doc = "A sender is told once of mail that waits longer, unless its NOTIFY says otherwise."},
     {.name = "small-blocks", .where = SCHEMA_POOL, .type = SCHEMA_NUMBER, TAKES(struct config, pool_small_blocks), .min = 64, .max = 1048576,

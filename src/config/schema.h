@@ -24,7 +24,7 @@ enum schema_type {
     SCHEMA_PATH,     /* of a file, relative to the folder of the file it stands in */
     SCHEMA_NAME,     /* a domain name */
     SCHEMA_BLOCK,    /* { ... } */
-    SCHEMA_OWN,      /* read by a function of its own */
+    SCHEMA_OWN,      /* of another form: read by a function of its own */
 };
 
 struct reader;
@@ -44,6 +44,7 @@ struct schema_row {
     const char *fallback_text; /* the default, for people; null: made from fallback */
     const char *since;         /* version */
     const char *doc;           /* one sentence or two */
+    /* Null: as its type says. */
     void (*read)(struct reader *r, const struct schema_row *row, const struct token *name);
 };
 

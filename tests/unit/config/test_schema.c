@@ -99,6 +99,7 @@ static void papers(void **state)
         contains(&b, item);
     }
     contains(&b, "From 1K to 2147483647. Default: 50M.");
+    contains(&b, "From 1m to 30d. Default: 4h.");
     b = buf_on(memory, sizeof memory);
     schema_text(&b);
     assert_false(b.over);
