@@ -147,7 +147,7 @@ static void on_answer(void *context, uint16_t type, struct span payload, const i
         if (m.status == ANSWER_UNKNOWN)
             admin_client_end(c, CONTROL_UNKNOWN, "no such message");
         else if (m.status == ANSWER_BUSY)
-            admin_client_end(c, CONTROL_BUSY, "the spooler is busy");
+            admin_client_end(c, CONTROL_BUSY, "no room in the spooler for more now: try the rest again");
         else
             admin_client_answer(c, m.text, CONTROL_OK, m.last);
         return;

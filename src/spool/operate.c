@@ -143,7 +143,7 @@ enum answer_status listing_change(const struct listing *l, const struct question
         *cursor = id;
         w.examined++;
     }
-    if (w.stopped && w.messages == 0 && !store_writable(l->store)) return ANSWER_BUSY;
+    if (w.stopped && w.messages == 0) return ANSWER_BUSY; /* asked again at once it would be no better */
     if (flush && w.recipients && l->changed) l->changed(l->context, q, 0, (uint32_t)w.recipients);
     put_counts(b, &w);
     return ANSWER_OK;
