@@ -347,7 +347,7 @@ static void test_outcomes_of_the_spooler(void **state)
     assert_ended(fd, "=unknown no such message\n");
     fd = client("queue-verify\n");
     spooler_says(question.tag, 0, ANSWER_BUSY, true, SPAN(""));
-    assert_ended(fd, "=busy the spooler is busy\n");
+    assert_ended(fd, "=busy no room in the spooler for more now: try the rest again\n");
     fd = client("queue-verify\n");
     spooler_says(question.tag + 1000, 0, ANSWER_OK, true, SPAN("{}\n")); /* a tag that nobody waits for */
     assert_string_equal(heard(fd, NULL), "");
