@@ -170,6 +170,7 @@
 #define LIMIT_DELAY_WARNING_SECONDS_DEFAULT    14400
 #define LIMIT_DESTINATION_GROUPS               1024    /* mx-group lines that were met */
 #define LIMIT_DESTINATIONS                     1048576 /* next hops with a queue of their own, known at once */
+#define LIMIT_DESTINATIONS_IDLE                65536 /* of them, those that only are remembered: about 1 KB each */
 
 /* the control socket */
 #define LIMIT_CONTROL_CLIENTS         16

@@ -169,7 +169,7 @@ void relay_link_job(struct relay *r, struct relay_job *j)
         return;
     }
     l = free_link(r);
-    if (!l) { /* there are as many as jobs, but for those that say QUIT this very moment */
+    if (!l) { /* there are more than jobs */
         relay_spooler_lost(r, "more jobs than can be held");
         return;
     }

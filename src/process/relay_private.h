@@ -14,7 +14,8 @@
 
 enum {
     RELAY_JOBS = LIMIT_RELAY_JOBS,
-    RELAY_LINKS = LIMIT_RELAY_JOBS, /* a job has one; the others are idle */
+    RELAY_LINKS =
+        LIMIT_RELAY_JOBS + 1024, /* a job has one; the others are idle, or say QUIT this very moment */
     RELAY_JOB_MAP = 2 * RELAY_JOBS,
     RELAY_LEASES = 2048,
     RELAY_BUCKETS = 1024,    /* of idle links, by next hop */

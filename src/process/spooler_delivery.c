@@ -85,8 +85,15 @@ struct delivery *spooler_delivery_take(struct spooler *s, uint64_t id, uint32_t 
     return d;
 }
 
+void spooler_delivery_local_ends(struct spooler *s, struct delivery *d)
+{
+    s->n_local -= d->local;
+    d->local = false;
+}
+
 void spooler_delivery_release(struct spooler *s, struct delivery *d)
 {
+    spooler_delivery_local_ends(s, d);
     uint16_t at = (uint16_t)(d - s->deliveries), *link = bucket_of(s, d->id, d->recipient);
     while (*link != at)
         link = &s->deliveries[*link].next_in_bucket;
@@ -182,9 +189,13 @@ static void start_local(struct spooler *s, const struct message *m, uint32_t rec
         return;
     }
     struct delivery *d = spooler_delivery_take(s, m->id, recipient);
-    if (!d)
+    if (!d) {
         store_put_back(s->store, m->id, recipient, s->now_ms + SPOOLER_RETRY_MS);
-    else if (r->flags & RECIPIENT_DERIVED)
+        return;
+    }
+    d->local = true;
+    s->n_local++;
+    if (r->flags & RECIPIENT_DERIVED)
         spooler_deliver(s, d, message_path(m, r)); /* canonical already */
     else
         spooler_expand(s, d, message_path(m, r));

@@ -15,13 +15,15 @@
 
 enum {
     SPOOLER_EDGES = 64,                         /* conversations, of all generations */
-    SPOOLER_DELIVERIES = 32768,                 /* recipients in hand */
-    SPOOLER_SHARE = SPOOLER_DELIVERIES / 4 * 3, /* in the hands of relays at most; and so many others */
-    SPOOLER_BUCKETS = 65536,                    /* of the table that finds them */
+    SPOOLER_DELIVERIES = 65024,                 /* recipients in hand */
+    SPOOLER_LOCAL = SPOOLER_DELIVERIES / 4,     /* in the hands of directory and mailbox at most */
+    SPOOLER_SHARE = SPOOLER_DELIVERIES / 3 * 2, /* in the hands of relays at most */
+    SPOOLER_CROWDED = SPOOLER_SHARE / 4, /* ... of them, by transactions that could as well have waited */
+    SPOOLER_BUCKETS = 65536,             /* of the table that finds them */
     SPOOLER_NO_DELIVERY = 65535,
     SPOOLER_EARLY = 128,                   /* conversations that begin before start */
     SPOOLER_RELAYS = 8 * LIMIT_RELAYS_MAX, /* conversations, of all generations */
-    SPOOLER_RELAY_JOBS = 2048,             /* transactions in the hands of relays */
+    SPOOLER_RELAY_JOBS = LIMIT_RELAY_JOBS, /* transactions in the hands of relays */
     SPOOLER_LEASES = 1024,                 /* segments lent to one holder */
     SPOOLER_RESULTS_QUEUED = 64,           /* packets */
     SPOOLER_JOBS_QUEUED = 256,
@@ -70,6 +72,7 @@ struct delivery {
     uint8_t stage, state; /* state: outcome, enum recipient_state */
     bool notified;
     bool late;           /* no attempt: its sender is to be told that it waits */
+    bool local;          /* in the hands of directory or mailbox, among n_local */
     bool relayed;        /* DELIVERED: to a next hop that passes it on */
     bool next_hop_tells; /* ... which will tell the sender itself (RFC 3461 5.2.2) */
     uint16_t text_length, owner_length, serial;
@@ -133,6 +136,7 @@ struct spooler {
     uint16_t free[SPOOLER_DELIVERIES];
     unsigned n_deliveries; /* used */
     unsigned n_relayed;    /* of them, those in the hands of relays */
+    unsigned n_local;      /* ... of directory and mailbox */
     uint16_t results[SPOOLER_DELIVERIES];
     unsigned n_results; /* in stage RESULT */
     struct destinations *destinations;
@@ -168,6 +172,8 @@ struct delivery *spooler_delivery_take(struct spooler *s, uint64_t id, uint32_t 
 struct delivery *spooler_delivery_find(struct spooler *s, uint64_t id, uint32_t recipient,
                                        enum delivery_stage stage);
 void spooler_delivery_release(struct spooler *s, struct delivery *d);
+void spooler_delivery_local_ends(struct spooler *s,
+                                 struct delivery *d); /* directory and mailbox do not have it any more */
 /* No attempt was made: due again after wait_ms. The second: all of that stage, whose peer is gone. */
 void spooler_put_back(struct spooler *s, struct delivery *d, uint64_t wait_ms);
 void spooler_put_back_all(struct spooler *s, enum delivery_stage stage);
@@ -231,13 +237,19 @@ void spooler_admin_open(struct spooler *s, int fd);
 /* However many next hops keep relays waiting, there is room for local mail; and the other way round. */
 static inline bool spooler_has_room(const struct spooler *s)
 {
-    return s->n_deliveries < SPOOLER_DELIVERIES && s->n_deliveries - s->n_relayed < SPOOLER_SHARE;
+    return s->n_deliveries < SPOOLER_DELIVERIES && s->n_local < SPOOLER_LOCAL;
 }
 static inline bool spooler_relays_have_room(const struct spooler *s)
 {
     return s->n_deliveries + LIMIT_RELAY_RECIPIENTS <= SPOOLER_DELIVERIES &&
            s->n_relayed + LIMIT_RELAY_RECIPIENTS <= SPOOLER_SHARE;
 }
+/* From here on first transactions of destinations only, of few recipients: there is room for all of those (destination.h). */
+static inline bool spooler_relays_crowded(const struct spooler *s)
+{
+    return s->n_relayed + LIMIT_RELAY_RECIPIENTS > SPOOLER_CROWDED;
+}
+_Static_assert(SPOOLER_CROWDED + SPOOLER_RELAY_JOBS / 4 * 3 * DESTINATION_FEW <= SPOOLER_SHARE, "see above");
 
 static inline struct span domain_of(struct span path)
 {

@@ -253,7 +253,8 @@ void spooler_relay_dispatch(struct spooler *s)
     for (unsigned n = 0; n < SPOOLER_STARTED && store_writable(s->store); n++) {
         struct relay_peer *any = relay_for(s, 0);
         if (!any || !spooler_relays_have_room(s)) return;
-        if (!destinations_take(s->destinations, loop_now_ms(s->child->loop), &t)) return;
+        bool crowded = spooler_relays_crowded(s);
+        if (!destinations_take(s->destinations, loop_now_ms(s->child->loop), crowded, &t)) return;
         struct relay_peer *r = relay_for(s, t.destination);
         if (!begin(s, r, &t)) return;
     }
@@ -262,7 +263,7 @@ void spooler_relay_dispatch(struct spooler *s)
 uint64_t spooler_relay_next_ms(const struct spooler *s)
 {
     for (unsigned i = 0; spooler_relays_have_room(s) && i < SPOOLER_RELAYS; i++)
-        if (s->relays[i].holder.ipc) return destinations_next_ms(s->destinations);
+        if (s->relays[i].holder.ipc) return destinations_next_ms(s->destinations, spooler_relays_crowded(s));
     return UINT64_MAX;
 }
 

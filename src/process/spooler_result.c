@@ -34,6 +34,7 @@ static void result_put(struct spooler *s, struct delivery *d)
 void spooler_outcome(struct spooler *s, struct delivery *d, uint8_t state, struct span enhanced,
                      struct span text)
 {
+    spooler_delivery_local_ends(s, d);
     struct buf e = buf_on(d->enhanced, sizeof d->enhanced - 1), t = buf_on(d->text, sizeof d->text);
     memset(d->enhanced, 0, sizeof d->enhanced);
     buf_put(&e, span_head(enhanced, sizeof d->enhanced - 1));

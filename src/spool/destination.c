@@ -5,12 +5,11 @@
 #include "spool/schedule.h"
 
 enum {
-    SESSIONS_FRESH = 2, /* to one of which nothing is known */
-    RECIPIENTS_UNPROVEN =
-        10, /* of one transaction: those that never answer must not have all recipients in hand */
+    SESSIONS_FRESH = 2,  /* to one of which nothing is known */
     MISSES_IN_A_ROW = 3, /* of a proven one with other sessions: then it is left alone */
     WARM_MS = 2000,      /* a relay keeps an idle session at least so long */
-    LINGER_MS = 60000,   /* an empty destination is remembered: its standing and its rate */
+    COOL_MS = 60000,     /* without anything to do: how many sessions it took is learnt anew */
+    LINGER_MS = 3600000, /* a proven destination without anything to do is remembered */
 };
 
 const struct destination_limits destination_limits_default = {
@@ -33,9 +32,10 @@ static uint32_t sessions_now(const struct destination *d)
     return n < d->limits.sessions_max ? n : d->limits.sessions_max;
 }
 
-static uint32_t recipients_now(const struct destination *d)
+/* Those that never answer must not have all recipients in hand. */
+static uint32_t recipients_now(const struct destination *d, bool crowded)
 {
-    uint32_t most = d->standing == DESTINATION_PROVEN ? LIMIT_RELAY_RECIPIENTS : RECIPIENTS_UNPROVEN;
+    uint32_t most = d->standing == DESTINATION_PROVEN && !crowded ? LIMIT_RELAY_RECIPIENTS : DESTINATION_FEW;
     return d->limits.recipients < most ? d->limits.recipients : most;
 }
 
@@ -81,11 +81,31 @@ static uint64_t forget_ms(const struct destination *d)
 
 static void line_up(struct destinations *t, struct destination *d, enum lined where)
 {
-    if (d->lined == where) return; /* it keeps its place */
+    uint8_t row = d->active > 0 ? (uint8_t)ROW_MORE : d->standing;
+    if (d->lined == where && (where == LINED_NOWHERE || d->row == row)) return; /* it keeps its place */
     list_take(&d->turn);
     d->lined = (uint8_t)where;
-    if (where == LINED_RUNNABLE) list_append(&t->runnable[d->standing], &d->turn);
-    if (where == LINED_BLOCKED) list_append(&d->group->blocked, &d->turn);
+    d->row = row;
+    if (where == LINED_RUNNABLE) list_append(&t->runnable[row], &d->turn);
+    if (where == LINED_BLOCKED) list_append(&d->group->blocked[row], &d->turn);
+}
+
+static void leave_idle(struct destinations *t, struct destination *d)
+{
+    if (list_empty(&d->rest)) return;
+    list_take(&d->rest);
+    t->n_idle--;
+}
+
+/* It has nothing to do, and is remembered among others. */
+static void enter_idle(struct destinations *t, struct destination *d)
+{
+    if (!list_empty(&d->rest)) return;
+    list_append(&t->idle, &d->rest);
+    if (++t->n_idle <= LIMIT_DESTINATIONS_IDLE) return;
+    struct destination *oldest = LIST_OF(t->idle.next, struct destination, rest);
+    leave_idle(t, oldest);
+    destination_forget(t, oldest);
 }
 
 void destination_settle(struct destinations *t, struct destination *d, uint64_t now_ms)
@@ -98,12 +118,17 @@ void destination_settle(struct destinations *t, struct destination *d, uint64_t 
             wake_ms = at;
         else
             where = group_full(d) ? LINED_BLOCKED : LINED_RUNNABLE;
-    } else if (d->queue.n == 0 && d->active == 0) {
+    }
+    if (d->queue.n == 0 && d->active == 0) {
         wake_ms = forget_ms(d);
         if (wake_ms <= now_ms) {
+            leave_idle(t, d);
             destination_forget(t, d);
             return;
         }
+        enter_idle(t, d);
+    } else {
+        leave_idle(t, d);
     }
     line_up(t, d, where);
     if (wake_ms == UINT64_MAX)
@@ -116,10 +141,11 @@ static void stand(struct destinations *t, struct destination *d, enum destinatio
 {
     if (d->standing == standing) return;
     t->active[d->standing] -= d->active;
+    t->first[d->standing] -= d->active > 0;
     t->known[d->standing]--;
-    if (d->lined == LINED_RUNNABLE) line_up(t, d, LINED_NOWHERE);
     d->standing = (uint8_t)standing;
     t->active[standing] += d->active;
+    t->first[standing] += d->active > 0;
     t->known[standing]++;
 }
 
@@ -131,8 +157,9 @@ struct destinations *destinations_create(uint64_t seed, uint32_t slots)
     if (!t) return NULL;
     t->seed = seed;
     t->slots = slots;
-    for (unsigned i = 0; i < DESTINATION_STANDING_COUNT; i++)
+    for (unsigned i = 0; i < ROW_COUNT; i++)
         list_begin(&t->runnable[i]);
+    list_begin(&t->idle);
     return t;
 }
 
@@ -158,33 +185,17 @@ void destinations_slots(struct destinations *t, uint32_t slots)
     t->slots = slots;
 }
 
-static uint32_t add(struct destinations *t, struct span key, const struct destination_limits *limits,
-                    const struct ready_item *item, bool front, uint64_t now_ms)
+uint32_t destinations_add(struct destinations *t, struct span key, const struct destination_limits *limits,
+                          uint64_t id, uint32_t recipient, uint32_t sender, uint64_t now_ms)
 {
     struct destination *d = destination_find(t, key);
     if (!d) d = destination_make(t, key, limits);
     if (!d) return READY_NONE;
-    struct ready_item with_list = *item;
-    with_list.list = d->number;
     d->limits = *limits; /* a reload may have changed them */
-    uint32_t ticket = ready_add(&t->ready, &d->queue, &with_list, front);
+    struct ready_item item = {.id = id, .recipient = recipient, .sender = sender, .list = d->number};
+    uint32_t ticket = ready_add(&t->ready, &d->queue, &item);
     destination_settle(t, d, now_ms);
     return ticket;
-}
-
-uint32_t destinations_add(struct destinations *t, struct span key, const struct destination_limits *limits,
-                          uint64_t id, uint32_t recipient, uint32_t sender, uint64_t now_ms)
-{
-    struct ready_item item = {.id = id, .recipient = recipient, .sender = sender};
-    return add(t, key, limits, &item, false, now_ms);
-}
-
-uint32_t destinations_add_first(struct destinations *t, struct span key,
-                                const struct destination_limits *limits, uint64_t id, uint32_t recipient,
-                                uint32_t sender, uint64_t now_ms)
-{
-    struct ready_item item = {.id = id, .recipient = recipient, .sender = sender};
-    return add(t, key, limits, &item, true, now_ms);
 }
 
 void destinations_remove(struct destinations *t, uint32_t ticket, uint64_t now_ms)
@@ -205,35 +216,40 @@ static void wake(struct destinations *t, uint64_t now_ms)
     }
 }
 
-/* Failed ones have a quarter of the slots, fresh and failed ones three quarters, proven ones all. */
-static bool has_slot(const struct destinations *t, unsigned standing)
+/* Second transactions have a quarter of the slots, first ones of fresh and failed destinations half, of failed ones an eighth. */
+static bool has_slot(const struct destinations *t, unsigned row, bool crowded)
 {
-    uint32_t failed = t->active[DESTINATION_FAILED], unproven = failed + t->active[DESTINATION_FRESH];
-    if (unproven + t->active[DESTINATION_PROVEN] >= t->slots) return false;
-    if (standing == DESTINATION_PROVEN) return true;
-    if (unproven >= t->slots - t->slots / 4) return false;
-    return standing == DESTINATION_FRESH || failed < t->slots / 4;
+    uint32_t failed = t->first[DESTINATION_FAILED], unproven = failed + t->first[DESTINATION_FRESH];
+    uint32_t eighth = t->slots < 8 ? 1 : t->slots / 8;
+    if (unproven + t->first[DESTINATION_PROVEN] + t->more >= t->slots) return false;
+    switch (row) {
+    case ROW_MORE: return !crowded && t->more < t->slots / 4;
+    case DESTINATION_PROVEN: return true;
+    case DESTINATION_FRESH: return unproven < t->slots / 2;
+    default: return unproven < t->slots / 2 && failed < eighth;
+    }
 }
 
-/* Whose turn it is, out of its list. */
-static struct destination *next_turn(struct destinations *t, uint64_t now_ms)
+/* The one in that row whose turn it is, out of it; null: none may begin. */
+static struct destination *next_in_row(struct destinations *t, unsigned row, uint64_t now_ms, bool crowded)
 {
-    for (unsigned tried = 0; tried < DESTINATION_STANDING_COUNT;) {
-        unsigned standing = t->turn;
-        if (list_empty(&t->runnable[standing]) || !has_slot(t, standing)) {
-            t->turn = (standing + 1) % DESTINATION_STANDING_COUNT;
-            tried++;
-            continue;
-        }
-        struct destination *d = LIST_OF(list_shift(&t->runnable[standing]), struct destination, turn);
+    while (!list_empty(&t->runnable[row]) && has_slot(t, row, crowded)) {
+        struct destination *d = LIST_OF(list_shift(&t->runnable[row]), struct destination, turn);
         d->lined = LINED_NOWHERE;
-        if (not_before_ms(d, now_ms) <= now_ms && !group_full(d)) {
-            t->turn = (standing + 1) % DESTINATION_STANDING_COUNT;
-            return d;
-        }
+        if (not_before_ms(d, now_ms) <= now_ms && !group_full(d)) return d;
         destination_settle(t, d, now_ms); /* its idle session is gone, or others of its group were faster */
     }
     return NULL;
+}
+
+static struct destination *next_turn(struct destinations *t, uint64_t now_ms, bool crowded)
+{
+    struct destination *d = NULL;
+    for (unsigned i = 0; !d && i < DESTINATION_STANDING_COUNT; i++) {
+        d = next_in_row(t, t->turn, now_ms, crowded);
+        t->turn = (t->turn + 1) % DESTINATION_STANDING_COUNT;
+    }
+    return d ? d : next_in_row(t, ROW_MORE, now_ms, crowded);
 }
 
 static void count_connection(struct destination *d, uint64_t now_ms)
@@ -250,22 +266,28 @@ static void count_begun(struct destinations *t, struct destination *d, uint64_t 
         d->warm--, d->borrowed++;
     else
         count_connection(d, now_ms);
-    d->active++;
+    if (d->active == 0 && now_ms >= d->idle_ms + COOL_MS && d->sessions > d->limits.sessions_first)
+        d->sessions = d->limits.sessions_first;
+    if (d->active++ > 0)
+        t->more++;
+    else
+        t->first[d->standing]++;
     t->active[d->standing]++;
     if (d->group) d->group->active++;
 }
 
-bool destinations_take(struct destinations *t, uint64_t now_ms, struct destination_transaction *ret)
+bool destinations_take(struct destinations *t, uint64_t now_ms, bool crowded,
+                       struct destination_transaction *ret)
 {
     wake(t, now_ms);
-    struct destination *d = next_turn(t, now_ms);
+    struct destination *d = next_turn(t, now_ms, crowded);
     if (!d) return false;
     ret->destination = d->number;
     ret->key = span_of(d->key, d->key_octets);
     const struct ready_item first = *ready_item(&t->ready, d->queue.first);
     ret->id = first.id;
     ret->n = 0;
-    uint32_t most = recipients_now(d);
+    uint32_t most = recipients_now(d, crowded);
     while (d->queue.n > 0 && ret->n < most) {
         const struct ready_item *item = ready_item(&t->ready, d->queue.first);
         if (item->id != first.id || item->sender != first.sender) break; /* RFC 5321 3.9.2: a list's owner */
@@ -317,7 +339,10 @@ void destinations_done(struct destinations *t, const struct destination_result *
     bool counted = d->active > d->borrowed;
     if (r->connected && !counted) count_connection(d, now_ms);
     if (d->borrowed > 0 && (!r->connected || !counted)) d->borrowed--;
-    d->active--;
+    if (--d->active > 0)
+        t->more--;
+    else
+        t->first[d->standing]--;
     t->active[d->standing]--;
     if (d->group) d->group->active--;
     d->idle_ms = now_ms;
@@ -331,10 +356,10 @@ void destinations_done(struct destinations *t, const struct destination_result *
     if (g) destination_group_wake(t, g, now_ms);
 }
 
-uint64_t destinations_next_ms(const struct destinations *t)
+uint64_t destinations_next_ms(const struct destinations *t, bool crowded)
 {
-    for (unsigned i = 0; i < DESTINATION_STANDING_COUNT; i++)
-        if (!list_empty(&t->runnable[i]) && has_slot(t, i)) return 0;
+    for (unsigned i = 0; i < ROW_COUNT; i++)
+        if (!list_empty(&t->runnable[i]) && has_slot(t, i, crowded)) return 0;
     const struct heap_entry *e = heap_first(&t->wake);
     return e ? e->key : UINT64_MAX;
 }

@@ -3,9 +3,15 @@
  *
  * Each destination has a standing: *fresh* (nothing is known: two sessions at most), *proven* (the last attempt got through: as many
  * sessions as its limit, which begins at `sessions_first`, grows by one with each success and halves with each failure) or *failed* (it
- * waits, then one session probes it until one gets through; the wait doubles). Those that are not proven get few recipients at once. All together have a number of slots; failed ones may
- * take a quarter of them, fresh and failed ones three quarters: however many are dead, what lives goes on. Within a standing they
- * take turns, and so do the standings.
+ * waits, then one session probes it until one gets through; the wait doubles). Those that are not proven get few recipients at once.
+ *
+ * All together have a number of slots, and nobody knows beforehand who will answer soon: a proven one may begin to drip. So the first
+ * transaction of each comes before the second of any. First ones of fresh and failed destinations have half of the slots at most (failed
+ * ones an eighth), second and further ones of whatever standing a quarter: a quarter is always left for the first ones of proven
+ * destinations. Within a standing they take turns, and so do the standings.
+ *
+ * What has nothing to do is remembered for a while, that is not for long: not more than LIMIT_DESTINATIONS_IDLE of them, the one that
+ * rests longest is forgotten first.
  *
  * Every operation is O(1) but for a heap of those that wait for a time. now_ms: of a clock that never goes backwards. */
 #ifndef SPOOL_DESTINATION_H
@@ -16,6 +22,7 @@
 
 #define DESTINATION_NONE   UINT32_MAX /* no destination */
 #define DESTINATION_NO_MAX UINT32_MAX /* of messages or connections in an interval: this is not limited */
+#define DESTINATION_FEW    10U        /* recipients of a transaction, where not many should be in hand */
 
 enum destination_standing {
     DESTINATION_FRESH,
@@ -89,28 +96,26 @@ struct destinations;
 /* seed: of hashes and jitter. slots: transactions in hand at most, 4 or more. Null: no memory. */
 struct destinations *destinations_create(uint64_t seed, uint32_t slots);
 void destinations_destroy(struct destinations **t);
-void destinations_slots(struct destinations *t, uint32_t slots);
+void destinations_slots(struct destinations *t, uint32_t slots); /* another number of them (simulation) */
 
 /* A recipient that is due. key: the next hop (next_hop_put). sender: the same number for the recipients of a message that have the same
  * reverse-path. Its ticket until it was taken or removed; READY_NONE: no memory. */
 uint32_t destinations_add(struct destinations *t, struct span key, const struct destination_limits *limits,
                           uint64_t id, uint32_t recipient, uint32_t sender, uint64_t now_ms);
-/* The same, before all others: it was taken, and no attempt was made. */
-uint32_t destinations_add_first(struct destinations *t, struct span key,
-                                const struct destination_limits *limits, uint64_t id, uint32_t recipient,
-                                uint32_t sender, uint64_t now_ms);
 /* It is held, removed, expired, or goes elsewhere. READY_NONE is accepted. */
 void destinations_remove(struct destinations *t, uint32_t ticket, uint64_t now_ms);
-/* The next transaction that may begin: recipients of one message and one sender that stand behind one another. Their tickets
- * are void; the transaction ends with destinations_done. False: none may now. */
-bool destinations_take(struct destinations *t, uint64_t now_ms, struct destination_transaction *ret);
+/* The next transaction that may begin: recipients of one message and one sender that stand behind one another. Their tickets are void; the
+ * transaction ends with destinations_done. False: none may now. crowded: there is little room for recipients in hand: only
+ * first transactions of destinations, of DESTINATION_FEW recipients at most. */
+bool destinations_take(struct destinations *t, uint64_t now_ms, bool crowded,
+                       struct destination_transaction *ret);
 void destinations_done(struct destinations *t, const struct destination_result *r, uint64_t now_ms);
 /* Its exchangers belong to the group of that name (by the last transaction; empty: to none): members have these limits together,
  * beside their own. What is in hand counts. False: no memory. */
 bool destinations_group(struct destinations *t, uint32_t destination, struct span name,
                         const struct destination_limits *limits, uint64_t now_ms);
 /* When destinations_take may say yes without another call: 0: now; UINT64_MAX: not by itself. */
-uint64_t destinations_next_ms(const struct destinations *t);
+uint64_t destinations_next_ms(const struct destinations *t, bool crowded);
 /* Back-off is forgotten: the next probe may begin. DESTINATION_NONE: everywhere. */
 void destinations_flush(struct destinations *t, uint32_t destination, uint64_t now_ms);
 

@@ -13,21 +13,23 @@ static struct group *group_find(struct destinations *t, struct span name)
     t->groups = grown;
     struct group *g = calloc(1, sizeof *g);
     if (!g) return NULL;
-    list_begin(&g->blocked);
+    for (unsigned i = 0; i < ROW_COUNT; i++)
+        list_begin(&g->blocked[i]);
     g->name_octets = (uint32_t)name.n;
     memcpy(g->name, name.p, name.n);
     t->groups[t->n_groups++] = g;
     return g;
 }
 
-/* As many as have room now; who has something else to wait for goes there. */
+/* As many of each row as have room now: there may be no slot for another row. Who has something else to wait for goes there. */
 void destination_group_wake(struct destinations *t, struct group *g, uint64_t now_ms)
 {
-    for (uint32_t room = g->active; room < g->limits.sessions_max && !list_empty(&g->blocked); room++) {
-        struct destination *d = LIST_OF(list_shift(&g->blocked), struct destination, turn);
-        d->lined = LINED_NOWHERE;
-        destination_settle(t, d, now_ms);
-    }
+    for (unsigned row = 0; row < ROW_COUNT; row++)
+        for (uint32_t n = g->active; n < g->limits.sessions_max && !list_empty(&g->blocked[row]); n++) {
+            struct destination *d = LIST_OF(list_shift(&g->blocked[row]), struct destination, turn);
+            d->lined = LINED_NOWHERE;
+            destination_settle(t, d, now_ms);
+        }
 }
 
 bool destinations_group(struct destinations *t, uint32_t destination, struct span name,

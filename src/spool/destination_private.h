@@ -11,10 +11,13 @@ struct rate { /* how many began in the interval that ends at end_ms */
     uint32_t n;
 };
 
+/* Who takes turns: those that have no transaction in hand, by standing, and those that have one. */
+enum { ROW_MORE = DESTINATION_STANDING_COUNT, ROW_COUNT };
+
 struct group { /* next hops that lead to the same exchangers */
     struct destination_limits limits;
     struct rate messages, connections;
-    struct list blocked; /* members that wait for a session of it */
+    struct list blocked[ROW_COUNT]; /* members that wait for a session of it */
     uint32_t active, name_octets;
     uint8_t name[LIMIT_DOMAIN_OCTETS];
 };
@@ -22,7 +25,8 @@ struct group { /* next hops that lead to the same exchangers */
 enum lined { LINED_NOWHERE, LINED_RUNNABLE, LINED_BLOCKED /* by its group */ };
 
 struct destination {
-    struct list turn; /* among those of its standing that may begin now, or that its group blocks */
+    struct list turn; /* in its row, if it may begin now; or among those that its group blocks */
+    struct list rest; /* among those that have nothing to do */
     uint64_t hash;
     struct destination_limits limits;
     struct ready_list queue;
@@ -31,7 +35,7 @@ struct destination {
     uint32_t borrowed;       /* transactions in hand that were to use an idle session */
     uint32_t warm;           /* idle sessions that a relay probably still has, until warm_ms */
     uint32_t misses, rounds; /* since the last success: failures; back-offs */
-    uint8_t standing, lined;
+    uint8_t standing, lined, row;
     struct group *group; /* null: none */
     uint64_t warm_ms, back_off_ms, idle_ms;
     uint64_t started, reached, missed, recipients;
@@ -46,10 +50,14 @@ struct destinations {
     struct ready ready;
     struct group **groups;
     uint32_t n_groups;
-    struct list runnable[DESTINATION_STANDING_COUNT];
+    struct list runnable[ROW_COUNT];
+    struct list idle; /* the one that rests longest is first */
+    uint32_t n_idle;
     uint32_t active[DESTINATION_STANDING_COUNT], known[DESTINATION_STANDING_COUNT];
-    struct destination **all; /* by number; null: free */
-    uint32_t *free;           /* numbers */
+    uint32_t first[DESTINATION_STANDING_COUNT]; /* destinations with transactions in hand */
+    uint32_t more;                              /* transactions in hand beside those first ones */
+    struct destination **all;                   /* by number; null: free */
+    uint32_t *free;                             /* numbers */
     uint32_t n, n_free, max;
     uint32_t *places; /* hash table of number + 1, twice as many as max */
     struct heap wake; /* by number */

@@ -90,6 +90,7 @@ struct destination *destination_make(struct destinations *t, struct span key,
     struct destination *d = calloc(1, sizeof *d + key.n);
     if (!d) return NULL;
     list_begin(&d->turn);
+    list_begin(&d->rest);
     d->hash = hash_of(t->seed, key);
     d->limits = *limits;
     d->sessions = limits->sessions_first;

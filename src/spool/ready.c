@@ -34,19 +34,20 @@ static bool add_page(struct ready *r)
     return true;
 }
 
-uint32_t ready_add(struct ready *r, struct ready_list *l, const struct ready_item *item, bool front)
+uint32_t ready_add(struct ready *r, struct ready_list *l, const struct ready_item *item)
 {
     if (r->free == READY_NONE && !add_page(r)) return READY_NONE;
     uint32_t ticket = r->free;
     struct ready_item *fresh = at(r, ticket);
     r->free = fresh->next;
     *fresh = *item;
-    fresh->next = front ? l->first : READY_NONE;
-    fresh->prev = front ? READY_NONE : l->last;
-    if (fresh->next) at(r, fresh->next)->prev = ticket;
-    if (fresh->prev) at(r, fresh->prev)->next = ticket;
-    if (!fresh->prev) l->first = ticket;
-    if (!fresh->next) l->last = ticket;
+    fresh->next = READY_NONE;
+    fresh->prev = l->last;
+    if (fresh->prev)
+        at(r, fresh->prev)->next = ticket;
+    else
+        l->first = ticket;
+    l->last = ticket;
     l->n++;
     r->n++;
     return ticket;

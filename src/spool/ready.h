@@ -27,8 +27,8 @@ struct ready_list { /* zeroed: empty */
     uint32_t first, last, n;
 };
 
-/* A ticket, or READY_NONE: no memory. front: it comes before all others. */
-uint32_t ready_add(struct ready *r, struct ready_list *l, const struct ready_item *item, bool front);
+/* A ticket, or READY_NONE: no memory. It comes after all others. */
+uint32_t ready_add(struct ready *r, struct ready_list *l, const struct ready_item *item);
 /* The ticket is in that list. */
 void ready_remove(struct ready *r, struct ready_list *l, uint32_t ticket);
 /* Of a ticket that is in a list; valid until ready_add. */

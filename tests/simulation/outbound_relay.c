@@ -21,14 +21,17 @@ static void tidy(void)
     r->free_jobs = NULL;
     o->free = NULL;
     for (unsigned i = RELAY_LINKS; i-- > 0;) {
-        if (r->links[i].state != RELAY_LINK_FREE || r->jobs[i].used || o->slots[i].state != OUTBOUND_FREE)
+        if (r->links[i].state != RELAY_LINK_FREE || o->slots[i].state != OUTBOUND_FREE)
             machine_wrong("the relay has not let go of all it had");
         r->links[i].next = r->free_links;
         r->free_links = &r->links[i];
-        r->jobs[i].next = r->free_jobs;
-        r->free_jobs = &r->jobs[i];
         o->slots[i].next = o->free;
         o->free = &o->slots[i];
+    }
+    for (unsigned i = RELAY_JOBS; i-- > 0;) {
+        if (r->jobs[i].used) machine_wrong("the relay has not let go of all its jobs");
+        r->jobs[i].next = r->free_jobs;
+        r->free_jobs = &r->jobs[i];
     }
     loop_timer_stop(relay.loop, &o->again);
     loop_timer_stop(relay.loop, &r->look_timer);

@@ -42,24 +42,24 @@ static void one_message_one_transaction(void **state)
     for (uint32_t i = 0; i < 250; i++)
         assert_int_not_equal(destinations_add(t, SPAN("a"), usual, 1, i, 0, 0), READY_NONE);
     assert_int_not_equal(destinations_add(t, SPAN("a"), usual, 2, 0, 0, 0), READY_NONE);
-    assert_int_equal(destinations_next_ms(t), 0);
-    assert_true(destinations_take(t, 0, &take));
+    assert_int_equal(destinations_next_ms(t, false), 0);
+    assert_true(destinations_take(t, 0, false, &take));
     assert_int_equal(take.id, 1);
     assert_int_equal(take.n, 10); /* nobody knows whether it ever answers */
     for (uint32_t i = 0; i < take.n; i++)
         assert_int_equal(take.recipients[i], i);
-    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_take(t, 0, false, &take));
     assert_int_equal(take.n, 10);
-    assert_false(destinations_take(t, 0, &take)); /* nothing is known of it: two sessions */
-    assert_int_equal(destinations_next_ms(t), UINT64_MAX);
+    assert_false(destinations_take(t, 0, false, &take)); /* nothing is known of it: two sessions */
+    assert_int_equal(destinations_next_ms(t, false), UINT64_MAX);
     done(t, take.destination, DESTINATION_REACHED, 10);
     for (uint32_t i = 0; i < 2; i++) {
-        assert_true(destinations_take(t, 10, &take));
+        assert_true(destinations_take(t, 10, false, &take));
         assert_int_equal(take.n, LIMIT_RELAY_RECIPIENTS);
     }
-    assert_true(destinations_take(t, 10, &take));
+    assert_true(destinations_take(t, 10, false, &take));
     assert_int_equal(take.n, 30);
-    assert_true(destinations_take(t, 10, &take));
+    assert_true(destinations_take(t, 10, false, &take));
     assert_int_equal(take.id, 2);
     assert_int_equal(take.n, 1);
     destinations_destroy(&t);
@@ -76,7 +76,7 @@ static void one_sender_one_transaction(void **state)
     for (uint32_t i = 0; i < 6; i++)
         assert_int_not_equal(destinations_add(t, SPAN("a"), usual, 1, i, senders[i], 0), READY_NONE);
     for (uint32_t run = 0, at = 0; run < 3; at += runs[run++]) {
-        assert_true(destinations_take(t, 0, &take));
+        assert_true(destinations_take(t, 0, false, &take));
         assert_int_equal(take.n, runs[run]);
         assert_int_equal(take.recipients[0], at);
         done(t, take.destination, DESTINATION_REACHED, 0);
@@ -91,17 +91,17 @@ static void sessions_grow_and_shrink(void **state)
     struct destination_transaction take;
     for (uint32_t i = 0; i < 1000; i++)
         put(t, "a", i, 0);
-    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_take(t, 0, false, &take));
     done(t, take.destination, DESTINATION_REACHED, 0);
     assert_int_equal(view(t, "a").sessions, 5);
     for (uint32_t n = 6; n < 40; n++) {
-        assert_true(destinations_take(t, 0, &take));
+        assert_true(destinations_take(t, 0, false, &take));
         done(t, take.destination, DESTINATION_REACHED, 0);
         assert_int_equal(view(t, "a").sessions, n < 20 ? n : 20);
     }
     for (uint32_t i = 0; i < 20; i++)
-        assert_true(destinations_take(t, 0, &take));
-    assert_false(destinations_take(t, 0, &take));
+        assert_true(destinations_take(t, 0, false, &take));
+    assert_false(destinations_take(t, 0, false, &take));
     done(t, take.destination, DESTINATION_MISSED, 0); /* one of many: it goes on with fewer */
     assert_int_equal(view(t, "a").sessions, 10);
     assert_int_equal(view(t, "a").standing, DESTINATION_PROVEN);
@@ -127,22 +127,22 @@ static void a_dead_one_is_probed(void **state)
         put(t, "a", i, 0);
     uint64_t now = 0, wait = 300000;
     for (int round = 0; round < 8; round++) {
-        assert_true(destinations_take(t, now, &take));
-        if (round) assert_false(destinations_take(t, now, &other)); /* one probe at a time */
+        assert_true(destinations_take(t, now, false, &take));
+        if (round) assert_false(destinations_take(t, now, false, &other)); /* one probe at a time */
         done(t, take.destination, DESTINATION_MISSED, now);
-        uint64_t next = destinations_next_ms(t);
+        uint64_t next = destinations_next_ms(t, false);
         assert_in_range(next - now, wait - wait / 5, wait + wait / 5);
-        assert_false(destinations_take(t, next - 1, &take));
+        assert_false(destinations_take(t, next - 1, false, &take));
         now = next;
         wait = wait * 2 < 4200000 ? wait * 2 : 4200000;
     }
     struct destination_view v = view(t, "a");
     assert_int_equal(v.failures, 8);
     assert_true(span_eq(v.failure->text, SPAN("connection refused")));
-    assert_true(destinations_take(t, now, &take));
+    assert_true(destinations_take(t, now, false, &take));
     done(t, take.destination, DESTINATION_REACHED, now);
     for (int i = 0; i < 5; i++)
-        assert_true(destinations_take(t, now, &take));
+        assert_true(destinations_take(t, now, false, &take));
     destinations_destroy(&t);
 }
 
@@ -153,12 +153,12 @@ static void flushed(void **state)
     struct destination_transaction take;
     put(t, "a", 1, 0);
     put(t, "a", 2, 0);
-    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_take(t, 0, false, &take));
     done(t, take.destination, DESTINATION_MISSED, 0);
-    assert_false(destinations_take(t, 5, &take));
+    assert_false(destinations_take(t, 5, false, &take));
     destinations_flush(t, DESTINATION_NONE, 5);
-    assert_int_equal(destinations_next_ms(t), 0);
-    assert_true(destinations_take(t, 5, &take));
+    assert_int_equal(destinations_next_ms(t, false), 0);
+    assert_true(destinations_take(t, 5, false, &take));
     assert_int_equal(take.id, 2);
     destinations_destroy(&t);
 }
@@ -172,7 +172,7 @@ static void the_dead_hold_nobody_up(void **state)
     struct destination_transaction take;
     char key[16];
     put(t, "live", 1, 0);
-    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_take(t, 0, false, &take));
     done(t, take.destination, DESTINATION_REACHED, 0);
     for (uint32_t i = 0; i < DEAD; i++) {
         struct buf b = buf_on(key, sizeof key);
@@ -181,13 +181,13 @@ static void the_dead_hold_nobody_up(void **state)
         assert_int_not_equal(destinations_add(t, buf_span(&b), usual, i, 0, 0, 0), READY_NONE);
     }
     unsigned taken = 0;
-    while (destinations_take(t, 0, &take))
+    while (destinations_take(t, 0, false, &take))
         taken++;
-    assert_int_equal(taken, SLOTS - SLOTS / 4);
+    assert_int_equal(taken, SLOTS / 2);
     put(t, "live", 2, 1);
-    assert_true(destinations_take(t, 1, &take));
+    assert_true(destinations_take(t, 1, false, &take));
     assert_int_equal(take.id, 2);
-    assert_false(destinations_take(t, 1, &take));
+    assert_false(destinations_take(t, 1, false, &take));
     /* all of them failed before and are due again: a new one has room beside them */
     destinations_destroy(&t);
     t = destinations_create(3, SLOTS);
@@ -197,14 +197,14 @@ static void the_dead_hold_nobody_up(void **state)
         buf_u64(&b, i);
         assert_int_not_equal(destinations_add(t, buf_span(&b), usual, i, 0, 0, 0), READY_NONE);
         assert_int_not_equal(destinations_add(t, buf_span(&b), usual, i + DEAD, 0, 0, 0), READY_NONE);
-        assert_true(destinations_take(t, 0, &take));
+        assert_true(destinations_take(t, 0, false, &take));
         done(t, take.destination, DESTINATION_MISSED, 0);
     }
-    for (taken = 0; destinations_take(t, 400000, &take);)
+    for (taken = 0; destinations_take(t, 400000, false, &take);)
         taken++;
-    assert_int_equal(taken, SLOTS / 4);
+    assert_int_equal(taken, SLOTS / 8);
     put(t, "new", 5, 400000);
-    assert_true(destinations_take(t, 400000, &take));
+    assert_true(destinations_take(t, 400000, false, &take));
     assert_int_equal(take.id, 5);
     destinations_destroy(&t);
 }
@@ -221,7 +221,7 @@ static void they_take_turns(void **state)
     }
     unsigned count[4] = {0};
     for (unsigned i = 0; i < 6; i++) {
-        assert_true(destinations_take(t, 0, &take));
+        assert_true(destinations_take(t, 0, false, &take));
         count[take.id / 100]++;
         assert_in_range(count[take.id / 100], i / 3, i / 3 + 1);
     }
@@ -238,14 +238,14 @@ static void rates(void **state)
     for (uint32_t i = 0; i < 10; i++)
         assert_int_not_equal(destinations_add(t, SPAN("a"), &l, i, 0, 0, 0), READY_NONE);
     for (uint32_t i = 0; i < 3; i++) {
-        assert_true(destinations_take(t, 500, &take));
+        assert_true(destinations_take(t, 500, false, &take));
         done(t, take.destination, DESTINATION_REACHED, 500);
     }
-    assert_false(destinations_take(t, 500, &take));
-    assert_int_equal(destinations_next_ms(t), 1500);
+    assert_false(destinations_take(t, 500, false, &take));
+    assert_int_equal(destinations_next_ms(t, false), 1500);
     assert_int_equal(view(t, "a").until_ms, 1500);
     assert_false(view(t, "a").backing_off);
-    assert_true(destinations_take(t, 1500, &take));
+    assert_true(destinations_take(t, 1500, false, &take));
     destinations_destroy(&t);
 }
 
@@ -258,16 +258,16 @@ static void connections_of_an_interval(void **state)
     l.connections = (struct destination_rate){1, 1000};
     for (uint32_t i = 0; i < 4; i++)
         assert_int_not_equal(destinations_add(t, SPAN("a"), &l, i, 0, 0, 0), READY_NONE);
-    assert_true(destinations_take(t, 2000, &take));
-    assert_false(destinations_take(t, 2000, &take));
-    assert_int_equal(destinations_next_ms(t), 3000);
+    assert_true(destinations_take(t, 2000, false, &take));
+    assert_false(destinations_take(t, 2000, false, &take));
+    assert_int_equal(destinations_next_ms(t, false), 3000);
     done(t, take.destination, DESTINATION_REACHED, 2000);
-    assert_true(destinations_take(t, 2100, &take)); /* its session is still there: no new connection */
+    assert_true(destinations_take(t, 2100, false, &take)); /* its session is still there: no new connection */
     done(t, take.destination, DESTINATION_UNTRIED, 2100);
-    assert_false(destinations_take(t, 2999, &take));
-    assert_true(destinations_take(t, 3000, &take));
+    assert_false(destinations_take(t, 2999, false, &take));
+    assert_true(destinations_take(t, 3000, false, &take));
     done(t, take.destination, DESTINATION_REACHED, 3000);
-    assert_true(destinations_take(t, 3500, &take));
+    assert_true(destinations_take(t, 3500, false, &take));
     done(t, take.destination, DESTINATION_UNTRIED, 3500);
     assert_int_equal(destinations_counters(t).queued, 0);
     destinations_destroy(&t);
@@ -285,24 +285,24 @@ static void groups(void **state)
         put(t, "a", i, 0);
         put(t, "b", 100 + i, 0);
     }
-    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_take(t, 0, false, &take));
     assert_true(destinations_group(t, take.destination, SPAN("big"), &of_group, 0));
     done(t, take.destination, DESTINATION_REACHED, 0);
-    while (destinations_take(t, 0, &take)) /* the other one is not known to belong to it */
+    while (destinations_take(t, 0, false, &take)) /* the other one is not known to belong to it */
         taken[n++] = take.destination;
     assert_int_equal(n, 5);
     for (uint32_t i = 0; i < n; i++) /* what is in hand counts */
         assert_true(destinations_group(t, taken[i], SPAN("big"), &of_group, 0));
     for (uint32_t i = 0; i < 3; i++) {
-        assert_false(destinations_take(t, 0, &take));
+        assert_false(destinations_take(t, 0, false, &take));
         done(t, taken[i], DESTINATION_REACHED, 0);
     }
-    assert_true(destinations_take(t, 0, &take));
-    assert_false(destinations_take(t, 0, &take));
-    assert_int_equal(destinations_next_ms(t), UINT64_MAX);
+    assert_true(destinations_take(t, 0, false, &take));
+    assert_false(destinations_take(t, 0, false, &take));
+    assert_int_equal(destinations_next_ms(t, false), UINT64_MAX);
     done(t, take.destination, DESTINATION_REACHED, 0);
     bool both[2] = {false, false}; /* they take turns within the group, too */
-    for (unsigned i = 0; i < 6 && destinations_take(t, 0, &take); i++) {
+    for (unsigned i = 0; i < 6 && destinations_take(t, 0, false, &take); i++) {
         both[take.id >= 100] = true;
         done(t, take.destination, DESTINATION_REACHED, 0);
     }
@@ -324,15 +324,15 @@ static void rate_of_a_group(void **state)
     assert_true(destinations_group(t, destinations_find(t, SPAN("a")), SPAN("big"), &of_group, 0));
     assert_true(destinations_group(t, destinations_find(t, SPAN("b")), SPAN("big"), &of_group, 0));
     unsigned began = 0;
-    for (; destinations_take(t, 10, &take); began++)
+    for (; destinations_take(t, 10, false, &take); began++)
         done(t, take.destination, DESTINATION_REACHED, 10);
     assert_int_equal(began, 3);
-    assert_int_equal(destinations_next_ms(t), 1010);
+    assert_int_equal(destinations_next_ms(t, false), 1010);
     assert_int_equal(view(t, "a").until_ms, 1010);
     assert_true(destinations_group(t, destinations_find(t, SPAN("a")), (struct span){0}, &of_group, 20));
-    assert_true(destinations_take(t, 20, &take)); /* it has left: only its own limits count */
+    assert_true(destinations_take(t, 20, false, &take)); /* it has left: only its own limits count */
     assert_true(take.id < 100);
-    for (began = 0; destinations_take(t, 1010, &take) && began < 30; began++)
+    for (began = 0; destinations_take(t, 1010, false, &take) && began < 30; began++)
         done(t, take.destination, DESTINATION_REACHED, 1010);
     assert_in_range(began, 20, 22); /* all of one, three of the other */
     destinations_destroy(&t);
@@ -347,16 +347,114 @@ static void forgotten_when_empty(void **state)
     assert_int_equal(destinations_counters(t).destinations, 0);
     put(t, "a", 1, 0);
     put(t, "b", 2, 0);
-    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_take(t, 0, false, &take));
     done(t, take.destination, DESTINATION_REACHED, 0);
-    assert_true(destinations_take(t, 0, &take));
+    assert_true(destinations_take(t, 0, false, &take));
     done(t, take.destination, DESTINATION_MISSED, 0);
     assert_int_equal(destinations_counters(t).destinations, 2);
-    assert_false(destinations_take(t, 60000, &take));
+    assert_false(destinations_take(t, 3600000, false, &take));
     assert_int_equal(destinations_counters(t).destinations, 1); /* a failure is remembered longer */
-    assert_false(destinations_take(t, 9000000, &take));
+    assert_false(destinations_take(t, 9000000, false, &take));
     assert_int_equal(destinations_counters(t).destinations, 0);
     assert_int_equal(destinations_counters(t).memory_octets > 0, 1);
+    destinations_destroy(&t);
+}
+
+static struct span named(const char *name, uint32_t i)
+{
+    static uint8_t memory[32];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_str(&b, name);
+    buf_u64(&b, i);
+    return buf_span(&b);
+}
+
+static void prove(struct destinations *t, struct span key, uint64_t now_ms)
+{
+    struct destination_transaction take;
+    assert_int_not_equal(destinations_add(t, key, usual, 1, 0, 0, now_ms), READY_NONE);
+    assert_true(destinations_take(t, now_ms, false, &take));
+    done(t, take.destination, DESTINATION_REACHED, now_ms);
+}
+
+/* A thousand that answered, and drip from now on, beside as many that never did: one that lives goes on at once. */
+static void tarpits_hold_nobody_up(void **state)
+{
+    (void)state;
+    enum { TARPITS = 1000, SLOTS = 4096 };
+    struct destinations *t = destinations_create(3, SLOTS);
+    struct destination_transaction take;
+    prove(t, SPAN("live"), 0);
+    for (uint32_t i = 0; i < TARPITS; i++)
+        prove(t, named("tarpit", i), 0);
+    for (uint32_t i = 0; i < TARPITS; i++)
+        for (uint32_t n = 0; n < 100; n++)
+            assert_int_not_equal(destinations_add(t, named("tarpit", i), usual, 100 + n, 0, 0, 0),
+                                 READY_NONE);
+    for (uint32_t i = 0; i < 3 * SLOTS; i++)
+        assert_int_not_equal(destinations_add(t, named("unknown", i), usual, i, 0, 0, 0), READY_NONE);
+    unsigned taken = 0;
+    while (destinations_take(t, 0, false, &take))
+        taken++;
+    assert_int_equal(taken, SLOTS / 4 + SLOTS / 2 + TARPITS);
+    for (unsigned i = 0; i < 20; i++) { /* one after the other: each a first one */
+        assert_true(destinations_next_ms(t, false) > 2000);
+        assert_int_not_equal(destinations_add(t, SPAN("live"), usual, 7000 + i, 0, 0, 2000), READY_NONE);
+        assert_int_equal(destinations_next_ms(t, false), 0);
+        assert_true(destinations_take(t, 2000, true, &take));
+        assert_int_equal(take.id, 7000 + i);
+        done(t, take.destination, DESTINATION_REACHED, 2000);
+    }
+    destinations_destroy(&t);
+}
+
+/* First ones come before second ones, and where it is crowded there are no second ones, nor many recipients. */
+static void first_ones_go_first(void **state)
+{
+    (void)state;
+    struct destinations *t = destinations_create(3, 100);
+    struct destination_transaction take;
+    prove(t, SPAN("a"), 0);
+    for (uint32_t i = 0; i < 40; i++)
+        assert_int_not_equal(destinations_add(t, SPAN("a"), usual, i / 20 + 1, i, 0, 0), READY_NONE);
+    assert_true(destinations_take(t, 0, true, &take));
+    assert_int_equal(take.n, DESTINATION_FEW);
+    assert_int_equal(destinations_next_ms(t, true), UINT64_MAX);
+    assert_false(destinations_take(t, 0, true, &take));
+    assert_int_equal(destinations_next_ms(t, false), 0);
+    put(t, "b", 7, 0);
+    assert_true(destinations_take(t, 0, false, &take));
+    assert_int_equal(take.id, 7);
+    assert_true(destinations_take(t, 0, false, &take));
+    assert_int_equal(take.id, 1);
+    assert_int_equal(take.n, 10);
+    destinations_destroy(&t);
+}
+
+/* What rests is bounded, however many next hops are dead. */
+static void the_oldest_are_forgotten(void **state)
+{
+    (void)state;
+    struct destinations *t = destinations_create(3, 100);
+    struct destination_transaction take;
+    for (uint32_t i = 0; i < LIMIT_DESTINATIONS_IDLE + 10; i++) {
+        assert_int_not_equal(destinations_add(t, named("dead", i), usual, i, 0, 0, 0), READY_NONE);
+        assert_true(destinations_take(t, 0, false, &take));
+        done(t, take.destination, DESTINATION_MISSED, 0);
+    }
+    put(t, "waits", 1, 0);
+    assert_int_equal(destinations_counters(t).destinations, LIMIT_DESTINATIONS_IDLE + 1);
+    assert_int_equal(destinations_find(t, named("dead", 9)), DESTINATION_NONE);
+    assert_int_not_equal(destinations_find(t, named("dead", 10)), DESTINATION_NONE);
+    assert_int_not_equal(destinations_find(t, named("dead", LIMIT_DESTINATIONS_IDLE + 9)), DESTINATION_NONE);
+    assert_true(destinations_counters(t).memory_octets < 1024 * LIMIT_DESTINATIONS_IDLE);
+    /* who has something to do again does not rest, and is not forgotten */
+    assert_int_not_equal(destinations_add(t, named("dead", 10), usual, 1, 0, 0, 0), READY_NONE);
+    for (uint32_t i = 0; i < 2; i++)
+        prove(t, named("new", i), 0);
+    assert_int_not_equal(destinations_find(t, named("dead", 10)), DESTINATION_NONE);
+    assert_int_equal(destinations_find(t, named("dead", 11)), DESTINATION_NONE);
+    assert_int_not_equal(destinations_find(t, named("dead", 12)), DESTINATION_NONE);
     destinations_destroy(&t);
 }
 
@@ -369,215 +467,6 @@ static void a_million_in_one(void **state)
     assert_true(destinations_counters(t).memory_octets <= 33000000);
     assert_int_equal(destinations_counters(t).queued, 1000000);
     destinations_destroy(&t);
-}
-
-/* --- a naive model: what may be taken is computed anew each time --- */
-
-enum { KEYS = 40, WAITING = 400 };
-
-struct waiting {
-    uint64_t id;
-    uint32_t recipient, sender, ticket;
-};
-
-struct model_destination {
-    struct waiting waiting[WAITING];
-    uint32_t n, active, group; /* 0: none */
-};
-
-struct model {
-    struct model_destination all[KEYS];
-    struct destinations *t;
-    struct destination_limits limits;
-    uint32_t slots;
-    uint64_t now_ms, next_id, random;
-};
-
-static uint64_t random_below(struct model *m, uint64_t n)
-{
-    m->random = m->random * 6364136223846793005U + 1442695040888963407U;
-    return (m->random >> 33) % n;
-}
-
-static struct span key_of(uint32_t k)
-{
-    static uint8_t text[KEYS][24];
-    struct buf b = buf_on(text[k], sizeof text[k]);
-    buf_str(&b, "mx example");
-    buf_u64(&b, k);
-    return buf_span(&b);
-}
-
-static uint32_t key_number(struct span key)
-{
-    for (uint32_t k = 0; k < KEYS; k++)
-        if (span_eq(key_of(k), key)) return k;
-    fail();
-    return 0;
-}
-
-enum { GROUP_SESSIONS = 5 };
-
-static bool group_has_room(const struct model *m, uint32_t group)
-{
-    uint32_t active = 0;
-    for (uint32_t k = 0; k < KEYS; k++)
-        if (m->all[k].group == group) active += m->all[k].active;
-    return group == 0 || active < GROUP_SESSIONS;
-}
-
-static void model_group(struct model *m)
-{
-    uint32_t k = (uint32_t)random_below(m, KEYS), number = destinations_find(m->t, key_of(k));
-    struct destination_limits l = destination_limits_default;
-    if (number == DESTINATION_NONE) return;
-    l.sessions_max = GROUP_SESSIONS;
-    m->all[k].group = (uint32_t)random_below(m, 4);
-    struct span names[] = {{0}, SPAN("one"), SPAN("two"), SPAN("three")};
-    assert_true(destinations_group(m->t, number, names[m->all[k].group], &l, m->now_ms));
-}
-
-/* What a destination shows must agree with what went in and out; whether it may go on follows from that alone. */
-static bool may_begin(struct model *m, uint32_t k)
-{
-    struct model_destination *d = &m->all[k];
-    struct destination_view v;
-    uint32_t number = destinations_find(m->t, key_of(k));
-    if (!destinations_view(m->t, number, &v)) {
-        assert_int_equal(d->n + d->active, 0);
-        d->group = 0; /* forgotten, as it is */
-        return false;
-    }
-    assert_int_equal(v.queued, d->n);
-    assert_int_equal(v.active, d->active);
-    assert_true(v.sessions >= 1 && v.sessions <= m->limits.sessions_max);
-    if (v.standing == DESTINATION_FAILED) assert_true(v.failures > 0);
-    if (v.backing_off) assert_int_equal(v.standing, DESTINATION_FAILED);
-    struct destination_counters c = destinations_counters(m->t);
-    uint32_t failed = c.active[DESTINATION_FAILED], unproven = failed + c.active[DESTINATION_FRESH];
-    bool slot = unproven + c.active[DESTINATION_PROVEN] < m->slots;
-    if (v.standing != DESTINATION_PROVEN) slot = slot && unproven < m->slots - m->slots / 4;
-    if (v.standing == DESTINATION_FAILED) slot = slot && failed < m->slots / 4;
-    return d->n > 0 && d->active < v.sessions && group_has_room(m, d->group) && v.until_ms <= m->now_ms &&
-           slot;
-}
-
-static void model_take(struct model *m)
-{
-    bool may[KEYS], any = false;
-    for (uint32_t k = 0; k < KEYS; k++) {
-        may[k] = may_begin(m, k);
-        any = any || may[k];
-    }
-    struct destination_transaction take;
-    bool taken = destinations_take(m->t, m->now_ms, &take);
-    assert_int_equal(taken, any);
-    if (!taken) {
-        assert_true(destinations_next_ms(m->t) > m->now_ms);
-        return;
-    }
-    uint32_t k = key_number(take.key);
-    struct model_destination *d = &m->all[k];
-    assert_true(may[k]);
-    uint32_t n = 0;
-    while (n < d->n && n < m->limits.recipients && d->waiting[n].id == d->waiting[0].id &&
-           d->waiting[n].sender == d->waiting[0].sender)
-        n++;
-    assert_int_equal(take.id, d->waiting[0].id);
-    assert_int_equal(take.n, n);
-    for (uint32_t i = 0; i < n; i++)
-        assert_int_equal(take.recipients[i], d->waiting[i].recipient);
-    d->n -= n;
-    memmove(d->waiting, d->waiting + n, d->n * sizeof *d->waiting);
-    d->active++;
-}
-
-static void model_add(struct model *m)
-{
-    struct model_destination *d = &m->all[random_below(m, KEYS)];
-    struct span key = key_of((uint32_t)(d - m->all));
-    uint32_t n = (uint32_t)random_below(m, 5) + 1;
-    bool front = random_below(m, 8) == 0;
-    m->next_id++;
-    if (destinations_find(m->t, key) == DESTINATION_NONE) d->group = 0;
-    for (uint32_t i = 0; i < n && d->n < WAITING; i++) {
-        struct waiting w = {m->next_id, i, random_below(m, 4) == 0, READY_NONE};
-        w.ticket = front ? destinations_add_first(m->t, key, &m->limits, w.id, i, w.sender, m->now_ms)
-                         : destinations_add(m->t, key, &m->limits, w.id, i, w.sender, m->now_ms);
-        assert_int_not_equal(w.ticket, READY_NONE);
-        if (front) memmove(d->waiting + 1, d->waiting, d->n * sizeof *d->waiting);
-        d->waiting[front ? 0 : d->n] = w;
-        d->n++;
-    }
-}
-
-static void model_remove(struct model *m)
-{
-    struct model_destination *d = &m->all[random_below(m, KEYS)];
-    if (d->n == 0) return;
-    uint32_t at = (uint32_t)random_below(m, d->n);
-    assert_int_equal(destinations_of(m->t, d->waiting[at].ticket),
-                     destinations_find(m->t, key_of((uint32_t)(d - m->all))));
-    destinations_remove(m->t, d->waiting[at].ticket, m->now_ms);
-    d->n--;
-    memmove(d->waiting + at, d->waiting + at + 1, (d->n - at) * sizeof *d->waiting);
-}
-
-static void model_done(struct model *m)
-{
-    uint32_t k = (uint32_t)random_below(m, KEYS);
-    struct model_destination *d = &m->all[k];
-    if (d->active == 0) return;
-    uint64_t luck = random_below(m, 10);
-    bool dead = k % 3 == 0;
-    d->active--;
-    done(m->t, destinations_find(m->t, key_of(k)),
-         luck == 0  ? DESTINATION_UNTRIED
-         : dead     ? luck < 9 ? DESTINATION_MISSED : DESTINATION_REACHED
-         : luck < 2 ? DESTINATION_MISSED
-                    : DESTINATION_REACHED,
-         m->now_ms);
-}
-
-static void agrees_with_a_naive_model(void **state)
-{
-    (void)state;
-    for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct model m = {
-            .random = seed, .limits = destination_limits_default, .slots = 16 + (uint32_t)seed * 4};
-        m.limits.recipients = 3;
-        m.limits.sessions_max = 8;
-        if (seed % 2) m.limits.messages = (struct destination_rate){6, 3000};
-        m.t = destinations_create(seed, m.slots);
-        for (unsigned i = 0; i < 20000; i++) {
-            uint64_t what = random_below(&m, 100);
-            if (what < 30)
-                model_add(&m);
-            else if (what < 55)
-                model_take(&m);
-            else if (what < 85)
-                model_done(&m);
-            else if (what < 90)
-                model_remove(&m);
-            else if (what < 91)
-                model_group(&m);
-            else if (what < 99)
-                m.now_ms += random_below(&m, 200);
-            else if (random_below(&m, 10) == 0)
-                m.now_ms += 400000;
-            else if (random_below(&m, 10) == 0)
-                destinations_flush(m.t, DESTINATION_NONE, m.now_ms);
-        }
-        uint32_t queued = 0, cursor = 0;
-        for (uint32_t k = 0; k < KEYS; k++)
-            queued += m.all[k].n;
-        assert_int_equal(destinations_counters(m.t).queued, queued);
-        struct destination_view v;
-        while (destinations_next(m.t, &cursor, &v))
-            queued -= v.queued;
-        assert_int_equal(queued, 0);
-        destinations_destroy(&m.t);
-    }
 }
 
 int main(void)
@@ -594,7 +483,9 @@ int main(void)
                                        cmocka_unit_test(groups),
                                        cmocka_unit_test(rate_of_a_group),
                                        cmocka_unit_test(forgotten_when_empty),
-                                       cmocka_unit_test(a_million_in_one),
-                                       cmocka_unit_test(agrees_with_a_naive_model)};
+                                       cmocka_unit_test(tarpits_hold_nobody_up),
+                                       cmocka_unit_test(first_ones_go_first),
+                                       cmocka_unit_test(the_oldest_are_forgotten),
+                                       cmocka_unit_test(a_million_in_one)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

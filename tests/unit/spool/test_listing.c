@@ -206,7 +206,7 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
             destinations_add(destinations, buf_span(&b), &destination_limits_default, id + i, i, 0, 0);
         store_ready(f->store, id, i, ticket, f->now_ms);
     }
-    assert_true(destinations_take(destinations, 0, &take));
+    assert_true(destinations_take(destinations, 0, false, &take));
     assert_true(store_taken(f->store, 1, take.recipients[0]));
     destinations_done(destinations,
                       &(struct destination_result){.destination = take.destination,
@@ -230,9 +230,9 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
     assert_true(says("{\"destination\":\"mx odd.example.org\""));
     assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS, .hop = SPAN("x")}, ANSWER_OK),
                      0);
-    assert_int_equal(destinations_next_ms(destinations) > 1000, 1);
+    assert_int_equal(destinations_next_ms(destinations, false) > 1000, 1);
     assert_int_equal(ask(f, CHANGE(CHANGE_FLUSH, .destination = SPAN("odd")), ANSWER_OK), 1);
-    assert_int_equal(destinations_next_ms(destinations), 0); /* the probe may begin */
+    assert_int_equal(destinations_next_ms(destinations, false), 0); /* the probe may begin */
     assert_true(says("\"recipients\":1,\"busy\":1}"));
     destinations_destroy(&destinations);
 }
