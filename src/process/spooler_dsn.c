@@ -111,7 +111,8 @@ static void log_notification(const struct spooler *s, struct span to, uint64_t a
 
 struct told { /* what is said of one recipient: copies, for the commit may move the message */
     uint8_t final[LIMIT_PATH_OCTETS], wrote[LIMIT_PATH_OCTETS], orcpt[LIMIT_ORCPT_OCTETS * 3];
-    uint8_t reply[LIMIT_RESULT_TEXT_OCTETS + 32], remote[LIMIT_RELAY_HOST_OCTETS], status[12];
+    uint8_t reply[LIMIT_RELAY_HOST_OCTETS + LIMIT_RESULT_TEXT_OCTETS + 32], remote[LIMIT_RELAY_HOST_OCTETS],
+        status[12];
 };
 
 enum dsn_action spooler_action(const struct delivery *d)
@@ -121,20 +122,27 @@ enum dsn_action spooler_action(const struct delivery *d)
     return d->relayed ? DSN_RELAYED : DSN_DELIVERED;
 }
 
-/* Its outcome; where that is only that time has passed, the last attempt says why. memory: LIMIT_STATE_HISTORY_OCTETS + 64. */
+/* Its outcome; where that is only that time has passed, the last attempt says why, or what keeps its next hop from being tried. memory: LIMIT_STATE_HISTORY_OCTETS + 64. */
 static struct state_event reason_of(const struct spooler *s, const struct message *m,
                                     const struct delivery *d, uint8_t *memory)
 {
-    struct state_event why = {.time_ms = d->late ? 0 : s->now_ms,
+    bool waited = d->late || d->state == RECIPIENT_EXPIRED;
+    struct state_event why = {.time_ms = waited ? 0 : s->now_ms,
                               .enhanced = span_str(d->enhanced),
                               .text = span_of(d->text, d->text_length),
                               .trace = d->trace},
                        e;
-    if (!d->late && d->state != RECIPIENT_EXPIRED) return why;
+    if (!waited) return why;
     struct wire w =
         wire_on(store_read_history(s->store, m, d->recipient, memory, LIMIT_STATE_HISTORY_OCTETS + 64));
     while (state_event_read(&w, &e))
         if (e.kind == EVENT_ATTEMPT && e.state == RECIPIENT_DEFERRED && e.text.n) why = e;
+    const struct destination_failure *hop =
+        why.time_ms ? NULL : spooler_next_hop_failure(s, m, &message_recipients(m)[d->recipient]);
+    if (!hop) return why;
+    why.enhanced = span_str(hop->enhanced);
+    why.text = hop->text;
+    why.trace.host = hop->host;
     return why;
 }
 
@@ -148,6 +156,9 @@ static void put_reply(struct buf *b, const struct state_event *why)
             buf_put(b, why->enhanced);
             buf_byte(b, ' ');
         }
+    } else if (why->trace.host.n) { /* it said nothing that can be quoted: our words, about whom */
+        buf_put(b, why->trace.host);
+        buf_str(b, ": ");
     }
     buf_put(b, span_head(why->text, LIMIT_RESULT_TEXT_OCTETS));
 }

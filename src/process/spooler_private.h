@@ -208,6 +208,12 @@ void spooler_relay_open(struct spooler *s, unsigned index, unsigned generation, 
 bool spooler_line_up(struct spooler *s, uint64_t id, uint32_t recipient);
 void spooler_left(void *context, uint32_t ticket); /* of the store: a recipient leaves its line */
 void spooler_relay_dispatch(struct spooler *s);    /* begins what may begin */
+/* The encoded next hop of a recipient by the routes of now (next_hop_put); a hold line does not change where it would go. False: none. */
+bool spooler_next_hop(const struct spooler *s, const struct message *m, const struct recipient *r,
+                      struct buf *key);
+/* How that next hop failed last, whosever attempt it was. Null: nobody knows. Valid until destinations change. */
+const struct destination_failure *spooler_next_hop_failure(const struct spooler *s, const struct message *m,
+                                                           const struct recipient *r);
 uint64_t spooler_relay_next_ms(
     const struct spooler *s); /* of the loop's clock: when something may begin; UINT64_MAX: nothing */
 void spooler_relays_turn(struct spooler *s); /* leases, and what is to be sent */

@@ -1,7 +1,6 @@
 /* spooler_queue: questions about the queue, from admin. One page of an answer at a time, each of bounded work. */
 #include <errno.h>
 
-#include "config/route.h"
 #include "process/spooler_private.h"
 #include "spool/listing.h"
 #include "system/log.h"
@@ -16,13 +15,7 @@ static void admin_lost(struct spooler *s, const char *reason)
 
 static bool next_hop_of(void *context, const struct message *m, const struct recipient *r, struct buf *key)
 {
-    const struct spooler *s = context;
-    struct config_way way; /* a hold line does not change where it would go */
-    if (config_next_hop_released(s->child->config, message_reverse_path_for(m, r), message_path(m, r),
-                                 (r->flags & RECIPIENT_LOCAL) != 0, &way) != WAY_NEXT_HOP)
-        return false;
-    next_hop_put(key, &way.hop);
-    return true;
+    return spooler_next_hop(context, m, r, key);
 }
 
 static bool bounce(void *context, uint64_t id, uint32_t recipient, struct span text)

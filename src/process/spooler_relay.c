@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "config/route.h"
 #include "process/spooler_private.h"
 #include "system/log.h"
 
@@ -105,6 +106,30 @@ void spooler_left(void *context, uint32_t ticket)
 {
     struct spooler *s = context;
     destinations_remove(s->destinations, ticket, loop_now_ms(s->child->loop));
+}
+
+/* --- what is known of a next hop --- */
+
+bool spooler_next_hop(const struct spooler *s, const struct message *m, const struct recipient *r,
+                      struct buf *key)
+{
+    struct config_way way;
+    if (config_next_hop_released(s->child->config, message_reverse_path_for(m, r), message_path(m, r),
+                                 (r->flags & RECIPIENT_LOCAL) != 0, &way) != WAY_NEXT_HOP)
+        return false;
+    next_hop_put(key, &way.hop);
+    return !key->over;
+}
+
+const struct destination_failure *spooler_next_hop_failure(const struct spooler *s, const struct message *m,
+                                                           const struct recipient *r)
+{
+    uint8_t memory[NEXT_HOP_KEY_OCTETS];
+    struct buf key = buf_on(memory, sizeof memory);
+    struct destination_view view;
+    if (!spooler_next_hop(s, m, r, &key)) return NULL;
+    uint32_t destination = destinations_find(s->destinations, buf_span(&key));
+    return destinations_view(s->destinations, destination, &view) ? view.failure : NULL;
 }
 
 /* --- what may begin --- */

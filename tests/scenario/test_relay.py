@@ -1,5 +1,7 @@
 """Mail that leaves: a next hop of our own takes it, or misbehaves."""
 import email
+import email.policy
+import email.utils
 import socket
 import time
 
@@ -262,6 +264,27 @@ def test_success_is_told_when_the_next_hop_does_not(make, hop, lmtp):
     assert email.message_from_bytes(mail)["Subject"] == "Delivery report: " + ("delivered" if lmtp else "passed on")
     assert s.log("delivered")[0]["to"] == f"r@{FAR}"
     assert b"NOTIFY" not in h.messages[0]["rcpt"][0]
+
+
+def test_expired_mail_comes_back_with_what_was_said_last(make, hop):
+    h = hop(answer=lambda line, session: b"450 4.2.1 come again\r\n" if line.upper().startswith(b"RCPT") else None)
+    s = relay_to(make, h, more="recipients dead.example any\nrelay dead.example via smarthost 127.0.0.1:1\n"
+                 "queue { expire 1m  retry-first 1s  retry-max 2s  delay-warning never }")
+    for to in (f"r@{FAR}", "r@dead.example"):
+        send_raw(s, HEAD + b"x\r\n", to=[to], sender=f"{USER}@{DOMAIN}")
+    said = {}
+    for octets in s.wait_mails(2, seconds=100):
+        mail = email.message_from_bytes(octets, policy=email.policy.default)
+        assert [p.defects for p in mail.walk() if p.defects] == [] and mail.get_param("report-type") == "delivery-status"
+        text, report, _ = mail.iter_parts()
+        one = report.get_payload()[1]
+        assert one["Action"] == "failed" and one["Status"] == "4.4.7" and email.utils.parsedate_to_datetime(one["Last-Attempt-Date"])
+        said[one["Final-Recipient"]] = (one["Remote-MTA"], one["Diagnostic-Code"], "".join(text.get_content().split()))
+    remote, code, text = said[f"rfc822; r@{FAR}"]
+    assert remote == "dns; 127.0.0.1" and code == "smtp; 450 4.2.1 come again" and "Theserver127.0.0.1said:4504.2.1comeagain" in text
+    remote, code, text = said["rfc822; r@dead.example"]
+    assert remote is None and code == "x-sallyport; 127.0.0.1[127.0.0.1]:1: Connection refused" and "[127.0.0.1]:1:Connectionrefused" in text
+    assert s.queue() == []
 
 
 @pytest.mark.parametrize("body,data", [(" BODY=8BITMIME", HEAD + b"ascii\r\n"), (" BODY=8BITMIME SMTPUTF8", HEAD + b"ascii\r\n")])

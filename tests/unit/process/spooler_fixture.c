@@ -37,7 +37,7 @@ void child_peer_lost(struct child *c, enum role role, unsigned index, const char
 
 static const char config_text[] = "hostname mx.test.example\n"
                                   "server mx {\n listen 127.0.0.1:2525\n}\n"
-                                  "recipients dest.example any\n";
+                                  "recipients dest.example any\nqueue {\n delay-warning 10m\n}\n";
 
 static void tick(struct timer *timer)
 {
@@ -147,7 +147,8 @@ uint32_t fill_for(struct edge *e, const char *text, const struct envelope_recipi
 {
     uint8_t *p = e->pool.memory;
     struct buf b = buf_on(p, LIMIT_BLOCK_SMALL_OCTETS);
-    struct envelope_head h = {.server = SPAN("mx"), .reverse_path = SPAN("a@b.example")};
+    struct envelope_head h = {
+        .server = SPAN("mx"), .reverse_path = SPAN("a@b.example"), .arrival_ms = t.arrival_ms};
     envelope_put_head(&b, &h);
     for (unsigned i = 0; i < n; i++)
         envelope_put_recipient(&b, &to[i]);

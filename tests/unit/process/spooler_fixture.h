@@ -17,6 +17,7 @@ struct spooler_fixture {
     struct child child;
     struct timer tick;
     char folder[64];
+    uint64_t arrival_ms; /* said in envelopes; 0: none */
     unsigned lost;
     char reason[64]; /* of the last loss */
 };

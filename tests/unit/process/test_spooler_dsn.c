@@ -21,6 +21,15 @@ void spooler_log_id(uint64_t id)
     (void)id;
 }
 
+static const struct destination_failure *failure; /* of the next hop */
+
+const struct destination_failure *spooler_next_hop_failure(const struct spooler *s, const struct message *m,
+                                                           const struct recipient *r)
+{
+    (void)s, (void)m, (void)r;
+    return failure;
+}
+
 static uint64_t put(struct fixture *f, uint64_t id, struct span reverse, uint32_t flags, uint8_t notify)
 {
     static uint8_t memory[1024];
@@ -140,9 +149,71 @@ static void to_a_sender_elsewhere(void **state)
     notify(SPAN("s@far.example"), false);
 }
 
+/* Time is over, or long: what the sender hears of why, as the newest message in the queue. `tried`: there was an attempt of its own. */
+static void waited(bool late, const struct attempt_trace *tried, const char *says)
+{
+    struct fixture *f = fixture_new();
+    struct child child = {.config = &config};
+    struct spooler *s = calloc(1, sizeof *s);
+    struct delivery d = {.id = put(f, 7, SPAN("s@example.org"), 0, 0),
+                         .recipient = 1,
+                         .late = late,
+                         .state = late ? RECIPIENT_DEFERRED : RECIPIENT_EXPIRED,
+                         .enhanced = "4.4.7",
+                         .text_length = 7,
+                         .text = {'t', 'o', 'o', ' ', 'o', 'l', 'd'}},
+                    *about = &d;
+    struct attempt a = {.kind = EVENT_ATTEMPT,
+                        .state = RECIPIENT_DEFERRED,
+                        .enhanced = SPAN("4.2.1"),
+                        .text = SPAN("come again")};
+    if (tried) a.trace = *tried;
+    assert_true(store_claim(f->store, 7, 1));
+    if (tried) assert_true(store_attempt(f->store, 7, 1, &a, f->now_ms));
+    assert_true(fixture_flush(f));
+    *s = (struct spooler){.child = &child, .store = f->store, .now_ms = f->now_ms, .deliveries = &d};
+    assert_int_equal(spooler_notify(s, &about, 1, SPOOLER_TOKEN_DSN), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    const struct message *m = store_after(f->store, 7);
+    char *text = calloc(1, (size_t)m->content_octets + 1);
+    assert_int_equal(store_read_content(f->store, m, (uint8_t *)text, (size_t)m->content_octets),
+                     m->content_octets);
+    if (!strstr(text, says)) fail_msg("wanted %s in\n%s", says, text);
+    assert_true((strstr(text, "Last-Attempt-Date: ") != NULL) == (tried != NULL));
+    free(text);
+    free(s);
+    fixture_free(&f);
+}
+
+static void waiting_has_a_reason(void **state)
+{
+    (void)state;
+    static const struct attempt_trace said = {.host = SPAN("mx.far.example[192.0.2.1]:25"), .code = 450},
+                                      lost = {.host = SPAN("mx.far.example[192.0.2.1]:25")}, here = {0};
+    static const struct destination_failure refused = {.enhanced = "4.4.1",
+                                                       .text = SPAN("mx.far.example[192.0.2.9]:25: refused")},
+                                            cut = {.enhanced = "4.4.2",
+                                                   .text = SPAN("cut off"),
+                                                   .host = SPAN("mx.far.example[192.0.2.9]:25")};
+    for (int late = 0; late < 2; late++) {
+        failure = &refused; /* of others: its own attempt says more */
+        waited(late, &said,
+               "Remote-MTA: dns; mx.far.example\r\nDiagnostic-Code: smtp; 450 4.2.1 come again\r\n");
+        waited(late, &lost, "Diagnostic-Code: x-sallyport; mx.far.example[192.0.2.1]:25: come again\r\n");
+        waited(late, &here, "Diagnostic-Code: x-sallyport; come again\r\n");
+        waited(late, NULL, "Diagnostic-Code: x-sallyport; mx.far.example[192.0.2.9]:25: refused\r\n");
+        waited(late, NULL, late ? "Status: 4.4.1\r\n" : "Status: 4.4.7\r\n");
+        failure = &cut;
+        waited(late, NULL, "Diagnostic-Code: x-sallyport; mx.far.example[192.0.2.9]:25: cut off\r\n");
+        failure = NULL;
+        waited(late, NULL, "Diagnostic-Code: x-sallyport; too old\r\n");
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_told), cmocka_unit_test(to_a_local_sender),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(who_is_told), cmocka_unit_test(waiting_has_a_reason),
+                                       cmocka_unit_test(to_a_local_sender),
                                        cmocka_unit_test(to_a_sender_elsewhere)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,15 @@ static const struct message *told(const char *sender)
     return NULL;
 }
 
+static bool tells(const char *sender, const char *text)
+{
+    static uint8_t content[8192];
+    const struct spooler *s = t.child.state;
+    const struct message *m = told(sender);
+    int64_t n = m ? store_read_content(s->store, m, content, sizeof content) : 0;
+    return n > 0 && memmem(content, (size_t)n, text, strlen(text));
+}
+
 /* Members of a list with an owner and a direct recipient, all at one next hop: each envelope has its own sender (RFC 5321 3.9.2), and each
  * sender hears of its own recipients. */
 static void test_list_and_direct(void **state)
@@ -249,6 +258,16 @@ static void test_next_hop_fails(void **state)
     r = result(p, RELAY_MESSAGE, JOB_DELIVERED);
     answer(p, &r);
     assert_null(stored(other));
+    assert_null(told("a@b.example"));
+    /* late, and never tried itself: its sender hears why all the same */
+    t.arrival_ms = loop_unix_ms(t.child.loop) - 1000000;
+    uint64_t late = submit(e, far + 1, 1);
+    turns(5);
+    assert_true(message_recipients(stored(late))[0].flags & RECIPIENT_DELAY_TOLD);
+    assert_int_equal(message_recipients(stored(late))[0].attempts, 0);
+    assert_true(tells("a@b.example",
+                      "Diagnostic-Code: x-sallyport; mx.far.example[192.0.2.1]:25: connection refused\r\n"));
+    t.arrival_ms = 0;
     close(p->channel);
     end(e);
 }
