@@ -231,11 +231,11 @@ static struct destinations *fill_destinations(struct store *s)
     uint32_t i;
     enum store_due why;
     double begin = wall();
-    while (store_due(s, unix_ms() + 14000000, &id, &i, &why)) {
+    while (store_due(s, STORE_ANY, unix_ms() + 14000000, &id, &i, &why)) {
         struct buf key = buf_on(memory, sizeof memory);
         const struct message *m = store_find(s, id);
         (void)next_hop_of(NULL, m, &message_recipients(m)[i], &key);
-        uint32_t ticket = destinations_add(d, buf_span(&key), &destination_limits_default, id, i, 1);
+        uint32_t ticket = destinations_add(d, buf_span(&key), &destination_limits_default, id, i, 0, 1);
         if (ticket == READY_NONE) abort();
         store_ready(s, id, i, ticket, unix_ms());
         n++;

@@ -203,11 +203,11 @@ static void spooler_drain(struct child *c, bool stopping)
 
 static void set_timer(struct spooler *s)
 {
-    uint64_t now = loop_now_ms(s->child->loop), due = store_next_due_ms(s->store);
+    uint64_t now = loop_now_ms(s->child->loop), due = store_next_due_ms(s->store, spooler_sides_open(s));
     uint64_t wait = s->draining ? 50 : SPOOLER_RETRY_MS;
     uint64_t begin = spooler_relay_next_ms(s);
     bool room = store_writable(s->store) && !s->draining;
-    if (room && spooler_has_room(s) && due < s->now_ms + wait) wait = due > s->now_ms ? due - s->now_ms : 1;
+    if (room && due < s->now_ms + wait) wait = due > s->now_ms ? due - s->now_ms : 1;
     if (room && begin < now + wait) wait = begin > now ? begin - now : 1;
     loop_timer_set(s->child->loop, &s->timer, now + wait, wake);
 }

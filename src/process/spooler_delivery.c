@@ -234,14 +234,24 @@ static bool keeps_up(struct ipc *peer)
     return !peer || ipc_can_send(peer);
 }
 
+/* Trouble here (a slow disk, a directory that does not answer) never holds up what is for elsewhere. */
+enum store_sides spooler_sides_open(const struct spooler *s)
+{
+    unsigned sides = 0;
+    if (s->n_deliveries == SPOOLER_DELIVERIES || !store_writable(s->store)) return 0;
+    sides |= STORE_OUTWARD;
+    if (s->n_local < SPOOLER_LOCAL && keeps_up(s->directory) && keeps_up(s->mailbox.ipc))
+        sides |= STORE_LOCAL;
+    return (enum store_sides)sides;
+}
+
 void spooler_dispatch(struct spooler *s)
 {
     uint64_t id;
     uint32_t recipient;
     enum store_due why;
-    for (unsigned n = 0; n < SPOOLER_STARTED && spooler_has_room(s); n++) {
-        bool ready = keeps_up(s->directory) && keeps_up(s->mailbox.ipc) && store_writable(s->store);
-        if (!ready || !store_due(s->store, s->now_ms, &id, &recipient, &why)) break;
+    for (unsigned n = 0; n < SPOOLER_STARTED; n++) {
+        if (!store_due(s->store, spooler_sides_open(s), s->now_ms, &id, &recipient, &why)) break;
         start(s, id, recipient, why);
     }
     spooler_relay_dispatch(s);

@@ -164,6 +164,7 @@ void spooler_edges_let_go(struct spooler *s);
 /* spooler_delivery.c */
 void spooler_deliveries_init(struct spooler *s);
 void spooler_dispatch(struct spooler *s); /* starts what is due, as far as there is room */
+enum store_sides spooler_sides_open(const struct spooler *s); /* 0: nothing can be started */
 /* Called often: whoever lives and did not answer in time is asked anew, in another conversation. */
 void spooler_overdue(struct spooler *s);
 bool spooler_busy(const struct spooler *s); /* a result is waited for, or not recorded */
@@ -241,10 +242,6 @@ enum store_status spooler_notify(struct spooler *s, struct delivery *const *abou
 void spooler_admin_open(struct spooler *s, int fd);
 
 /* However many next hops keep relays waiting, there is room for local mail; and the other way round. */
-static inline bool spooler_has_room(const struct spooler *s)
-{
-    return s->n_deliveries < SPOOLER_DELIVERIES && s->n_local < SPOOLER_LOCAL;
-}
 static inline bool spooler_relays_have_room(const struct spooler *s)
 {
     return s->n_deliveries + LIMIT_RELAY_RECIPIENTS <= SPOOLER_DELIVERIES &&

@@ -97,13 +97,14 @@ void store_place_again(struct store *s, uint64_t now_ms)
 }
 
 /* Recipients of one message that are due together come together: one transaction may take them. */
-static bool beside(const struct store *s, uint64_t now_ms, struct schedule_item *ret)
+static bool beside(const struct store *s, enum store_sides sides, uint64_t now_ms, struct schedule_item *ret)
 {
     struct message *m = s->due_id ? id_map_find(&s->index.map, s->due_id) : NULL;
     for (uint32_t i = s->due_recipient + 1; m && i < m->n_recipients && i <= s->due_recipient + LOOKED; i++) {
-        uint32_t at = message_recipients(m)[i].heap;
-        if (at == NOT_SCHEDULED || s->schedule.items[at].due_ms > now_ms) continue;
-        *ret = s->schedule.items[at];
+        bool local = (message_recipients(m)[i].flags & RECIPIENT_LOCAL) != 0;
+        const struct schedule_item *item = schedule_of(&s->schedule, m, i);
+        if (!item || item->due_ms > now_ms || !(sides & (local ? STORE_LOCAL : STORE_OUTWARD))) continue;
+        *ret = *item;
         return true;
     }
     return false;
@@ -117,14 +118,20 @@ static enum store_due why_due(const struct store *s, const struct message *m, co
     return DUE_ATTEMPT;
 }
 
-bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipient, enum store_due *why)
+static const struct schedule_item *first(const struct store *s, enum store_sides sides)
+{
+    return schedule_first(&s->schedule, sides & STORE_LOCAL, sides & STORE_OUTWARD);
+}
+
+bool store_due(struct store *s, enum store_sides sides, uint64_t now_ms, uint64_t *id, uint32_t *recipient,
+               enum store_due *why)
 {
     struct schedule_item item;
     s->now_ms = now_ms;
-    if (!beside(s, now_ms, &item)) {
-        const struct schedule_item *first = schedule_first(&s->schedule);
-        if (!first || first->due_ms > now_ms) return false;
-        item = *first;
+    if (!beside(s, sides, now_ms, &item)) {
+        const struct schedule_item *next = first(s, sides);
+        if (!next || next->due_ms > now_ms) return false;
+        item = *next;
     }
     struct recipient *r = &message_recipients(item.message)[item.recipient];
     *id = item.message->id;
@@ -142,10 +149,10 @@ bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipie
     return true;
 }
 
-uint64_t store_next_due_ms(const struct store *s)
+uint64_t store_next_due_ms(const struct store *s, enum store_sides sides)
 {
-    const struct schedule_item *first = schedule_first(&s->schedule);
-    return first ? first->due_ms : UINT64_MAX;
+    const struct schedule_item *next = first(s, sides);
+    return next ? next->due_ms : UINT64_MAX;
 }
 
 static struct recipient *open_recipient(const struct store *s, uint64_t id, uint32_t i, struct message **ret)

@@ -1,4 +1,5 @@
-/* schedule: which recipient is due when. A heap of (time, message, recipient); a recipient knows its place in it. */
+/* schedule: which recipient is due when. Heaps of (time, message, recipient), one for those that are delivered here and one for those
+ * that leave, so that neither stands behind the other; a recipient knows its place in its own. */
 #ifndef SPOOL_SCHEDULE_H
 #define SPOOL_SCHEDULE_H
 
@@ -9,9 +10,12 @@ struct schedule_item {
     struct message *message;
     uint32_t recipient;
 };
-struct schedule {
+struct schedule_heap {
     struct schedule_item *items;
     size_t n, max;
+};
+struct schedule {
+    struct schedule_heap local, outward; /* RECIPIENT_LOCAL; the others */
 };
 
 /* Puts it in, or moves it. False: no memory. */
@@ -19,8 +23,10 @@ MUST_USE bool schedule_set(struct schedule *s, struct message *m, uint32_t recip
 void schedule_remove(struct schedule *s, struct message *m, uint32_t recipient);
 void schedule_remove_all(struct schedule *s, struct message *m);
 void schedule_moved(struct schedule *s, struct message *m); /* after index_grow */
-/* The earliest; null when there is none. */
-const struct schedule_item *schedule_first(const struct schedule *s);
+/* The earliest of the local ones, of the others, or of both; null when there is none. */
+const struct schedule_item *schedule_first(const struct schedule *s, bool local, bool outward);
+/* A recipient's; null: it is not scheduled. */
+const struct schedule_item *schedule_of(const struct schedule *s, struct message *m, uint32_t recipient);
 void schedule_destroy(struct schedule *s);
 
 /* How long to wait after that many attempts (1 or more): doubles from first to max, with up to a fifth more or less, so that

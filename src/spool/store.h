@@ -132,14 +132,20 @@ enum store_due {
     DUE_EXPIRED, /* its time is over; in flight, too */
     DUE_DELAY /* its sender is to be told that it is late, then store_delay_told; else nothing changes for it */
 };
-/* Schedule: the next recipient due at now. Those of one message come behind one another where that costs little. */
-bool store_due(struct store *s, uint64_t now_ms, uint64_t *id, uint32_t *recipient, enum store_due *why);
+enum store_sides {
+    STORE_LOCAL = 1,
+    STORE_OUTWARD = 2,
+    STORE_ANY = 3
+}; /* recipients: delivered here; for elsewhere */
+/* Schedule: the next recipient of those sides that is due at now. Those of one message come behind one another where that costs little. */
+bool store_due(struct store *s, enum store_sides sides, uint64_t now_ms, uint64_t *id, uint32_t *recipient,
+               enum store_due *why);
 /* A recipient in flight waits for its next hop in a queue of the caller (spool/destination.h). store_due may call it DUE_EXPIRED or
  * DUE_DELAY meanwhile; `left` tells when it is to be taken out. A ticket is not 0. */
 void store_ready(struct store *s, uint64_t id, uint32_t recipient, uint32_t ticket, uint64_t now_ms);
 /* A ready one was taken out of that queue for an attempt: in flight again. False: it is not ready (any more). */
 bool store_taken(struct store *s, uint64_t id, uint32_t recipient);
-uint64_t store_next_due_ms(const struct store *s); /* UINT64_MAX: nothing */
+uint64_t store_next_due_ms(const struct store *s, enum store_sides sides); /* UINT64_MAX: nothing */
 void store_put_back(struct store *s, uint64_t id, uint32_t recipient,
                     uint64_t due_ms); /* no attempt was made */
 /* A reload: other times between attempts, and of life in the queue. */

@@ -39,7 +39,7 @@ static void use(struct store *s)
     uint32_t recipient;
     enum store_due why;
     struct attempt a = {.state = RECIPIENT_DELIVERED, .text = SPAN("fine")};
-    for (int i = 0; i < 20 && store_due(s, UINT64_MAX / 2, &id, &recipient, &why); i++)
+    for (int i = 0; i < 20 && store_due(s, STORE_ANY, UINT64_MAX / 2, &id, &recipient, &why); i++)
         if (!store_attempt(s, id, recipient, &a, UINT64_MAX / 2)) abort();
     if (!store_flush(s, 1)) abort();
     for (int i = 0; i < 8; i++)

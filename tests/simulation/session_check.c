@@ -177,7 +177,8 @@ void check_deliver(struct scene *s)
     uint64_t id;
     uint32_t i;
     enum store_due why;
-    for (uint64_t k = roll(s->dice, 6); k > 0 && store_due(s->store, s->unix_ms, &id, &i, &why); k--) {
+    for (uint64_t k = roll(s->dice, 6); k > 0 && store_due(s->store, STORE_ANY, s->unix_ms, &id, &i, &why);
+         k--) {
         const struct message *m = store_find(s->store, id);
         struct letter *l = m ? letter_of(s, m) : NULL;
         if (!l || i >= letter_good(l) || recipient_final(l->now[i]) || l->fate != FATE_STORED ||

@@ -107,7 +107,8 @@ void world_deliver(struct world *w)
     uint32_t i;
     enum store_due why;
     if (world_dice(w, 2)) take_ready(w);
-    for (uint64_t k = world_dice(w, 6); k > 0 && store_due(w->store, w->now_ms, &id, &i, &why); k--) {
+    for (uint64_t k = world_dice(w, 6); k > 0 && store_due(w->store, STORE_ANY, w->now_ms, &id, &i, &why);
+         k--) {
         struct model *e = world_model(w, id);
         if (!e || i >= e->n || recipient_final(e->r[i].now) || e->held ||
             (e->answer != QUEUED && e->answer != MAYBE)) {

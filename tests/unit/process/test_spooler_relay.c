@@ -235,6 +235,49 @@ static void test_list_and_direct(void **state)
     end(e);
 }
 
+static int channel_of(enum role role)
+{
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    spooler_hooks.peer(&t.child, role, 0, GENERATION, pair[1]);
+    return pair[0];
+}
+
+/* A slow disk, a directory that does not answer: what is for elsewhere leaves beside what waits for them; and the other way round. */
+static void test_local_trouble(void **state)
+{
+    (void)state;
+    static const struct envelope_recipient near = {.path = SPAN("u@dest.example"), .local = 1};
+    struct spooler *s = t.child.state;
+    struct edge *e = begin(0, cut, cut);
+    int directory = channel_of(PROC_DIRECTORY), mailbox = channel_of(PROC_MAILBOX);
+    uint8_t packet[512];
+    s->n_local = SPOOLER_LOCAL; /* all their places are taken */
+    uint64_t waits = submit(e, &near, 1), leaves = submit(e, far, 1);
+    assert_int_equal(recv(directory, packet, sizeof packet, 0), -1);
+    struct peer *p = relay(0, GENERATION);
+    turns(3);
+    listen_to(p);
+    assert_int_equal(p->n_jobs, 1);
+    assert_int_equal(p->head.id, leaves);
+    assert_non_null(stored(waits));
+    s->n_local = 0;
+    s->n_relayed = SPOOLER_SHARE; /* now those of the relays */
+    uint64_t stays = submit(e, far + 2, 1);
+    listen_to(p);
+    assert_int_equal(p->n_jobs, 1);
+    assert_true(message_recipients(stored(stays))[0].flags & RECIPIENT_READY);
+    assert_true(recv(directory, packet, sizeof packet, 0) > 0);
+    assert_int_equal(s->n_local, 1);
+    close(directory); /* what it had in hand is nobody's now */
+    turns(3);
+    assert_int_equal(s->n_local, 0);
+    s->n_relayed = 1;
+    close(mailbox);
+    close(p->channel);
+    end(e);
+}
+
 /* A next hop that fails as a whole: its queue waits, another's does not. */
 static void test_next_hop_fails(void **state)
 {
@@ -331,6 +374,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_job_and_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_results_by_recipient, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_list_and_direct, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_local_trouble, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_next_hop_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_relay_dies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_generations, set_up, tear_down),

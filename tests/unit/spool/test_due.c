@@ -27,7 +27,7 @@ static int teardown(void **state)
 
 static bool due(struct fixture *f, uint64_t *id, uint32_t *recipient, enum store_due *why)
 {
-    return store_due(f->store, f->now_ms, id, recipient, why);
+    return store_due(f->store, STORE_ANY, f->now_ms, id, recipient, why);
 }
 
 static void one_message_comes_together(void **state)
@@ -62,7 +62,7 @@ static void ready_until_its_time_is_over(void **state)
     assert_true(due(f, &id, &i, &why));
     store_ready(f->store, 5, 0, 77, f->now_ms);
     assert_false(due(f, &id, &i, &why));
-    assert_int_equal(store_next_due_ms(f->store) - f->now_ms, 4 * HOUR);
+    assert_int_equal(store_next_due_ms(f->store, STORE_ANY) - f->now_ms, 4 * HOUR);
     f->now_ms += 4 * HOUR;
     assert_true(due(f, &id, &i, &why));
     assert_int_equal(why, DUE_DELAY);

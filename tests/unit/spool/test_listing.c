@@ -201,7 +201,7 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
     assert_true(fixture_flush(f));
     struct buf b = buf_on(key, sizeof key);
     assert_true(next_hop_of(f, store_find(f->store, 1), NULL, &b));
-    while (store_due(f->store, f->now_ms, &id, &i, &why)) {
+    while (store_due(f->store, STORE_ANY, f->now_ms, &id, &i, &why)) {
         uint32_t ticket =
             destinations_add(destinations, buf_span(&b), &destination_limits_default, id + i, i, 0, 0);
         store_ready(f->store, id, i, ticket, f->now_ms);
@@ -334,7 +334,7 @@ static void operators(void **state)
     assert_int_equal(ask(f, CHANGE(CHANGE_HOLD, .id = 3), ANSWER_OK), 1); /* it is held */
     assert_int_equal(ask(f, CHANGE(CHANGE_RELEASE, .states = QUESTION_HELD), ANSWER_OK), 2);
     assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = 99), ANSWER_UNKNOWN), 0);
-    assert_true(store_due(f->store, f->now_ms, &id, &i, &why));
+    assert_true(store_due(f->store, STORE_ANY, f->now_ms, &id, &i, &why));
     assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = id), ANSWER_OK), 2 + (id == 21) * 4);
     assert_true(said("\"busy\":1}")); /* its delivery is under way */
     store_put_back(f->store, id, i, f->now_ms);

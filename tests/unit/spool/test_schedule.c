@@ -14,7 +14,8 @@ static struct message *make(struct index *x, uint64_t id, uint32_t recipients)
     struct envelope_head h = {.reverse_path = SPAN("s@example.org")};
     envelope_put_head(&b, &h);
     for (uint32_t i = 0; i < recipients; i++)
-        envelope_put_recipient(&b, &(struct envelope_recipient){.local = 1, .path = SPAN("r@example.org")});
+        envelope_put_recipient(&b,
+                               &(struct envelope_recipient){.local = i % 2, .path = SPAN("r@example.org")});
     return index_build(x, id, &(struct commit_payload){.arrival_ms = 5}, buf_span(&b), NULL);
 }
 
@@ -33,7 +34,7 @@ static void earliest_first(void **state)
         schedule_remove(&s, m, i);
     uint64_t before = 0;
     size_t n = 0;
-    for (const struct schedule_item *item; (item = schedule_first(&s)); n++) {
+    for (const struct schedule_item *item; (item = schedule_first(&s, true, true)); n++) {
         assert_true(item->due_ms >= before);
         before = item->due_ms;
         assert_int_not_equal(item->recipient % 3, 1);
@@ -42,6 +43,33 @@ static void earliest_first(void **state)
         assert_int_equal(message_recipients(m)[r].heap, NOT_SCHEDULED);
     }
     assert_int_equal(n, 500 - 167);
+    schedule_destroy(&s);
+    index_free(&x, m);
+    index_destroy(&x);
+}
+
+/* Those that are delivered here and those that leave: neither stands behind the other. */
+static void side_by_side(void **state)
+{
+    (void)state;
+    struct index x = {0};
+    struct schedule s = {0};
+    struct message *m = make(&x, 1, 100); /* every second one is local */
+    assert_null(schedule_first(&s, true, true));
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(schedule_set(&s, m, i, 1000 - i));
+    assert_int_equal(schedule_first(&s, true, true)->recipient, 99);
+    assert_int_equal(schedule_first(&s, true, false)->recipient, 99);
+    assert_int_equal(schedule_first(&s, false, true)->recipient, 98);
+    assert_null(schedule_first(&s, false, false));
+    assert_int_equal(schedule_of(&s, m, 42)->due_ms, 958);
+    for (uint32_t i = 0; i < 100; i += 2)
+        schedule_remove(&s, m, i);
+    assert_null(schedule_of(&s, m, 42));
+    assert_null(schedule_first(&s, false, true));
+    assert_int_equal(schedule_of(&s, m, 43)->due_ms, 957);
+    schedule_remove_all(&s, m);
+    assert_null(schedule_first(&s, true, true));
     schedule_destroy(&s);
     index_free(&x, m);
     index_destroy(&x);
@@ -58,9 +86,9 @@ static void a_grown_message_is_found(void **state)
     assert_true(schedule_set(&s, m, 1, 5));
     m = index_grow(&x, m, 60, 100);
     schedule_moved(&s, m);
-    assert_ptr_equal(schedule_first(&s)->message, m);
+    assert_ptr_equal(schedule_first(&s, true, true)->message, m);
     schedule_remove_all(&s, m);
-    assert_null(schedule_first(&s));
+    assert_null(schedule_first(&s, true, true));
     schedule_destroy(&s);
     index_destroy(&x);
 }
@@ -88,7 +116,7 @@ static void back_off(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(earliest_first),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(earliest_first), cmocka_unit_test(side_by_side),
                                        cmocka_unit_test(a_grown_message_is_found),
                                        cmocka_unit_test(back_off)};
     return cmocka_run_group_tests(tests, NULL, NULL);

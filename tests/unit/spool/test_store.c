@@ -136,19 +136,19 @@ static void due_in_order(void **state)
     enum store_due why;
     assert_int_equal(fixture_commit(f, 5, 100, 2), STORE_PENDING);
     assert_true(fixture_flush(f));
-    assert_true(store_due(f->store, f->now_ms, &id, &recipient, &why));
+    assert_true(store_due(f->store, STORE_ANY, f->now_ms, &id, &recipient, &why));
     assert_int_equal(id, 5);
     struct attempt later = {
         .state = RECIPIENT_DEFERRED, .enhanced = SPAN("4.2.2"), .text = SPAN("mailbox full")};
     assert_true(store_attempt(f->store, 5, recipient, &later, f->now_ms));
     uint32_t other;
-    assert_true(store_due(f->store, f->now_ms, &id, &other, &why));
+    assert_true(store_due(f->store, STORE_ANY, f->now_ms, &id, &other, &why));
     assert_int_not_equal(recipient, other);
-    assert_false(store_due(f->store, f->now_ms, &id, &other, &why));
-    uint64_t due = store_next_due_ms(f->store);
+    assert_false(store_due(f->store, STORE_ANY, f->now_ms, &id, &other, &why));
+    uint64_t due = store_next_due_ms(f->store, STORE_ANY);
     assert_in_range(due - f->now_ms, 240000, 360000);
     store_put_back(f->store, 5, other, f->now_ms + 7);
-    assert_int_equal(store_next_due_ms(f->store), f->now_ms + 7);
+    assert_int_equal(store_next_due_ms(f->store, STORE_ANY), f->now_ms + 7);
     assert_true(fixture_flush(f));
     fixture_reopen(f);
     assert_int_equal(store_counters(f->store).deferred, 1);
@@ -172,7 +172,7 @@ static void never_beyond_its_life(void **state)
     f->now_ms = expires - 1000;
     struct attempt later = {.state = RECIPIENT_DEFERRED};
     assert_true(store_attempt(f->store, 5, 0, &later, f->now_ms));
-    assert_int_equal(store_next_due_ms(f->store), expires);
+    assert_int_equal(store_next_due_ms(f->store, STORE_ANY), expires);
 }
 
 static void finished_ones_do_not_come_back(void **state)
@@ -263,20 +263,21 @@ static void held(void **state)
     assert_true(fixture_flush(f));
     assert_true(store_hold(f->store, 5, true, f->now_ms));
     assert_true(fixture_flush(f));
-    assert_false(store_due(f->store, UINT64_MAX / 2, &id, &recipient, &why));
+    assert_false(store_due(f->store, STORE_ANY, UINT64_MAX / 2, &id, &recipient, &why));
     fixture_crash(f);
     assert_int_equal(store_counters(f->store).held, 2);
-    assert_false(store_due(f->store, UINT64_MAX / 2, &id, &recipient, &why));
+    assert_false(store_due(f->store, STORE_ANY, UINT64_MAX / 2, &id, &recipient, &why));
     assert_true(store_hold(f->store, 5, false, f->now_ms));
     assert_true(fixture_flush(f));
-    assert_true(store_due(f->store, f->now_ms, &id, &recipient, &why));
+    assert_true(store_due(f->store, STORE_ANY, f->now_ms, &id, &recipient, &why));
     f->hold = true; /* by configuration: the other one */
     store_place_again(f->store, f->now_ms);
-    assert_false(store_due(f->store, f->now_ms, &id, &recipient, &why));
+    assert_false(store_due(f->store, STORE_ANY, f->now_ms, &id, &recipient, &why));
     f->hold = false;
     f->no_route = true;
     store_place_again(f->store, f->now_ms);
-    assert_int_equal(store_next_due_ms(f->store), store_expires_ms(f->store, store_find(f->store, 5)));
+    assert_int_equal(store_next_due_ms(f->store, STORE_ANY),
+                     store_expires_ms(f->store, store_find(f->store, 5)));
     assert_false(store_hold(f->store, 99, true, f->now_ms));
 }
 

@@ -88,7 +88,7 @@ static void content(void **state)
     uint32_t recipient;
     enum store_due why;
     unsigned due = 0;
-    while (store_due(f->store, f->now_ms, &id, &recipient, &why)) {
+    while (store_due(f->store, STORE_ANY, f->now_ms, &id, &recipient, &why)) {
         assert_true(id != 1 && id != 2 && id != MESSAGES / 2);
         due++;
     }
