@@ -30,7 +30,7 @@ static bool read_name(const char *name, struct user *u)
     if (span_find(written, '@') == SPAN_NPOS || !names_canonical(written, &key)) return false;
     u->key = buf_span(&key);
     return recipients_split(u->key, &local, &domain) && mailbox_name_local(local) &&
-           mailbox_name_domain(domain) && span_eq_nocase(u->key, written);
+           mailbox_name_domain(domain) && span_eq_nocase(local, span_head(written, span_rfind(written, '@')));
 }
 
 static void warn_of_domain(const struct user *u)

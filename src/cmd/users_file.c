@@ -14,6 +14,7 @@
 #include "cmd/complain.h"
 #include "cmd/write_all.h"
 #include "process/role.h"
+#include "service/names.h"
 #include "system/sandbox.h"
 
 enum { LINE_OCTETS = 2048 /* of a line that is added */ };
@@ -106,9 +107,17 @@ static bool is_mailbox(struct span line)
     return line.n > 0 && line.p[0] != '#' && span_find(line, '\t') != SPAN_NPOS;
 }
 
+/* The field names this mailbox, whichever way its domain is written. */
+static bool names(struct span field, struct span key)
+{
+    uint8_t memory[LIMIT_LOCAL_PART_OCTETS + 1 + LIMIT_DOMAIN_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    return names_canonical(field, &b) && span_eq(buf_span(&b), key);
+}
+
 static bool is_of(struct span line, struct span key)
 {
-    return is_mailbox(line) && span_eq_nocase(field_of(line), key);
+    return is_mailbox(line) && names(field_of(line), key);
 }
 
 bool users_file_next(const struct users_file *f, size_t *at, struct span *mailbox, struct span *verifier)
@@ -128,7 +137,7 @@ bool users_file_has(const struct users_file *f, struct span key)
 {
     struct span mailbox, verifier;
     for (size_t at = 0; users_file_next(f, &at, &mailbox, &verifier);)
-        if (span_eq_nocase(mailbox, key)) return true;
+        if (names(mailbox, key)) return true;
     return false;
 }
 

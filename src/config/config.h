@@ -37,7 +37,7 @@ struct config_limits {
 };
 
 struct config_domain {
-    struct span name; /* lower case */
+    struct span name; /* A-labels, lower case */
     bool any;         /* every local part exists */
     struct config_place place;
 };

@@ -65,15 +65,14 @@ const void *names_find(const void *base, size_t n, size_t each, struct span name
     return NULL;
 }
 
-/* domain as a peer wrote it: folded to lower case first; longer than any domain finds nothing. */
+/* domain as a peer wrote it: what is no domain finds nothing. */
 static const void *find_folded(const void *base, size_t n, size_t each, struct span domain)
 {
-    uint8_t lower[LIMIT_DOMAIN_OCTETS];
+    uint8_t memory[LIMIT_DOMAIN_OCTETS];
+    struct buf ascii = buf_on(memory, sizeof memory);
 
-    if (domain.n > sizeof lower) return NULL;
-    for (size_t i = 0; i < domain.n; i++)
-        lower[i] = octet_lower(domain.p[i]);
-    return names_find(base, n, each, span_of(lower, domain.n));
+    if (!idn_put_ascii(&ascii, domain) || ascii.over) return NULL;
+    return names_find(base, n, each, buf_span(&ascii));
 }
 
 const struct config_deliver *config_deliver_find(const struct config *c, struct span domain)

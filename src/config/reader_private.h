@@ -2,6 +2,7 @@
 #ifndef CONFIG_READER_PRIVATE_H
 #define CONFIG_READER_PRIVATE_H
 
+#include "base/idn.h"
 #include "config/config.h"
 #include "config/grammar.h"
 #include "config/schema.h"
@@ -94,7 +95,7 @@ void *reader_push(struct reader *r, void *array, uint32_t *n, size_t each, uint3
 bool value_plain(struct reader *r, const struct schema_row *row, const struct token *t, uint64_t *ret);
 bool value_path(struct reader *r, const struct token *t, struct span *ret);
 bool value_domain(struct reader *r, const struct token *t, bool star,
-                  struct span *ret); /* lower case; star: "*" too */
+                  struct span *ret); /* A-labels, lower case; star: "*" too */
 enum { PATTERN_STAR = 1, PATTERN_ADDRESS = 2, PATTERN_NULL = 4 };
 /* example.org, .example.org (or *.example.org); where the flags say so: "*", user@example.org, "<>" */
 bool value_pattern(struct reader *r, const struct token *t, unsigned flags, struct span *ret);

@@ -1,21 +1,23 @@
 #include "config/config.h"
 #include "config/reader_private.h"
 
-/* An address as a peer wrote it, folded to lower case, whole and its domain. */
+/* An address as a peer wrote it, as lines name it: lower case, its domain in A-labels; whole and its domain. */
 struct folded {
     struct span whole, domain;
     uint8_t memory[LIMIT_PATH_OCTETS + LIMIT_DOMAIN_OCTETS];
 };
 
-/* False: longer than any address, so that no line can name it. */
+/* False: longer than any address, or with a domain that is no name, so that no line can name it. */
 static bool fold(struct folded *f, struct span address)
 {
-    if (address.n > sizeof f->memory) return false;
-    for (size_t i = 0; i < address.n; i++)
-        f->memory[i] = octet_lower(address.p[i]);
-    f->whole = span_of(f->memory, address.n);
-    size_t at = span_rfind(f->whole, '@');
-    f->domain = at == SPAN_NPOS ? f->whole : span_skip(f->whole, at + 1);
+    struct buf b = buf_on(f->memory, sizeof f->memory);
+    size_t at = span_rfind(address, '@');
+    size_t local = at == SPAN_NPOS ? 0 : at + 1;
+    for (size_t i = 0; i < local && !b.over; i++)
+        buf_byte(&b, octet_lower(address.p[i]));
+    if (!idn_put_ascii(&b, span_skip(address, local)) || b.over) return false;
+    f->whole = buf_span(&b);
+    f->domain = span_skip(f->whole, local);
     return true;
 }
 

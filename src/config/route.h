@@ -27,7 +27,7 @@ struct config_pattern { /* the beginning of every row of a table that is looked 
 
 enum config_delivery { DELIVER_MAILDIR, DELIVER_LMTP };
 struct config_deliver {
-    struct span domain; /* lower case, or "*" */
+    struct span domain; /* A-labels, lower case, or "*" */
     struct config_place place;
     enum config_delivery how;
     struct span target;  /* absolute folder, or the LMTP servers as they are shown */

@@ -138,6 +138,24 @@ bool value_path(struct reader *r, const struct token *t, struct span *ret)
     return ret->p != NULL;
 }
 
+/* The form in which domains are compared and asked for. */
+static bool value_ascii(struct reader *r, const struct token *t, struct span domain, struct span *ret)
+{
+    uint8_t memory[LIMIT_DOMAIN_OCTETS];
+    struct buf ascii = buf_on(memory, sizeof memory);
+
+    if (!idn_put_ascii(&ascii, domain) || ascii.over) {
+        config_problem_at(
+            r, t,
+            PROBLEM_TEXT(r, QUOTED(domain), SPAN(" is no valid internationalized domain name (IDNA 2008)")),
+            SPAN("labels of letters and digits of a script, or the A-label, like xn--bcher-kva.example"));
+        return false;
+    }
+    *ret = arena_copy(r->arena, buf_span(&ascii));
+    r->no_memory |= !ret->p;
+    return ret->p != NULL;
+}
+
 bool value_domain(struct reader *r, const struct token *t, bool star, struct span *ret)
 {
     struct span written = token_value(t, r->arena);
@@ -156,12 +174,7 @@ bool value_domain(struct reader *r, const struct token *t, bool star, struct spa
         config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(written), SPAN(" is no domain name")), hint);
         return false;
     }
-    uint8_t lower[LIMIT_DOMAIN_OCTETS];
-    for (size_t i = 0; i < written.n; i++)
-        lower[i] = octet_lower(written.p[i]);
-    *ret = arena_copy(r->arena, span_of(lower, written.n));
-    r->no_memory |= !ret->p;
-    return ret->p != NULL;
+    return value_ascii(r, t, written, ret);
 }
 
 bool value_name(struct reader *r, const struct token *t, struct span *ret)
@@ -244,9 +257,7 @@ bool value_host_port(struct reader *r, const struct token *t, struct span *host,
             r, t, PROBLEM_TEXT(r, QUOTED(name), SPAN(" is neither a host name nor an IP address")), SPAN(""));
         return false;
     }
-    *host = arena_copy(r->arena, name);
-    r->no_memory |= !host->p;
-    return host->p != NULL;
+    return value_ascii(r, t, name, host);
 }
 
 bool value_network(struct reader *r, const struct token *t, struct network *ret)

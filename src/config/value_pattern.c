@@ -47,8 +47,8 @@ static bool value_around(struct reader *r, const struct token *t, struct span do
 
 static bool value_address(struct reader *r, const struct token *t, struct span written, struct span *ret)
 {
-    uint8_t memory[LIMIT_PATH_OCTETS + 2], lower[LIMIT_PATH_OCTETS];
-    struct buf b = buf_on(memory, sizeof memory);
+    uint8_t memory[LIMIT_PATH_OCTETS + 2], folded[LIMIT_PATH_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory), whole = buf_on(folded, sizeof folded);
     struct path path;
     struct span rest;
 
@@ -61,9 +61,12 @@ static bool value_address(struct reader *r, const struct token *t, struct span w
                           SPAN("an address like user@example.org"));
         return false;
     }
-    for (size_t i = 0; i < written.n; i++)
-        lower[i] = octet_lower(written.p[i]);
-    *ret = arena_copy(r->arena, span_of(lower, written.n));
+    for (size_t i = 0; i < path.local.n; i++)
+        buf_byte(&whole, octet_lower(path.local.p[i]));
+    buf_byte(&whole, '@');
+    if (!idn_put_ascii(&whole, path.domain) || whole.over)
+        r->no_memory = true; /* path_parse saw that it can be */
+    *ret = arena_copy(r->arena, buf_span(&whole));
     r->no_memory |= !ret->p;
     return ret->p != NULL;
 }

@@ -9,6 +9,7 @@ struct reader {
     struct arena *arena;
     struct users *users;
     struct problems *problems;
+    aliases_canonical_fn *canonical;
     struct span file;
     uint32_t line;
     uint32_t *table; /* indices + 1 by hash, to find doubles */
@@ -51,10 +52,9 @@ static bool add(struct reader *r, struct span written)
     uint8_t memory[LIMIT_LOCAL_PART_OCTETS + 1 + LIMIT_DOMAIN_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     struct span local, domain;
-    for (size_t i = 0; i < written.n; i++)
-        buf_byte(&b, octet_lower(written.p[i]));
+    bool good = span_find(written, '"') == SPAN_NPOS && r->canonical(written, &b);
     struct span key = buf_span(&b);
-    if (b.over || !recipients_split(key, &local, &domain) || !mailbox_name_local(local) ||
+    if (!good || !recipients_split(key, &local, &domain) || !mailbox_name_local(local) ||
         !mailbox_name_domain(domain)) {
         complain(r, written, "is no mailbox name: write name@domain");
         return true;
@@ -86,10 +86,12 @@ static bool read_line(struct reader *r, struct span line)
     return true;
 }
 
-struct users *users_parse(struct arena *a, struct span file, struct span text, struct problems *problems)
+struct users *users_parse(struct arena *a, struct span file, struct span text,
+                          aliases_canonical_fn *canonical, struct problems *problems)
 {
     struct users *u = arena_take(a, sizeof *u);
-    struct reader r = {.arena = a, .users = u, .problems = problems, .file = file, .slots = 16};
+    struct reader r = {
+        .arena = a, .users = u, .problems = problems, .canonical = canonical, .file = file, .slots = 16};
     uint32_t lines = 1;
     for (size_t i = 0; i < text.n; i++)
         lines += text.p[i] == '\n';

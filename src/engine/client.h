@@ -27,9 +27,10 @@ struct client_conf {  /* of one session */
 };
 
 struct client_recipient {
-    uint32_t index;   /* the caller's */
-    struct span path; /* without brackets */
-    uint8_t notify;   /* DSN_NOTIFY_* */
+    uint32_t index; /* the caller's */
+    struct span
+        path; /* without brackets; said with A-labels where that is all that SMTPUTF8 is needed for and it is not offered */
+    uint8_t notify; /* DSN_NOTIFY_* */
     struct span
         orcpt; /* "type;xtext" as it came; empty: "rfc822;" and the path are given when DSN is offered */
 };

@@ -1,4 +1,5 @@
 /* MAIL and RCPT as this server understands them (RFC 5321 4.1.1.2-3, 1870, 6152, 3030, 6531, 3461). */
+#include "base/idn.h"
 #include "engine/client_private.h"
 #include "smtp/xtext.h"
 
@@ -33,6 +34,43 @@ static bool envelope_sayable(const struct client_transaction *t)
     return true;
 }
 
+/* The path, or with a_labels the same address with its domain in ASCII: true when it can be said so. */
+static bool put_path(struct span path, bool a_labels, struct buf *out)
+{
+    uint8_t memory[LIMIT_PATH_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    size_t at = span_rfind(path, '@');
+    size_t local = at == SPAN_NPOS ? path.n : at + 1;
+    if (!a_labels || !idn_is_needed(path)) {
+        buf_put(out, path);
+        return true;
+    }
+    buf_put(&b, span_head(path, local));
+    if (idn_is_needed(buf_span(&b)) || !idn_put_ascii(&b, span_skip(path, local)) || b.over) return false;
+    buf_put(out, buf_span(&b));
+    return true;
+}
+
+/* RFC 6531 3.2: what has ASCII content, and U-labels as the only thing beyond ASCII in its addresses, may be sent with A-labels to a
+ * server without SMTPUTF8. */
+static bool a_labels_do(const struct client_transaction *t)
+{
+    uint8_t memory[LIMIT_PATH_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    if (t->body_8bit || t->body_binary || !put_path(t->reverse_path, true, &b)) return false;
+    for (uint32_t i = 0; i < t->n; i++) {
+        b.n = 0;
+        if (!put_path(t->recipients[i].path, true, &b)) return false;
+    }
+    return true;
+}
+
+/* The envelope goes out with A-labels: client_command_refusal has seen that they do. */
+static bool with_a_labels(const struct client *c)
+{
+    return c->t->utf8 && !(c->ehlo.extensions & EXT_SMTPUTF8);
+}
+
 const char *client_command_refusal(const struct client *c, const struct client_transaction *t,
                                    struct enhanced *e)
 {
@@ -40,7 +78,7 @@ const char *client_command_refusal(const struct client *c, const struct client_t
     *e = (struct enhanced){5, 5, 4};
     if (!envelope_sayable(t)) return "the envelope cannot be said in SMTP";
     *e = (struct enhanced){5, 6, 7}; /* RFC 6531 3.5 */
-    if (t->utf8 && !(offered & EXT_SMTPUTF8))
+    if (t->utf8 && !(offered & EXT_SMTPUTF8) && !a_labels_do(t))
         return "the message needs SMTPUTF8, and the next hop does not offer it";
     /* RFC 6152 3, RFC 3030 3: without the extension the content must be converted or returned; it is never converted here */
     *e = (struct enhanced){5, 6, 3};
@@ -59,7 +97,7 @@ void client_command_put_mail(const struct client *c, struct buf *out)
     const struct client_transaction *t = c->t;
     uint32_t offered = c->ehlo.extensions;
     buf_put(out, SPAN("MAIL FROM:<"));
-    buf_put(out, t->reverse_path);
+    (void)put_path(t->reverse_path, with_a_labels(c), out);
     buf_put(out, SPAN(">"));
     if (offered & EXT_SIZE) {
         buf_put(out, SPAN(" SIZE="));
@@ -69,7 +107,7 @@ void client_command_put_mail(const struct client *c, struct buf *out)
         buf_put(out, SPAN(" BODY=BINARYMIME"));
     else if (t->body_8bit)
         buf_put(out, SPAN(" BODY=8BITMIME"));
-    if (t->utf8) buf_put(out, SPAN(" SMTPUTF8"));
+    if (t->utf8 && !with_a_labels(c)) buf_put(out, SPAN(" SMTPUTF8"));
     if (offered & EXT_DSN) {
         if (t->ret == DSN_RET_FULL) buf_put(out, SPAN(" RET=FULL"));
         if (t->ret == DSN_RET_HDRS) buf_put(out, SPAN(" RET=HDRS"));
@@ -124,7 +162,7 @@ static void put_orcpt(const struct client_recipient *r, struct buf *out)
 void client_command_put_rcpt(const struct client *c, const struct client_recipient *r, struct buf *out)
 {
     buf_put(out, SPAN("RCPT TO:<"));
-    buf_put(out, r->path);
+    (void)put_path(r->path, with_a_labels(c), out);
     buf_put(out, SPAN(">"));
     if (c->ehlo.extensions & EXT_DSN) {
         put_notify(r->notify, out);

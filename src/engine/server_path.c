@@ -25,6 +25,9 @@ struct span server_path_refusal(enum path_error e, bool recipient)
         return recipient ? REPLY("501 5.1.3 Local part too long") : REPLY("501 5.1.7 Local part too long");
     case PATH_DOMAIN_LONG:
         return recipient ? REPLY("501 5.1.2 Domain too long") : REPLY("501 5.1.7 Domain too long");
+    case PATH_IDN: /* RFC 5891 5; RFC 6531 3.3 wants U-labels */
+        return recipient ? REPLY("501 5.1.2 The domain is no valid internationalized domain name")
+                         : REPLY("501 5.1.8 The domain is no valid internationalized domain name");
     case PATH_SYNTAX:
         return recipient ? REPLY("501 5.1.3 Bad recipient address syntax")
                          : REPLY("501 5.1.7 Bad sender address syntax");

@@ -1,7 +1,7 @@
 /* The hosts of a next hop: the exchangers of a domain (RFC 5321 5.1), or those that a route names. */
-#include <idn2.h>
 #include <stdlib.h>
 
+#include "base/idn.h"
 #include "policy/exchangers.h"
 #include "service/connect_private.h"
 
@@ -83,20 +83,8 @@ static void host_of_socket(struct attempt *a)
 /* A U-label is looked up as its A-label (RFC 5891 5, RFC 6531 3.2 leaves that to us). */
 static void find_domain(struct attempt *a)
 {
-    struct span name = a->hop.name;
-    uint8_t text[LIMIT_DOMAIN_OCTETS + 1], *ascii = NULL;
-    if (name.n > LIMIT_DOMAIN_OCTETS) return;
-    memcpy(text, name.p, name.n);
-    text[name.n] = 0;
-    if (!dns_name_valid(name)) {
-        if (idn2_lookup_u8(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK) return;
-        name = span_str((const char *)ascii);
-    }
-    if (dns_name_valid(name)) {
-        memcpy(a->domain_text, name.p, name.n);
-        a->domain = span_of(a->domain_text, name.n);
-    }
-    idn2_free(ascii);
+    struct buf b = buf_on(a->domain_text, sizeof a->domain_text);
+    if (idn_put_ascii(&b, a->hop.name) && !b.over && dns_name_valid(buf_span(&b))) a->domain = buf_span(&b);
 }
 
 void host_begin(struct attempt *a)

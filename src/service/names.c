@@ -117,7 +117,7 @@ bool names_load(struct names *n, const struct config *c, struct span users, stru
 {
     *n = (struct names){.arena = arena_create(LIMIT_DIRECTORY_MEMORY_OCTETS), .home = home_of(c)};
     if (!n->arena) return false;
-    n->users = users_parse(n->arena, c->users_file, users, &n->problems);
+    n->users = users_parse(n->arena, c->users_file, users, names_canonical, &n->problems);
     if (n->users && load_aliases(n, c->aliases_file, aliases) && make_map(n, c, true, &n->map) &&
         make_map(n, c, false, &n->mailboxes)) {
         find_dead_ends(n, c->aliases_file);

@@ -1,5 +1,6 @@
 #include "smtp/path.h"
 
+#include "base/idn.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 
@@ -90,11 +91,13 @@ static enum path_error domain_part(struct span in, unsigned flags, size_t *n, bo
     return PATH_OK;
 }
 
-static bool has_high(struct span s)
+/* RFC 6531 3.3: a domain beyond ASCII is made of U-labels (RFC 5890 2.3.2.1), so each has an A-label, and the path a key. */
+static enum path_error u_labels(const struct path *p)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] > 127) return true;
-    return false;
+    uint8_t memory[LIMIT_PATH_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory - 1 - p->local.n);
+    if (!idn_put_ascii(&b, p->domain)) return PATH_IDN;
+    return b.over ? PATH_DOMAIN_LONG : PATH_OK;
 }
 
 /* Mailbox = Local-part "@" ( Domain / address-literal ), or <postmaster>. *in moves behind it. */
@@ -119,9 +122,11 @@ static enum path_error mailbox(struct span *in, unsigned flags, struct path *ret
     e = domain_part(rest, flags, &n, &p.literal);
     if (e) return e;
     p.domain = span_head(rest, n);
-    p.utf8 = has_high(p.local) || has_high(p.domain);
+    bool idn = idn_is_needed(p.domain);
+    p.utf8 = idn || idn_is_needed(p.local);
     /* RFC 5321 4.5.3.1.3: 256 octets "including the punctuation and element separators" */
     if (p.local.n + 1 + p.domain.n > LIMIT_PATH_OCTETS) return PATH_DOMAIN_LONG;
+    if (idn && (e = u_labels(&p)) != PATH_OK) return e;
     *ret = p;
     *in = span_skip(rest, n);
     return PATH_OK;
@@ -223,7 +228,7 @@ void path_key(const struct path *p, struct buf *b)
     }
     put_key_local(b, p->local);
     buf_byte(b, '@');
-    put_lower(b, p->domain);
+    b->over |= !idn_put_ascii(b, p->domain);
 }
 
 void path_local_unquoted(const struct path *p, struct buf *b)

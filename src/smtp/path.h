@@ -21,9 +21,10 @@ enum path_error {
     PATH_NO_BRACKETS, /* 501 5.5.2: <...> is needed */
     PATH_ROUTE,       /* source route @a,@b:c@d. RFC 5321 F.2: refused, 550 5.1.3 */
     PATH_LOCAL_LONG,  /* 501 5.1.3: local-part above LIMIT_LOCAL_PART_OCTETS */
-    PATH_DOMAIN_LONG, /* 501 5.1.2: domain above LIMIT_DOMAIN_OCTETS, a label above 63, or the path above LIMIT_PATH_OCTETS */
+    PATH_DOMAIN_LONG, /* 501 5.1.2: domain above LIMIT_DOMAIN_OCTETS, a label above 63, or the path (its domain in A-labels, too) above LIMIT_PATH_OCTETS */
     PATH_UTF8,        /* 553 5.6.7: octets above 127 without SMTPUTF8 */
     PATH_UTF8_BROKEN, /* 501 5.5.2: not well-formed UTF-8 */
+    PATH_IDN,         /* 501 5.1.2: a domain beyond ASCII that has no A-labels (base/idn.h) */
 };
 
 enum { PATH_ALLOW_NULL = 1, PATH_ALLOW_POSTMASTER = 2, PATH_ALLOW_UTF8 = 4 };
@@ -33,9 +34,9 @@ enum { PATH_ALLOW_NULL = 1, PATH_ALLOW_POSTMASTER = 2, PATH_ALLOW_UTF8 = 4 };
  * untouched unless PATH_OK. */
 enum path_error path_parse(struct span in, unsigned flags, struct path *ret, struct span *rest);
 
-/* Canonical key "local@domain" for look-ups: quoting undone where the content is a dot-string, ASCII case folded in the
- * domain always and in the local part for look-up (mailbox names are case-insensitive here); sets b->over when it does
- * not fit. The separator '+' is not touched. */
+/* Canonical key "local@domain" for look-ups: quoting undone where the content is a dot-string, the domain in A-labels and lower case
+ * (a U-label and its A-label are one domain, RFC 5890 2.3.2.4), ASCII case folded in the local part for look-up (mailbox names
+ * are case-insensitive here); sets b->over when it does not fit. p: of path_parse; its key fits where it did. The separator '+' is not touched. */
 void path_key(const struct path *p, struct buf *b);
 
 /* local-part with its quoting removed (content of a quoted-string, backslashes undone). */

@@ -1,4 +1,5 @@
 /* The users file: what is taken is the name of a folder and in lower case; nothing of the second field is shown. */
+#include "../unit/directory/canonical.h"
 #include "directory/mailbox_name.h"
 #include "directory/recipients.h"
 #include "directory/users.h"
@@ -17,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_create(1 << 24);
     struct problems problems = {.count = 0};
     must(a != NULL);
-    struct users *u = users_parse(a, SPAN("f"), span_of(data, size), &problems);
+    struct users *u = users_parse(a, SPAN("f"), span_of(data, size), canonical, &problems);
     for (uint32_t i = 0; u && i < u->count; i++) {
         struct span local, domain;
         must(recipients_split(u->keys[i], &local, &domain) && mailbox_name_local(local) &&

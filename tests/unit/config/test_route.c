@@ -84,6 +84,43 @@ static void the_nearest_line(void **state)
           {"", "u@[192.0.2.1]", false, "hop relay * smtp all.example:25 tls may"});
 }
 
+#define U_LABEL "b\u00fccher.example"
+#define A_LABEL "xn--bcher-kva.example"
+
+/* RFC 5890 2.3.2.4: whichever form stands in the line, and whichever in the address */
+static void both_forms_of_a_domain(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {U_LABEL, "B\u00dcCHER.Example", A_LABEL, "XN--BCHER-kva.example"};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char text[2000];
+        snprintf(
+            text, sizeof text,
+            "recipients %1$s\ndeliver %1$s to maildir m\nrelay .%1$s via smarthost %1$s:25\n"
+            "relay boss@sub.%1$s via smarthost boss:25\nhold h.%1$s\ndiscard d.%1$s accept-and-lose-mail\n"
+            "relay from s.%1$s via smarthost from:25\ndestination mx.%1$s { tls encrypt }",
+            forms[i]);
+        CHECK(text, {"", "u@" U_LABEL, true, "mailbox deliver " A_LABEL},
+              {"", "u@" A_LABEL, true, "mailbox deliver " A_LABEL},
+              {"", "u@x." U_LABEL, false, "hop relay ." A_LABEL " smtp " A_LABEL ":25 tls may"},
+              {"", "Boss@sub." U_LABEL, false, "hop relay boss@sub." A_LABEL " smtp boss:25 tls may"},
+              {"", "u@h." U_LABEL, false, "hold hold h." A_LABEL},
+              {"", "u@d.XN--bcher-kva.example", false, "discard discard d." A_LABEL},
+              {"x@s." U_LABEL, "u@far.example", false, "hop relay from s." A_LABEL " smtp from:25 tls may"},
+              {"x@s." A_LABEL, "u@far.example", false, "hop relay from s." A_LABEL " smtp from:25 tls may"},
+              {"", "u@far.b\u00fccher.example", false, "hop relay ." A_LABEL " smtp " A_LABEL ":25 tls may"});
+        CHECK("", {"", "u@B\u00fccher.example", false, "hop default - mx " A_LABEL " tls dane"},
+              {"", "u@ab--\u00fc.example", false, "none none -"});
+        struct parsed p;
+        parse(&p, text);
+        assert_true(config_domain_served(&p.config->servers[0], span_str(U_LABEL)));
+        assert_true(config_domain_served(&p.config->servers[0], span_str("xn--BCHER-kva.example")));
+        const struct next_hop mx = {.kind = NEXT_HOP_MX, .name = SPAN("mx." A_LABEL)};
+        assert_true(config_destination_of(p.config, &mx)->tls_given);
+        parsed_free(&p);
+    }
+}
+
 static void of_two_the_later(void **state)
 {
     (void)state;
@@ -210,10 +247,15 @@ static void hostile_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_said),       cmocka_unit_test(the_nearest_line),
-        cmocka_unit_test(of_two_the_later),   cmocka_unit_test(by_sender),
-        cmocka_unit_test(held_and_discarded), cmocka_unit_test(released),
-        cmocka_unit_test(policies),           cmocka_unit_test(hostile_addresses),
+        cmocka_unit_test(nothing_said),
+        cmocka_unit_test(the_nearest_line),
+        cmocka_unit_test(both_forms_of_a_domain),
+        cmocka_unit_test(of_two_the_later),
+        cmocka_unit_test(by_sender),
+        cmocka_unit_test(held_and_discarded),
+        cmocka_unit_test(released),
+        cmocka_unit_test(policies),
+        cmocka_unit_test(hostile_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,16 @@ static const struct sample bad[] = {
         "6:7 error: \"u@[192.0.2.1]\" is no address | an address like user@example.org\n"
         "7:7 error: \"<>\" is no domain name | a domain like example.org, or *\n"
         "8:7 error: \"a_b\" is no domain name | a domain like example.org, or *\n"},
+    {"internationalized domains",
+     "relay ab--\xc3\xbc.example via mx\n"
+     "relay u@\xc3\xbc.ab--\xc3\xbc via mx\n"
+     "relay a via smarthost ab--\xc3\xbc:25\n"
+     "relay b\xc3\xbc"
+     "cher via mx\nrelay xn--bcher-kva via mx\n",
+     "1:7 error: \"ab--\xc3\xbc.example\" is no valid internationalized domain name (IDNA 2008) | labels of letters and digits of a script, or the A-label, like xn--bcher-kva.example\n"
+     "2:7 error: \"u@\xc3\xbc.ab--\xc3\xbc\" is no address | an address like user@example.org\n"
+     "3:23 error: \"ab--\xc3\xbc\" is no valid internationalized domain name (IDNA 2008) | labels of letters and digits of a script, or the A-label, like xn--bcher-kva.example\n"
+     "5:7 warning: this relay for xn--bcher-kva replaces the one at /d/sallyport.conf:4:7 | keep one of the two\n"},
     {"relay from",
         "relay from\n"
         "relay from via mx\n"

@@ -24,7 +24,7 @@ static void setup(const char *text, const struct aliases_source *lists, size_t n
         s[i + 1] = lists[i];
     arena_destroy(&arena);
     arena = arena_create(1 << 26);
-    struct users *u = users_parse(arena, SPAN("users"), span_str(users), &problems);
+    struct users *u = users_parse(arena, SPAN("users"), span_str(users), canonical, &problems);
     struct recipients_builder b;
     void *memory = NULL;
     size_t octets = 0;

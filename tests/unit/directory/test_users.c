@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "canonical.h"
+
 static struct arena *arena;
 static struct problems problems;
 
@@ -15,7 +17,7 @@ static struct users *parse(const char *text)
     arena_destroy(&arena);
     arena = arena_create(1 << 24);
     problems = (struct problems){.count = 0};
-    struct users *u = users_parse(arena, SPAN("users"), span_str(text), &problems);
+    struct users *u = users_parse(arena, SPAN("users"), span_str(text), canonical, &problems);
     assert_non_null(u);
     return u;
 }
@@ -32,6 +34,16 @@ static void sound(void **state)
     assert_true(span_eq(users_first(u, SPAN("example.net")), SPAN("bob@example.net")));
     assert_true(span_eq(users_first(u, SPAN("example.com")), SPAN("alice@example.org")));
     assert_int_equal(users_first(parse(""), SPAN("x")).n, 0);
+}
+
+static void both_forms_of_a_domain(void **state)
+{
+    (void)state;
+    struct users *u = parse("a@B\xc3\xbc"
+                            "cher.example\t-\na@xn--bcher-kva.example\t-\n");
+    assert_int_equal(problems.count, 1); /* stands twice */
+    assert_int_equal(u->count, 1);
+    assert_true(span_eq(u->keys[0], SPAN("a@xn--bcher-kva.example")));
 }
 
 static void hostile(void **state)
@@ -94,7 +106,8 @@ static void many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sound), cmocka_unit_test(hostile),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sound), cmocka_unit_test(both_forms_of_a_domain),
+                                       cmocka_unit_test(hostile),
                                        cmocka_unit_test(i10_no_secret_in_a_problem), cmocka_unit_test(many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

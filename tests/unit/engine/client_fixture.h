@@ -18,6 +18,8 @@ enum { /* how */
        DSN = 1024,  /* ENVID, RET, ORCPT, NOTIFY */
        HOLD = 2048, /* the content is handed over only at the end */
        DAMAGED = 4096,
+       UTF8_LOCAL = 8192, /* the sender is called ü */
+       IDN = 16384,       /* the recipient is u0@bücher.example */
 };
 
 /* The content is "Hi", ".dot", of 10 octets; the sender a@b, the recipients u0@d, u1@d ... todo: two of them, the caller's. */

@@ -238,6 +238,12 @@ static void keys(void **state)
         {"<\"x@y\"@c>", "\"x@y\"@c", "x@y", "\"x@y\"@c"},
         {"<User+Tag@c>", "user+tag@c", "User+Tag", "User+Tag@c"},
         {"<\xc3\x9c@B>", "\xc3\x9c@b", "\xc3\x9c", "\xc3\x9c@B"}, /* only ASCII is folded */
+        {"<Ab@B\xc3\xbc"
+         "cher.Example>",
+         "ab@xn--bcher-kva.example", "Ab",
+         "Ab@B\xc3\xbc"
+         "cher.Example"},
+        {"<a@XN--BCHER-KVA.example>", "a@xn--bcher-kva.example", "a", "a@XN--BCHER-KVA.example"},
         {"<a@[IPv6:2001:DB8::1]>", "a@[ipv6:2001:db8::1]", "a", "a@[IPv6:2001:DB8::1]"},
         {"<>", "", "", ""},
         {"<POSTMASTER>", "postmaster", "", "postmaster"},
@@ -264,12 +270,40 @@ static void keys(void **state)
     }
 }
 
+/* A domain beyond ASCII that has no A-labels, or whose A-labels make the path too long. */
+static void idn(void **state)
+{
+    (void)state;
+    static const struct span bad[] = {SPAN("<a@ab--\xc3\xbc.example>"), SPAN("<a@\xe2\x9d\xa4.example>"),
+                                      SPAN("<a@\xcc\x88u.example>"),
+                                      SPAN("<a@\xe2\x82\xac\xe2\x80\xa6.example>")};
+    struct path p;
+    struct span rest;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(path_parse(bad[i], UTF8, &p, &rest), PATH_IDN);
+    /* each label of one character has two octets, its A-label seven */
+    uint8_t memory[300];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_str(&b, "<a@\xc3\xbc");
+    for (unsigned i = 0; i < 30; i++)
+        buf_str(&b, ".\xc3\xbc");
+    buf_byte(&b, '>');
+    assert_int_equal(path_parse(buf_span(&b), UTF8, &p, &rest), PATH_OK);
+    b.n = 0;
+    buf_str(&b, "<aaaaaaaaaa@\xc3\xbc");
+    for (unsigned i = 0; i < 30; i++)
+        buf_str(&b, ".\xc3\xbc");
+    buf_byte(&b, '>');
+    assert_int_equal(path_parse(buf_span(&b), UTF8, &p, &rest), PATH_DOMAIN_LONG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted),    cmocka_unit_test(refused),
         cmocka_unit_test(broken_utf8), cmocka_unit_test(null_and_postmaster),
         cmocka_unit_test(lengths),     cmocka_unit_test(keys),
+        cmocka_unit_test(idn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
