@@ -10,10 +10,22 @@
 
 struct identity; /* an open database. One thread at a time; each thread opens one of its own */
 
-/* folder: the descriptor of the folder that holds it (borrowed, must outlive it): every file is opened below it, so that a caged process
- * needs no path (SANDBOX_FILES_AT). Null: *why (constant, or SQLite's own text, valid until the next call). */
+#define IDENTITY_FILE "identity.db" /* its name in that folder; others begin with it */
+
+/* folder: the descriptor of the folder that holds it (borrowed, must outlive it; O_PATH will do): every file is opened below it, so
+ * that a caged process needs no path (SANDBOX_FILES_AT). Who only reads writes as well (locks of SQLite lie in a file). writable:
+ * the file and its tables are made when they are missing, and brought up to date; root's belong to the owner of the folder.
+ * Null: *why (a constant, or text of this thread until its next call); a file that is not there is one. No process opens the
+ * file in any other way: closing it would give up the locks. */
 struct identity *identity_open(int folder, bool writable, const char **why);
 void identity_close(struct identity **i); /* accepts null */
+
+/* Looks at every page, index and reference of it (`sallyport check`). False: *why says what is damaged, as above. */
+bool identity_check(struct identity *i, const char **why);
+
+/* The canonical name of a principal, as smtp/path makes keys: written "local@domain"; or the bare "local" when home is not empty;
+ * else the name of a host. False: it is none, or does not fit. */
+bool identity_name(struct span written, struct span home, struct buf *ret);
 
 enum identity_found {
     IDENTITY_FOUND,
@@ -32,7 +44,7 @@ struct identity_principal {
     struct span name; /* canonical */
     bool locked;      /* may prove nothing; its mailbox goes on */
     bool has_nt, has_cram;
-    struct span crypt; /* yescrypt verifier of crypt(5), or empty: no password fits */
+    struct span crypt; /* for secret_fits(); empty: no password fits */
     struct identity_scram scram_256, scram_1;
     uint8_t nt[16];   /* the NT hash; only if it was asked for */
     uint8_t cram[32]; /* the two MD5 contexts of HMAC: inner, outer; only if they were asked for */
@@ -42,14 +54,13 @@ struct identity_principal {
     uint32_t app_password; /* it logs in by that one: its number; 0: by the account's own password */
 };
 
-/* login: as the client said it, UTF-8, hostile: "local@domain", or the bare "local" when home is not empty: then local@home. With
- * "/label" behind it the app password of that label: the secrets are then those of the app password, and it is UNKNOWN when it has
+/* login: as the client said it, UTF-8, hostile; its name as identity_name takes it. With "/label" behind it the app password of that label: the secrets are then those of the app password, and it is UNKNOWN when it has
  * expired (unix seconds) or client is not in its networks. */
 enum identity_found identity_find(struct identity *i, struct span login, struct span home,
                                   const struct address *client, uint64_t unix_seconds, struct arena *a,
                                   struct identity_principal *ret);
 /* An app password without label (they are long and random, so that their SHA-256 finds them): of that principal, not expired, from
- * there. FOUND: *number is the app password's. */
+ * there. FOUND: *number is the app password's. Whether the principal is locked identity_find has said. */
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
                                           uint32_t *number);
@@ -57,11 +68,13 @@ enum identity_found identity_app_password(struct identity *i, uint32_t principal
 enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha256[32], struct arena *a,
                                     struct identity_principal *ret);
 
-/* May it send from there (path: canonical local@domain)? Its own address, its mailbox's aliases that were listed for it, and what was
- * granted: an address, "@domain", or "*". FOUND: yes; UNKNOWN: no. */
+/* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias of
+ * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes; UNKNOWN: no. */
 enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path);
 
-/* Mailboxes, in order of their names: *after begins empty (n == 0) and is replaced by each name (in a). False: no more, or *why. */
-bool identity_next_mailbox(struct identity *i, struct arena *a, struct span *after, const char **why);
+/* Mailboxes, in the order in which they were made: *after begins at 0 and is the number of each; name: in a. False: no more (*why is
+ * null), or *why. */
+bool identity_next_mailbox(struct identity *i, uint32_t *after, struct arena *a, struct span *name,
+                           const char **why);
 
 #endif

@@ -1,0 +1,147 @@
+#include "identity_fixture.h"
+
+#include <sys/wait.h>
+
+static void a_change_that_is_given_up_is_none(void **state)
+{
+    uint32_t number;
+    (void)state;
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_add(fixture, PRINCIPAL_USER, SPAN("joe@example.org"), true, 1, &number),
+                     CHANGE_DONE);
+    change_undo(fixture);
+    assert_int_equal(change_find(fixture, SPAN("joe@example.org"), &number), IDENTITY_UNKNOWN);
+}
+
+static void a_name_is_taken_once_and_a_number_never_again(void **state)
+{
+    uint32_t other = 0;
+    (void)state;
+    uint32_t joe = fixture_user("joe@example.org", "pencil");
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_add(fixture, PRINCIPAL_USER, SPAN("joe@example.org"), true, 1, &other),
+                     CHANGE_NONE);
+    assert_int_equal(change_remove(fixture, joe), CHANGE_DONE);
+    assert_int_equal(change_remove(fixture, joe), CHANGE_NONE);
+    assert_int_equal(change_add(fixture, PRINCIPAL_USER, SPAN("joe@example.org"), true, 1, &other),
+                     CHANGE_DONE);
+    fixture_commit("anew");
+    assert_true(other > joe);
+}
+
+/* A new password leaves nothing of the old one, in the file either. */
+static void old_secrets_are_gone(void **state)
+{
+    struct identity_principal p;
+    struct change_secrets s = {.verifier = "$y$j9T$old-verifier-of-joe", .has_nt = true, .has_cram = true};
+    const struct change_secrets none = {.verifier = ""};
+    char command[160];
+    (void)state;
+    uint32_t joe = fixture_user("joe@example.org", "pencil");
+    memcpy(s.cram, "0123456789abcdef0123456789abcdef", 32);
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_secrets(fixture, joe, &s), CHANGE_DONE);
+    fixture_commit("passwd");
+    assert_int_equal(identity_find(fixture, SPAN("joe@example.org"), SPAN(""), NULL, 1, fixture_arena, &p),
+                     IDENTITY_FOUND);
+    assert_span(p.crypt, "$y$j9T$old-verifier-of-joe");
+    assert_true(p.has_nt && p.has_cram);
+    assert_memory_equal(p.cram, s.cram, 32);
+    assert_int_equal(p.scram_256.iterations, 0);
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_secrets(fixture, joe, &none), CHANGE_DONE);
+    fixture_commit("passwd");
+    assert_int_equal(identity_find(fixture, SPAN("joe@example.org"), SPAN(""), NULL, 1, fixture_arena, &p),
+                     IDENTITY_FOUND);
+    assert_false(p.has_nt || p.has_cram || p.crypt.n);
+    identity_close(&fixture); /* the log goes into the file */
+    snprintf(command, sizeof command, "grep -rq old-verifier %s", fixture_path);
+    assert_int_equal(WEXITSTATUS(system(command)), 1);
+}
+
+static void groups_have_an_end(void **state)
+{
+    char name[16];
+    uint32_t team = 0;
+    (void)state;
+    uint32_t joe = fixture_user("joe@example.org", "pencil");
+    assert_true(change_begin(fixture));
+    for (int i = 0; i <= LIMIT_IDENTITY_GROUPS; i++) {
+        snprintf(name, sizeof name, "g%d", i);
+        assert_int_equal(change_team(fixture, span_str(name), true, &team), CHANGE_DONE);
+        assert_int_equal(change_member(fixture, team, joe, true),
+                         i < LIMIT_IDENTITY_GROUPS ? CHANGE_DONE : CHANGE_FAILED);
+    }
+    change_undo(fixture);
+}
+
+/* What the tables refuse is said, and nothing of the command stays. */
+static void nonsense_fails(void **state)
+{
+    struct change_app app = {.label = SPAN("")};
+    (void)state;
+    uint32_t joe = fixture_user("joe@example.org", "pencil");
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_app_add(fixture, joe, &app, 1), CHANGE_FAILED);
+    assert_non_null(strstr(change_why(fixture), "CHECK"));
+    change_undo(fixture);
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_sender(fixture, joe + 7, SPAN("*"), true), CHANGE_FAILED);
+    assert_non_null(strstr(change_why(fixture), "FOREIGN KEY"));
+    change_undo(fixture);
+}
+
+/* Two processes, many changes each: none is lost, nobody is refused. */
+static void two_write_at_once(void **state)
+{
+    enum { EACH = 40 };
+    pid_t children[2];
+    (void)state;
+    identity_close(&fixture); /* SQLite may not be carried through a fork */
+    for (int c = 0; c < 2; c++) {
+        children[c] = fork();
+        if (children[c] != 0) continue;
+        const char *why;
+        struct identity *mine = identity_open(fixture_folder, true, &why);
+        bool good = mine != NULL;
+        for (int k = 0; good && k < EACH; k++) {
+            char name[48];
+            uint32_t number;
+            snprintf(name, sizeof name, "u%d-%d@example.org", c, k);
+            good = change_begin(mine) &&
+                   change_add(mine, PRINCIPAL_USER, span_str(name), true, 1, &number) == CHANGE_DONE &&
+                   change_commit(mine, &fixture_caller, SPAN("add"));
+        }
+        identity_close(&mine);
+        _exit(good ? 0 : 1);
+    }
+    for (int c = 0; c < 2; c++) {
+        int status;
+        assert_int_equal(waitpid(children[c], &status, 0), children[c]);
+        assert_int_equal(status, 0);
+    }
+    const char *why;
+    uint32_t after = 0, count = 0;
+    struct span name;
+    struct identity *reader = identity_open(fixture_folder, false, &why);
+    assert_non_null(reader);
+    while (identity_next_mailbox(reader, &after, fixture_arena, &name, &why))
+        count++;
+    assert_null(why);
+    assert_int_equal(count, 2 * EACH);
+    identity_close(&reader);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
+    const struct CMUnitTest tests[] = {
+        CASE(a_change_that_is_given_up_is_none),
+        CASE(a_name_is_taken_once_and_a_number_never_again),
+        CASE(old_secrets_are_gone),
+        CASE(groups_have_an_end),
+        CASE(nonsense_fails),
+        CASE(two_write_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
