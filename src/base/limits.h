@@ -17,6 +17,9 @@
 #define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
 #define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER */
 #define LIMIT_PRINCIPAL_NAME_OCTETS     320   /* local@domain, host/name@REALM */
+#define LIMIT_NTLM_NEGOTIATE_OCTETS     1024  /* kept for the MIC */
+#define LIMIT_NETBIOS_NAME_OCTETS       15    /* RFC 1001 14.1, without the suffix */
+#define LIMIT_NTLM_CLOCK_SECONDS        129600 /* MS-NLMP 3.1.1.1 MaxLifetime: a client's clock may be off so far */
 #define LIMIT_SENT_LINE_OCTETS          512 /* of an AUTH command that we send, with CRLF: RFC 5321 4.5.3.1.4 */
 #define LIMIT_SKIPPED_LINE_OCTETS                                                                            \
     1048576 /* rest of an over-long line that is skipped before the session ends */

@@ -1,0 +1,41 @@
+#include "sasl/mechanism.h"
+
+#include "../span_check.h"
+
+static void table(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MECHANISM_COUNT; i++) {
+        const struct mechanism_row *row = &mechanism_table[i];
+        assert_int_equal(row->mechanism, i);
+        size_t n = strlen(row->name);
+        assert_true(n >= 1 && n <= 20); /* RFC 4422 3.1 */
+        for (size_t j = 0; j < n; j++)
+            assert_true(octet_is_digit((uint8_t)row->name[j]) || row->name[j] == '-' || row->name[j] == '_' ||
+                        (row->name[j] >= 'A' && row->name[j] <= 'Z'));
+        assert_ptr_equal(mechanism_find(span_str(row->name)), row);
+    }
+    assert_ptr_equal(mechanism_find(SPAN("ntlm")), &mechanism_table[MECHANISM_NTLM]);
+    assert_null(mechanism_find(SPAN("NTL")));
+    assert_null(mechanism_find(SPAN("NTLM ")));
+    assert_null(mechanism_find(SPAN("")));
+    assert_null(mechanism_find(SPAN("ANONYMOUS")));
+}
+
+static void names(void **state)
+{
+    (void)state;
+    uint8_t memory[64];
+    struct buf b = buf_on(memory, sizeof memory);
+    mechanism_put_names(&b, 0);
+    assert_int_equal(b.n, 0);
+    mechanism_put_names(&b, MECHANISM_BIT(MECHANISM_LOGIN) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |
+                                MECHANISM_BIT(MECHANISM_PLAIN));
+    assert_span(buf_span(&b), "SCRAM-SHA-256 PLAIN LOGIN");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(names)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
