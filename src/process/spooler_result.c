@@ -111,7 +111,7 @@ static bool notify(struct spooler *s, struct round *round, const struct message 
 
 void spooler_notified(struct spooler *s, uint64_t token, enum store_status status)
 {
-    unsigned at = (token & 0xffff) % SPOOLER_DELIVERIES;
+    unsigned at = (unsigned)(token & 0xffff) % SPOOLER_DELIVERIES;
     if (s->deliveries[at].stage != DELIVERY_NOTIFYING || s->deliveries[at].serial != (uint16_t)(token >> 16))
         return;
     while (at != SPOOLER_NO_DELIVERY) { /* recorded in the next batch: never before it is durable */

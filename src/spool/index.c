@@ -1,5 +1,7 @@
 #include "spool/index.h"
 
+#include "base/map.h"
+#include "smtp/params.h"
 #include "spool/question.h"
 
 #include <stdlib.h>
@@ -40,6 +42,67 @@ static uint32_t add_string(struct message *m, struct span s)
     return at;
 }
 
+/* --- a recipient that its sender wrote more than once gets one copy --- */
+
+/* The domain is case-blind, the local part where it is ours (RFC 5321 2.4). */
+static struct span local_part(struct span path)
+{
+    return span_head(path, span_rfind(path, '@'));
+}
+
+static bool same(const struct message *m, const struct recipient *a, const struct recipient *b)
+{
+    struct span p = message_path(m, a), q = message_path(m, b), local = local_part(p);
+    bool ours = (a->flags & RECIPIENT_LOCAL) != 0;
+    return a->flags == b->flags && span_eq_nocase(p, q) && (ours || span_eq(local, local_part(q)));
+}
+
+/* The same for those that are the same. FNV-1a. */
+static uint64_t path_hash(const struct message *m, const struct recipient *r)
+{
+    struct span path = message_path(m, r);
+    size_t exact = r->flags & RECIPIENT_LOCAL ? 0 : local_part(path).n;
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < path.n; i++)
+        h = (h ^ (i < exact ? path.p[i] : octet_lower(path.p[i]))) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+/* Who wants to hear of one thing in one line and of another in the next wants both; of nothing only when no line says more (RFC 3461 4.1:
+ * nothing said is failure, and delay as we like). */
+static uint8_t notify_both(uint8_t a, uint8_t b)
+{
+    if (a == b || b == DSN_NOTIFY_NEVER) return a;
+    if (a == DSN_NOTIFY_NEVER) return b;
+    return a && b ? a | b : (uint8_t)(a | b | DSN_NOTIFY_FAILURE | DSN_NOTIFY_DELAY);
+}
+
+/* The later ones are no recipients; what they say of NOTIFY counts for the first. The envelope alone decides: a recovery finds the same.
+ * False: no memory. */
+static bool drop_repeated(struct message *m)
+{
+    struct map_slot few[64], *slots = few;
+    size_t n = sizeof few / sizeof few[0];
+    if (m->n_recipients < 2) return true;
+    while (n / 2 < m->n_recipients)
+        n *= 2;
+    if (n > sizeof few / sizeof few[0] && !(slots = malloc(n * sizeof *slots))) return false;
+    struct map seen = map_on(slots, n, m->id);
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        struct recipient *r = &message_recipients(m)[i];
+        uint64_t hash = path_hash(m, r);
+        const uint32_t *at = map_get(&seen, hash);
+        struct recipient *first = at ? &message_recipients(m)[*at] : NULL;
+        if (!first && !map_set(&seen, hash, i)) abort(); /* it is half full at most */
+        if (!first || !same(m, first, r)) continue;
+        first->notify = notify_both(first->notify, r->notify);
+        r->state = RECIPIENT_VOID;
+        m->n_open--;
+    }
+    if (slots != few) free(slots);
+    return true;
+}
+
 struct message *index_build(struct index *x, uint64_t id, const struct commit_payload *c,
                             struct span envelope, const struct extent *extents)
 {
@@ -77,7 +140,9 @@ struct message *index_build(struct index *x, uint64_t id, const struct commit_pa
                                                       .notify = r.notify};
         if (r.orcpt.n) m->flags |= MESSAGE_DSN_PARAMETERS;
     }
-    return m;
+    if (drop_repeated(m)) return m;
+    index_free(x, m);
+    return NULL;
 }
 
 struct message *index_blank(struct index *x, const struct message *head)

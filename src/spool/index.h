@@ -115,7 +115,8 @@ static inline uint32_t message_sender_for(const struct message *m, const struct 
     return message_reverse_path_for(m, r).p == message_strings(m) ? 0 : r->parent + 1;
 }
 
-/* A message out of its envelope (valid) and extents; all recipients queued, not in the map, not counted. Null: no memory. */
+/* A message out of its envelope (valid) and extents; all recipients queued, but those that were written before are RECIPIENT_VOID; not in
+ * the map, not counted. Null: no memory. */
 struct message *index_build(struct index *x, uint64_t id, const struct commit_payload *c,
                             struct span envelope, const struct extent *extents);
 /* A block for a message with these numbers of recipients, extents and octets of strings, all undefined but the head. Null: no memory. */

@@ -6,7 +6,7 @@
 #include "spool/job.h"
 
 enum recipient_state {
-    RECIPIENT_VOID, /* a derived recipient whose expansion has not been seen (yet): not a recipient */
+    RECIPIENT_VOID, /* not a recipient: its sender wrote it twice, or it is derived by an expansion that was not seen (yet) */
     RECIPIENT_QUEUED,
     RECIPIENT_DEFERRED,
     RECIPIENT_DELIVERED, /* this and what follows is final */

@@ -135,6 +135,22 @@ def test_list_members_and_direct_recipients_have_transactions_of_their_own(make,
     wait_for(lambda: s.queue() == [], 10)
 
 
+def test_a_recipient_written_twice_gets_one_copy(make, hop):
+    h = hop()
+    s = relay_to(make, h, more=f"hold r@{FAR}")
+    send_raw(s, HEAD + b"x\r\n", to=[f"{USER}@{DOMAIN}", f"r@{FAR}", f"{USER.upper()}@{DOMAIN}", f"r@{FAR.upper()}", f"other@{FAR}"])
+    assert wait_messages(h, 1)[0]["to"] == [f"other@{FAR}"]
+    s.wait_mails(1)
+    s.kill()  # what it is made of is found again
+    s.start()
+    waiting, = s.queue()
+    assert [r["to"] for r in waiting["recipients"] if r["state"] == "held"] == [f"r@{FAR}"] and len(waiting["recipients"]) == 3
+    s.cli("queue", "release", waiting["id"])
+    assert wait_messages(h, 2)[1]["to"] == [f"r@{FAR}"]
+    wait_for(lambda: s.queue() == [], 10)
+    assert len(s.mails()) == 1 and len(h.messages) == 2
+
+
 def test_many_recipients_share_a_transaction(make, hop):
     h = hop()
     s = relay_to(make, h)

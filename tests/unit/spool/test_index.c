@@ -53,6 +53,63 @@ static void built_from_its_envelope(void **state)
     index_destroy(&x);
 }
 
+/* The same recipient twice is one recipient, which hears of all that was asked for. */
+static void written_twice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        uint8_t local, notify, expect, state;
+    } rows[] = {
+        {"one@example.org", 1, 0, 14, RECIPIENT_QUEUED},  {"Two@example.net", 0, 1, 2, RECIPIENT_QUEUED},
+        {"ONE@Example.org", 1, 2, 2, RECIPIENT_VOID},     {"two@example.net", 0, 4, 4, RECIPIENT_QUEUED},
+        {"Two@EXAMPLE.net", 0, 2, 2, RECIPIENT_VOID},     {"one@example.org", 0, 0, 0, RECIPIENT_QUEUED},
+        {"postmaster", 1, 4, 12, RECIPIENT_QUEUED},       {"Postmaster", 1, 8, 8, RECIPIENT_VOID},
+        {"three@example.org", 1, 8, 8, RECIPIENT_QUEUED}, {"three@example.org", 1, 1, 1, RECIPIENT_VOID}};
+    enum { ROWS = sizeof rows / sizeof rows[0] };
+    struct index x = {0};
+    struct buf b = buf_on(memory, sizeof memory);
+    envelope_put_head(&b, &(struct envelope_head){.reverse_path = SPAN("s@example.org")});
+    for (unsigned i = 0; i < ROWS; i++)
+        envelope_put_recipient(&b, &(struct envelope_recipient){.local = rows[i].local,
+                                                                .notify = rows[i].notify,
+                                                                .path = span_str(rows[i].path)});
+    struct message *m = index_build(&x, 42, &commit, buf_span(&b), &content);
+    assert_int_equal(m->n_recipients, ROWS);
+    assert_int_equal(m->n_open, 6);
+    for (unsigned i = 0; i < ROWS; i++) {
+        assert_int_equal(message_recipients(m)[i].state, rows[i].state);
+        assert_int_equal(message_recipients(m)[i].notify, rows[i].expect);
+    }
+    index_free(&x, m);
+    index_destroy(&x);
+}
+
+/* As many as there may be, each twice: the work grows with their number. */
+static void thousands_written_twice(void **state)
+{
+    (void)state;
+    static uint8_t octets[1 << 20];
+    struct index x = {0};
+    struct buf b = buf_on(octets, sizeof octets);
+    envelope_put_head(&b, &(struct envelope_head){.reverse_path = SPAN("s@example.org")});
+    for (unsigned i = 0; i < LIMIT_RECIPIENTS_MAX; i++) {
+        uint8_t path[32];
+        struct buf p = buf_on(path, sizeof path);
+        buf_str(&p, "r");
+        buf_u64(&p, i % (LIMIT_RECIPIENTS_MAX / 2));
+        buf_str(&p, "@example.net");
+        envelope_put_recipient(&b, &(struct envelope_recipient){.path = buf_span(&p)});
+    }
+    assert_false(b.over);
+    struct message *m = index_build(&x, 42, &commit, buf_span(&b), &content);
+    assert_int_equal(m->n_open, LIMIT_RECIPIENTS_MAX / 2);
+    assert_int_equal(message_recipients(m)[LIMIT_RECIPIENTS_MAX / 2 - 1].state, RECIPIENT_QUEUED);
+    assert_int_equal(message_recipients(m)[LIMIT_RECIPIENTS_MAX / 2].state, RECIPIENT_VOID);
+    index_free(&x, m);
+    index_destroy(&x);
+}
+
 static void knows_parameters_of_dsn(void **state)
 {
     (void)state;
@@ -142,8 +199,12 @@ static void an_ordinary_message_is_small(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(built_from_its_envelope), cmocka_unit_test(knows_parameters_of_dsn),
-        cmocka_unit_test(grows), cmocka_unit_test(counts), cmocka_unit_test(an_ordinary_message_is_small)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(built_from_its_envelope),
+                                       cmocka_unit_test(written_twice),
+                                       cmocka_unit_test(thousands_written_twice),
+                                       cmocka_unit_test(knows_parameters_of_dsn),
+                                       cmocka_unit_test(grows),
+                                       cmocka_unit_test(counts),
+                                       cmocka_unit_test(an_ordinary_message_is_small)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
