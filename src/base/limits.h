@@ -215,6 +215,7 @@
 #define LIMIT_DSN_CONTENT_OCTETS      1048576 /* of a message that is returned whole (RET=FULL) */
 #define LIMIT_ALIAS_DEPTH             10
 #define LIMIT_ALIAS_EXPANSION         10000      /* final recipients of one original */
+#define LIMIT_ALIAS_LOOKS             20000000   /* targets seen to learn which aliases reach anybody */
 #define LIMIT_ALIAS_INCLUDES          256        /* files named by :include: */
 #define LIMIT_DIRECTORY_FILE_OCTETS   268435456  /* users file, aliases file, each list */
 #define LIMIT_DIRECTORY_MEMORY_OCTETS 2147483647 /* all that is made of them */

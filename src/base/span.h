@@ -36,6 +36,14 @@ static inline bool span_eq(struct span a, struct span b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* By octets, as unsigned; a beginning of the other comes first. Negative, 0 or positive. */
+static inline int span_compare(struct span a, struct span b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
 static inline uint8_t octet_lower(uint8_t c) /* ASCII only, never by locale */
 {
     return (c >= 'A' && c <= 'Z') ? (uint8_t)(c + 32) : c;

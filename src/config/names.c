@@ -2,14 +2,6 @@
 #include "config/config.h"
 #include "config/reader_private.h"
 
-int names_compare(struct span a, struct span b)
-{
-    size_t n = a.n < b.n ? a.n : b.n;
-    int c = n ? memcmp(a.p, b.p, n) : 0;
-
-    return c ? c : a.n < b.n ? -1 : a.n > b.n;
-}
-
 static struct span key_at(const uint8_t *base, size_t each, size_t i)
 {
     struct span s;
@@ -24,7 +16,7 @@ static void merge(const uint8_t *from, uint8_t *to, size_t each, size_t begin, s
 
     for (size_t out = begin; out < end; out++) {
         bool left =
-            a < middle && (b >= end || names_compare(key_at(from, each, a), key_at(from, each, b)) <= 0);
+            a < middle && (b >= end || span_compare(key_at(from, each, a), key_at(from, each, b)) <= 0);
         memcpy(to + out * each, from + (left ? a++ : b++) * each, each);
     }
 }
@@ -55,7 +47,7 @@ const void *names_find(const void *base, size_t n, size_t each, struct span name
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int c = names_compare(name, key_at(base, each, middle));
+        int c = span_compare(name, key_at(base, each, middle));
         if (c == 0) return (const uint8_t *)base + middle * each;
         if (c < 0)
             high = middle;

@@ -136,6 +136,5 @@ uint8_t config_tls_of(const struct config *c, const struct next_hop *hop, bool g
 bool names_sort(struct arena *arena, void *base, size_t n, size_t each);
 /* The row of that name, or null. */
 const void *names_find(const void *base, size_t n, size_t each, struct span name);
-int names_compare(struct span a, struct span b);
 
 #endif

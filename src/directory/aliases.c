@@ -88,14 +88,15 @@ static void add_target(struct reader *r, const struct alias_target *t)
     r->tail = &copy->next;
 }
 
-static struct alias_entry *new_entry(struct reader *r, struct span key, struct alias_entry ***last)
+static struct alias_entry *new_entry(struct reader *r, struct span key, uint32_t *n,
+                                     struct alias_entry ***last)
 {
     struct alias_entry *e = arena_take(r->arena, sizeof *e);
     if (!e) {
         r->no_memory = true;
         return NULL;
     }
-    *e = (struct alias_entry){.key = key, .line = r->line};
+    *e = (struct alias_entry){.key = key, .line = r->line, .number = (*n)++};
     **last = e;
     *last = &e->next;
     return e;
@@ -113,8 +114,7 @@ static void add_include(struct reader *r, struct span written, struct span path)
             complain(r, written, "too many lists are included");
             return;
         }
-        if (!new_entry(r, path, &r->last_list)) return;
-        r->aliases->n_lists++;
+        if (!new_entry(r, path, &r->aliases->n_lists, &r->last_list)) return;
     }
     add_target(r, &(struct alias_target){.kind = ALIAS_INCLUDE, .text = path});
 }
@@ -213,9 +213,8 @@ static void read_name(struct reader *r, struct span written)
                     true);
         return;
     }
-    r->entry = new_entry(r, key, &r->last_name);
+    r->entry = new_entry(r, key, &r->aliases->n_names, &r->last_name);
     if (!r->entry) return;
-    r->aliases->n_names++;
     r->aliases->table[slot] = r->entry;
     r->tail = &r->entry->targets;
 }

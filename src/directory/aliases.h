@@ -36,6 +36,7 @@ struct alias_entry {
     struct span key; /* "local@" for every domain, or "local@domain"; of a list its path */
     struct alias_target *targets;
     uint32_t line;
+    uint32_t number; /* among the names, or among the lists, from 0 */
     bool broken;
     struct alias_entry *next; /* in the order of the file; lists are a chain of their own */
 };

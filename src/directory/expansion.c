@@ -1,16 +1,16 @@
 #include "directory/expansion.h"
 
-#include "directory/mailbox_name.h"
-
-#define STEPS (4 * LIMIT_ALIAS_EXPANSION) /* names and lists looked at for one recipient */
+#define STEPS (4 * LIMIT_ALIAS_EXPANSION)   /* names and lists kept in mind for one recipient */
+#define LOOKS (100 * LIMIT_ALIAS_EXPANSION) /* targets looked at, also those that are known already */
 
 enum item_class { ITEM_ADDRESS, ITEM_FINAL, ITEM_LIST, ITEM_TARGET };
 
 /* Something to be looked at, or (ITEM_TARGET) a result. Items are never looked at twice. */
 struct item {
     enum item_class class;
-    struct span key;     /* canonical address, or the path of a list */
-    struct span domain;  /* ITEM_LIST: of bare names in it */
+    struct span
+        key; /* canonical address (of an alias: the name by which it was found), or the path of a list */
+    struct span by; /* ITEM_LIST: the address whose alias includes it: what names itself depends on that */
     struct span written; /* ITEM_TARGET: the path that is answered */
     uint8_t kind;        /* ITEM_TARGET: enum expand_kind */
     uint32_t depth;
@@ -19,14 +19,15 @@ struct item {
 };
 
 struct run {
-    const struct expansion_world *w;
+    const struct world *w;
     struct arena *arena;
     struct item *first, *last; /* the work, in order */
     struct item **table;       /* all items by hash */
     uint32_t slots, n;
     struct item *targets, *last_target;
-    uint32_t n_targets;
-    bool loop;
+    uint32_t n_targets, n_looks;
+    bool loop, somebody; /* a target is not EXPAND_NOBODY */
+    struct span role;    /* domain of the first postmaster or abuse that was looked at */
     enum expand_status status;
 };
 
@@ -35,12 +36,12 @@ static uint32_t slot_of(const struct run *r, const struct item *it)
     uint64_t h = 0xcbf29ce484222325u ^ it->class;
     for (size_t i = 0; i < it->key.n; i++)
         h = (h ^ it->key.p[i]) * 0x100000001b3u;
-    for (size_t i = 0; i < it->domain.n; i++)
-        h = (h ^ it->domain.p[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < it->by.n; i++)
+        h = (h ^ it->by.p[i]) * 0x100000001b3u;
     uint32_t at = (uint32_t)(h ^ h >> 32) & (r->slots - 1);
     for (; r->table[at]; at = (at + 1) & (r->slots - 1)) {
         const struct item *o = r->table[at];
-        if (o->class == it->class && span_eq(o->key, it->key) && span_eq(o->domain, it->domain)) break;
+        if (o->class == it->class && span_eq(o->key, it->key) && span_eq(o->by, it->by)) break;
     }
     return at;
 }
@@ -101,6 +102,7 @@ static void add_target(struct run *r, enum expand_kind kind, struct span key, st
         r->targets = it;
     r->last_target = it;
     r->n_targets++;
+    r->somebody |= kind != EXPAND_NOBODY;
 }
 
 static struct span join(struct run *r, struct span local, struct span domain)
@@ -115,23 +117,6 @@ static struct span join(struct run *r, struct span local, struct span domain)
     return s;
 }
 
-static const struct alias_entry *entry_of(const struct run *r, struct span local, struct span domain)
-{
-    const struct alias_entry *e = aliases_find(r->w->aliases, local, domain);
-    return e ? e : aliases_find(r->w->aliases, recipients_base(local), domain);
-}
-
-/* The mailbox of a name in a served domain: empty when there is none. */
-static struct span mailbox_of(struct run *r, struct span local, struct span domain)
-{
-    struct span key = join(r, local, domain), base = recipients_base(local);
-    if (recipients_listed(r->w->mailboxes, key)) return key;
-    if (base.n != local.n) key = join(r, base, domain);
-    if (recipients_listed(r->w->mailboxes, key)) return key;
-    bool any = recipients_domain(r->w->mailboxes, domain) == RECIPIENTS_KNOWN;
-    return any && mailbox_name_local(base) ? key : SPAN("");
-}
-
 /* Nobody is called postmaster or abuse, and yet mail for them must be read. */
 static struct span role_mailbox(struct run *r, struct span domain)
 {
@@ -139,20 +124,10 @@ static struct span role_mailbox(struct run *r, struct span domain)
     return first.n ? first : join(r, SPAN("postmaster"), domain);
 }
 
-/* The address whose alias is being expanded: lists in between do not count. */
-static const struct item *expanding(const struct item *it)
-{
-    while (it && it->class == ITEM_LIST)
-        it = it->parent;
-    return it;
-}
-
 static void push(struct run *r, const struct item *parent, struct item it)
 {
-    const struct item *from = expanding(parent);
     it.parent = parent;
     it.depth = parent ? parent->depth + 1 : 0;
-    if (from && it.class == ITEM_ADDRESS && span_eq(from->key, it.key)) it.class = ITEM_FINAL;
     for (const struct item *p = parent; p; p = p->parent)
         if (p->class == it.class && span_eq(p->key, it.key)) r->loop = true;
     if (it.depth > LIMIT_ALIAS_DEPTH) {
@@ -168,52 +143,63 @@ static void push(struct run *r, const struct item *parent, struct item it)
     r->last = copy;
 }
 
-/* A bare name in an alias that was reached by an address of `domain`. mailbox: an alias of that name does not count. */
-static struct span bare_name(struct run *r, struct span local, struct span domain, bool mailbox)
+static bool served(const struct run *r, struct span domain)
 {
-    bool here = (!mailbox && entry_of(r, local, domain)) || mailbox_of(r, local, domain).n ||
-                recipients_role_name(recipients_base(local));
-    return join(r, local, here ? domain : r->w->home);
+    return recipients_domain(r->w->mailboxes, domain) != RECIPIENTS_NOT_SERVED;
 }
 
-static void push_targets(struct run *r, const struct item *it, const struct alias_entry *e,
-                         struct span domain)
+static void push_address(struct run *r, const struct item *parent, struct world_address to,
+                         struct span written)
 {
-    struct span self, rest;
+    const struct alias_entry *e =
+        to.final || !served(r, to.domain) ? NULL : world_alias_of(r->w, to.local, to.domain);
+    struct span rest;
+    if (e) (void)recipients_split(e->key, &to.local, &rest);
+    push(r, parent,
+         (struct item){.class = to.final ? ITEM_FINAL : ITEM_ADDRESS,
+                       .key = join(r, to.local, to.domain),
+                       .written = written});
+}
+
+/* Of an alias, or of a list that it includes. */
+static void push_targets(struct run *r, const struct item *it, const struct alias_entry *e, struct span alias)
+{
+    struct span local, domain;
+    if (!recipients_split(alias, &local, &domain)) return;
+    const struct world_alias by = {world_alias_of(r->w, local, domain), domain};
     if (e->broken) r->status = EXPAND_LATER;
-    if (!recipients_split(expanding(it)->key, &self, &rest)) self = SPAN("");
     for (const struct alias_target *t = e->targets; t && r->status == EXPAND_OK; t = t->next) {
-        struct item child = {
-            .class = t->final ? ITEM_FINAL : ITEM_ADDRESS, .key = t->text, .written = t->written};
-        if (t->kind == ALIAS_INCLUDE) {
-            child.class = ITEM_LIST;
-            child.domain = domain;
-        } else if (t->kind == ALIAS_LOCAL) {
-            child.key = bare_name(r, t->text, domain, t->final || span_eq(t->text, self));
-        }
-        push(r, it, child);
+        if (++r->n_looks > LOOKS)
+            r->status = EXPAND_TOO_MANY;
+        else if (t->kind == ALIAS_INCLUDE)
+            push(r, it, (struct item){.class = ITEM_LIST, .key = t->text, .by = alias});
+        else
+            push_address(r, it, world_target(r->w, t, by), t->written);
     }
 }
 
 static void look_at_address(struct run *r, const struct item *it)
 {
-    struct span local, domain, found;
+    struct span local, domain;
     if (!recipients_split(it->key, &local, &domain)) return;
-    if (recipients_domain(r->w->mailboxes, domain) == RECIPIENTS_NOT_SERVED) {
+    if (!served(r, domain)) {
         add_target(r, EXPAND_REMOTE, it->key, it->written.n ? it->written : it->key);
         return;
     }
-    const struct alias_entry *e = it->class == ITEM_FINAL ? NULL : entry_of(r, local, domain);
+    bool role = world_role(local);
+    if (role && !r->role.n) r->role = domain;
+    const struct alias_entry *e = it->class == ITEM_FINAL ? NULL : world_alias_of(r->w, local, domain);
     if (e) {
-        push_targets(r, it, e, domain);
+        push_targets(r, it, e, it->key);
         return;
     }
-    found = mailbox_of(r, local, domain);
+    struct span found = world_mailbox_of(r->w, local, domain);
+    if (found.n) found = join(r, found, domain);
     if (found.n == 0 && span_eq(recipients_base(local), SPAN("abuse"))) {
-        push(r, it, (struct item){.class = ITEM_ADDRESS, .key = join(r, SPAN("postmaster"), domain)});
+        push_address(r, it, (struct world_address){SPAN("postmaster"), domain, false}, SPAN(""));
         return;
     }
-    if (found.n == 0 && recipients_role_name(recipients_base(local))) found = role_mailbox(r, domain);
+    if (found.n == 0 && role) found = role_mailbox(r, domain);
     if (found.n == 0 && it->depth == 0)
         r->status = EXPAND_UNKNOWN;
     else
@@ -227,13 +213,14 @@ static struct span owner_of(struct run *r, struct span key)
     uint8_t memory[EXPAND_PATH_OCTETS + 8];
     struct span local, domain, name;
     if (!recipients_split(key, &local, &domain)) return SPAN("");
-    const struct alias_entry *e = entry_of(r, local, domain);
+    const struct alias_entry *e = world_alias_of(r->w, local, domain);
     if (!e || !recipients_split(e->key, &name, &local)) return SPAN("");
     struct buf b = buf_on(memory, sizeof memory);
     buf_put(&b, SPAN("owner-"));
     buf_put(&b, name);
     if (b.over || b.n > LIMIT_LOCAL_PART_OCTETS || name.p[0] == '"') return SPAN("");
-    if (!aliases_find(r->w->aliases, buf_span(&b), domain) && mailbox_of(r, buf_span(&b), domain).n == 0)
+    if (!aliases_find(r->w->aliases, buf_span(&b), domain) &&
+        world_mailbox_of(r->w, buf_span(&b), domain).n == 0)
         return SPAN("");
     return join(r, buf_span(&b), domain);
 }
@@ -247,27 +234,43 @@ static bool collect(struct run *r, struct expansion *ret)
     return true;
 }
 
-enum expand_status expansion_of(const struct expansion_world *w, struct span key, struct arena *a,
+/* All leads to nobody, and a name that must be read is among it: then that counts, as if it had no alias. */
+static void fall_back(struct run *r)
+{
+    if (r->status != EXPAND_OK || r->somebody || !r->role.n) return;
+    struct span mailbox = role_mailbox(r, r->role);
+    r->targets = r->last_target = NULL;
+    r->n_targets = 0;
+    add_target(r, EXPAND_MAILBOX, mailbox, mailbox);
+}
+
+static void work_off(struct run *r)
+{
+    for (const struct item *it = r->first; it && r->status == EXPAND_OK; it = it->next) {
+        if (it->class != ITEM_LIST) {
+            look_at_address(r, it);
+            continue;
+        }
+        const struct alias_entry *list = aliases_list(r->w->aliases, it->key);
+        if (list)
+            push_targets(r, it, list, it->by);
+        else
+            r->status = EXPAND_LATER;
+    }
+    fall_back(r);
+    if (r->status == EXPAND_OK && r->n_targets == 0) r->status = r->loop ? EXPAND_LOOP : EXPAND_UNKNOWN;
+}
+
+enum expand_status expansion_of(const struct world *w, struct span key, struct arena *a,
                                 struct expansion *ret)
 {
     struct run r = {.w = w, .arena = a, .status = EXPAND_OK};
+    struct world_address to = {.final = false};
     *ret = (struct expansion){.count = 0};
     if (span_eq(key, SPAN("postmaster"))) key = join(&r, key, w->home);
-    struct span local, domain;
-    if (r.status == EXPAND_OK && !recipients_split(key, &local, &domain)) return EXPAND_UNKNOWN;
-    push(&r, NULL, (struct item){.class = ITEM_ADDRESS, .key = key});
-    for (const struct item *it = r.first; it && r.status == EXPAND_OK; it = it->next) {
-        if (it->class != ITEM_LIST) {
-            look_at_address(&r, it);
-            continue;
-        }
-        const struct alias_entry *list = aliases_list(w->aliases, it->key);
-        if (list)
-            push_targets(&r, it, list, it->domain);
-        else
-            r.status = EXPAND_LATER;
-    }
-    if (r.status == EXPAND_OK && r.n_targets == 0) r.status = r.loop ? EXPAND_LOOP : EXPAND_UNKNOWN;
+    if (r.status == EXPAND_OK && !recipients_split(key, &to.local, &to.domain)) return EXPAND_UNKNOWN;
+    push_address(&r, NULL, to, SPAN(""));
+    work_off(&r);
     if (r.status != EXPAND_OK) return r.status;
     ret->owner = owner_of(&r, key);
     return r.status == EXPAND_OK && collect(&r, ret) ? EXPAND_OK : EXPAND_LATER;

@@ -8,8 +8,8 @@ struct problem {
     struct span file;
     uint32_t line;
     struct span subject; /* what was written there, not escaped, may be empty; points into the file's text */
-    const char *text;    /* what is wrong with it, and what to do; constant */
-    bool odd;            /* it works, though perhaps not as meant; otherwise it is an error */
+    const char *text; /* what is wrong with it, and what to do; constant, or in the arena and not escaped */
+    bool odd;         /* it works, though perhaps not as meant; otherwise it is an error */
     struct problem *next;
 };
 

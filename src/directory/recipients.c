@@ -10,7 +10,7 @@
 #define ENTRY_OCTETS 3
 #define KEY_OCTETS   1024
 
-enum kind { KIND_MAILBOX = 1, KIND_DOMAIN = 2, KIND_DOMAIN_ANY = 3 };
+enum kind { KIND_MAILBOX = 1, KIND_DOMAIN = 2, KIND_DOMAIN_ANY = 3, KIND_NOBODY = 4 };
 
 /* FNV-1a, finished by a multiplication so that its upper bits select the slot. Strangers choose what is looked up, not what
  * is in the table: clusters are as long as our own names make them. */
@@ -116,7 +116,7 @@ static void add(struct recipients_builder *b, enum kind kind, struct span mark, 
     }
     uint8_t *p = table + (size_t)slot * sizeof(uint32_t);
     if (old) {
-        if (kind == KIND_DOMAIN_ANY) text[load_u32(p) - 1] = (uint8_t)kind;
+        if (kind == KIND_DOMAIN_ANY || kind == KIND_NOBODY) text[load_u32(p) - 1] = (uint8_t)kind;
         return;
     }
     struct buf out = buf_on(text + b->used, octets);
@@ -134,10 +134,20 @@ void recipients_add_domain(struct recipients_builder *b, struct span domain, boo
     add(b, any ? KIND_DOMAIN_ANY : KIND_DOMAIN, SPAN("@"), domain);
 }
 
-void recipients_add_mailbox(struct recipients_builder *b, struct span key)
+static void add_name(struct recipients_builder *b, enum kind kind, struct span key)
 {
     if (key.n == 0 || key.p[0] == '@') b->over = true; /* a name without local part would pass for a domain */
-    add(b, KIND_MAILBOX, SPAN(""), key);
+    add(b, kind, SPAN(""), key);
+}
+
+void recipients_add_mailbox(struct recipients_builder *b, struct span key)
+{
+    add_name(b, KIND_MAILBOX, key);
+}
+
+void recipients_add_nobody(struct recipients_builder *b, struct span key)
+{
+    add_name(b, KIND_NOBODY, key);
 }
 
 bool recipients_finish(struct recipients_builder *b)
@@ -207,17 +217,18 @@ bool recipients_listed(const struct recipients *r, struct span key)
     return find(r, SPAN(""), key) == KIND_MAILBOX;
 }
 
-/* The name in this domain, or in every domain. */
-static bool named(const struct recipients *r, struct span local, struct span domain)
+/* What is said of the name in this domain, else in every domain; 0: nothing. */
+static uint8_t named(const struct recipients *r, struct span local, struct span domain)
 {
     uint8_t memory[KEY_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     buf_put(&b, local);
     buf_byte(&b, '@');
-    if (b.over) return false;
-    if (recipients_listed(r, buf_span(&b))) return true;
+    struct span everywhere = buf_span(&b);
     buf_put(&b, domain);
-    return !b.over && recipients_listed(r, buf_span(&b));
+    if (b.over) return 0;
+    uint8_t kind = find(r, SPAN(""), buf_span(&b));
+    return kind ? kind : find(r, SPAN(""), everywhere);
 }
 
 enum recipients_answer recipients_find(const struct recipients *r, struct span key)
@@ -228,7 +239,9 @@ enum recipients_answer recipients_find(const struct recipients *r, struct span k
     enum recipients_answer whole = recipients_domain(r, domain);
     if (whole == RECIPIENTS_NOT_SERVED) return whole;
     if (local.n == 0) return RECIPIENTS_UNKNOWN;
-    if (recipients_role_name(base) || named(r, local, domain)) return RECIPIENTS_KNOWN;
-    if (whole == RECIPIENTS_KNOWN) return mailbox_name_local(base) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
-    return base.n != local.n && named(r, base, domain) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
+    if (recipients_role_name(base)) return RECIPIENTS_KNOWN;
+    uint8_t kind = named(r, local, domain);
+    if (!kind && base.n != local.n) kind = named(r, base, domain);
+    if (kind) return kind == KIND_MAILBOX ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
+    return whole == RECIPIENTS_KNOWN && mailbox_name_local(base) ? RECIPIENTS_KNOWN : RECIPIENTS_UNKNOWN;
 }

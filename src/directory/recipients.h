@@ -22,8 +22,10 @@ struct recipients_builder {
 void recipients_begin(struct recipients_builder *b, void *memory, size_t octets);
 void recipients_add_domain(struct recipients_builder *b, struct span domain,
                            bool any); /* any: every local part exists */
-void recipients_add_mailbox(struct recipients_builder *b,
-                            struct span key); /* canonical local@domain, lower case */
+/* key: canonical local@domain in lower case, or "local@" for every served domain. */
+void recipients_add_mailbox(struct recipients_builder *b, struct span key);
+/* An alias of that name reaches nobody: mail for it is refused, whatever else (a mailbox of that name, `any`) would take it. */
+void recipients_add_nobody(struct recipients_builder *b, struct span key);
 size_t recipients_needed(const struct recipients_builder *b);
 bool recipients_finish(struct recipients_builder *b); /* false: over; the memory is then no map */
 
@@ -35,8 +37,8 @@ struct
 };
 /* False when memory is no map of exactly that size. memory: sealed, so that it does not change under the reader. */
 bool recipients_open(struct recipients *r, const void *memory, size_t octets);
-/* key: canonical local@domain in lower case (smtp/path path_key makes it). A local part with '+' is looked up whole,
- * then without its subaddress. postmaster@ and abuse@ (RFC 2142) a served domain always exist. Where every local part
+/* key: canonical local@domain in lower case (smtp/path path_key makes it). What is said of the name in its domain counts before what
+ * is said of it in every domain. A local part with '+' is looked up whole, then without its subaddress. postmaster@ and abuse@ (RFC 2142) a served domain always exist. Where every local part
  * exists, those do that can be the name of a folder (directory/mailbox_name.h). */
 enum recipients_answer recipients_find(const struct recipients *r, struct span key);
 /* The domain alone: KNOWN when every local part exists there, UNKNOWN when it is served and names decide, else NOT_SERVED. */

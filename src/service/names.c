@@ -1,6 +1,9 @@
 #include "service/names.h"
 
+#include <stdlib.h>
+
 #include "service/config_load.h"
+#include "service/names_private.h"
 #include "smtp/path.h"
 
 bool names_canonical(struct span address, struct buf *key)
@@ -41,6 +44,81 @@ static bool load_aliases(struct names *n, struct span file, struct span text)
     }
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return span_compare(*(const struct span *)a, *(const struct span *)b);
+}
+
+/* All served domains, sorted, without doubles. */
+static bool list_domains(struct names *n, const struct config *c, uint32_t *ret)
+{
+    size_t all = 0;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        all += c->servers[i].n_domains;
+    n->domains = arena_take_array(n->arena, all + 1, sizeof *n->domains);
+    if (!n->domains || all > UINT32_MAX) return false;
+    all = 0;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        for (uint32_t k = 0; k < c->servers[i].n_domains; k++)
+            n->domains[all++] = c->servers[i].domains[k].name;
+    qsort(n->domains, all, sizeof *n->domains, by_name);
+    *ret = 0;
+    for (size_t i = 0; i < all; i++)
+        if (i == 0 || !span_eq(n->domains[i - 1], n->domains[i])) n->domains[(*ret)++] = n->domains[i];
+    return true;
+}
+
+uint32_t names_dead_in(const struct names *n, const struct alias_entry *e, uint32_t *first)
+{
+    uint32_t begin, end, dead = 0;
+    alive_range(&n->alive, e, &begin, &end);
+    for (uint32_t d = begin; d < end; d++) {
+        if (alive_in(&n->alive, e, d)) continue;
+        if (dead++ == 0) *first = d;
+    }
+    return dead;
+}
+
+static void add_name(struct recipients_builder *b, struct span key, bool alive)
+{
+    if (alive)
+        recipients_add_mailbox(b, key);
+    else
+        recipients_add_nobody(b, key);
+}
+
+/* An alias of every domain: what holds for most of them, then the domains where it is different, or where a mailbox of that name
+ * would count first. An alias of that domain alone speaks for itself. */
+static void add_everywhere(struct recipients_builder *b, const struct names *n, const struct alias_entry *e)
+{
+    uint32_t first, dead = names_dead_in(n, e, &first);
+    bool rule = dead <= n->alive.n_domains / 2;
+    add_name(b, e->key, rule);
+    for (uint32_t d = 0; dead && d < n->alive.n_domains; d++) {
+        uint8_t memory[EXPAND_PATH_OCTETS];
+        struct buf key = buf_on(memory, sizeof memory);
+        bool alive = alive_in(&n->alive, e, d);
+        buf_put(&key, e->key);
+        buf_put(&key, n->domains[d]);
+        if (key.over || aliases_find(n->aliases, span_head(e->key, e->key.n - 1), n->domains[d]) != e)
+            continue;
+        if (alive != rule || (!alive && recipients_listed(&n->mailboxes, buf_span(&key))))
+            add_name(b, buf_span(&key), alive);
+    }
+}
+
+static void add_aliases(struct recipients_builder *b, const struct names *n)
+{
+    for (const struct alias_entry *e = n->aliases->names; e; e = e->next) {
+        uint32_t begin, end;
+        alive_range(&n->alive, e, &begin, &end);
+        if (e->key.p[e->key.n - 1] == '@')
+            add_everywhere(b, n, e);
+        else if (begin < end)
+            add_name(b, e->key, alive_in(&n->alive, e, begin));
+    }
+}
+
 static void add_all(struct recipients_builder *b, const struct names *n, const struct config *c, bool aliases)
 {
     for (uint32_t i = 0; i < c->n_servers; i++)
@@ -48,8 +126,7 @@ static void add_all(struct recipients_builder *b, const struct names *n, const s
             recipients_add_domain(b, c->servers[i].domains[k].name, c->servers[i].domains[k].any);
     for (uint32_t i = 0; i < n->users->count; i++)
         recipients_add_mailbox(b, n->users->keys[i]);
-    for (const struct alias_entry *e = aliases ? n->aliases->names : NULL; e; e = e->next)
-        recipients_add_mailbox(b, e->key);
+    if (aliases) add_aliases(b, n);
 }
 
 static bool make_map(struct names *n, const struct config *c, bool aliases, struct recipients *ret)
@@ -81,36 +158,13 @@ static struct span home_of(const struct config *c)
     return first ? first->name : c->hostname;
 }
 
-static bool leads_nowhere(const struct names *n, const struct alias_target *t, struct span domain)
+/* After users and aliases are there. */
+static bool look_around(struct names *n, const struct config *c)
 {
-    uint8_t memory[EXPAND_PATH_OCTETS];
-    struct buf b = buf_on(memory, sizeof memory);
-    if (t->kind == ALIAS_ADDRESS) return recipients_find(&n->map, t->text) == RECIPIENTS_UNKNOWN;
-    if (t->kind != ALIAS_LOCAL) return false;
-    buf_put(&b, t->text);
-    buf_byte(&b, '@');
-    size_t local = b.n;
-    buf_put(&b, domain);
-    if (!b.over && domain.n && recipients_find(&n->map, buf_span(&b)) == RECIPIENTS_KNOWN) return false;
-    b.n = local;
-    buf_put(&b, n->home);
-    return b.over || recipients_find(&n->map, buf_span(&b)) != RECIPIENTS_KNOWN;
-}
-
-/* Aliases that say something well-formed that cannot be meant. */
-static void find_dead_ends(struct names *n, struct span file)
-{
-    struct span local, domain;
-    for (const struct alias_entry *e = n->aliases->names; e; e = e->next) {
-        if (!recipients_split(e->key, &local, &domain)) continue;
-        if (domain.n && recipients_domain(&n->map, domain) == RECIPIENTS_NOT_SERVED)
-            problem_add(n->arena, &n->problems, file, e->line, e->key,
-                        "the domain of this alias is not served here", true);
-        for (const struct alias_target *t = e->targets; t; t = t->next)
-            if (leads_nowhere(n, t, domain))
-                problem_add(n->arena, &n->problems, file, e->line, t->text,
-                            "an alias names it, but nobody has that name", true);
-    }
+    uint32_t n_domains;
+    if (!make_map(n, c, false, &n->mailboxes) || !list_domains(n, c, &n_domains)) return false;
+    n->world = (struct world){n->aliases, &n->mailboxes, n->users, n->home};
+    return alive_find(n->arena, &n->world, n->domains, n_domains, &n->alive) && make_map(n, c, true, &n->map);
 }
 
 bool names_load(struct names *n, const struct config *c, struct span users, struct span aliases)
@@ -118,9 +172,8 @@ bool names_load(struct names *n, const struct config *c, struct span users, stru
     *n = (struct names){.arena = arena_create(LIMIT_DIRECTORY_MEMORY_OCTETS), .home = home_of(c)};
     if (!n->arena) return false;
     n->users = users_parse(n->arena, c->users_file, users, names_canonical, &n->problems);
-    if (n->users && load_aliases(n, c->aliases_file, aliases) && make_map(n, c, true, &n->map) &&
-        make_map(n, c, false, &n->mailboxes)) {
-        find_dead_ends(n, c->aliases_file);
+    if (n->users && load_aliases(n, c->aliases_file, aliases) && look_around(n, c)) {
+        names_find_odd(n, c->aliases_file);
         return true;
     }
     names_free(n);
@@ -137,8 +190,7 @@ enum expand_status names_expand(const struct names *n, struct span recipient, st
 {
     uint8_t memory[EXPAND_PATH_OCTETS + 2];
     struct buf key = buf_on(memory, sizeof memory);
-    const struct expansion_world world = {n->aliases, &n->mailboxes, n->users, n->home};
     *ret = (struct expansion){.count = 0};
     if (!names_canonical(recipient, &key)) return EXPAND_UNKNOWN;
-    return expansion_of(&world, buf_span(&key), a, ret);
+    return expansion_of(&n->world, buf_span(&key), a, ret);
 }

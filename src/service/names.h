@@ -4,17 +4,21 @@
 #define SERVICE_NAMES_H
 
 #include "config/config.h"
+#include "directory/alive.h"
 #include "directory/expansion.h"
 
-struct names {
+struct names {           /* stays where it is: parts of it point to others */
     struct arena *arena; /* holds everything below */
     struct users *users;
     struct aliases *aliases;
     struct problems problems;    /* of all files, and names that lead to nobody */
-    struct recipients map;       /* domains, mailboxes and aliases: what the edges look at */
+    struct recipients map;       /* domains, mailboxes, aliases that reach somebody: what the edges look at */
     struct recipients mailboxes; /* domains and mailboxes: what expansion looks at */
     struct span
         home; /* the domain of bare names: the first one in the config whose names are listed, else the first */
+    struct world world;   /* of all that */
+    struct span *domains; /* all that are served, sorted, without doubles */
+    struct alive alive;   /* which aliases reach somebody, in which of them */
 };
 
 /* Texts of the two files (empty when there is none). Lists that aliases include are opened by their absolute names. users may

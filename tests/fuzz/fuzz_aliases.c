@@ -1,9 +1,13 @@
-/* Aliases and their expansion: any file, any recipient: bounded, no command or file gets through, targets are addresses. */
+/* Aliases and their expansion: any file, any recipient: bounded, no command or file gets through, targets are addresses; and each
+ * alias is called alive where its expansion reaches somebody (I8). */
+#include "directory/alive.h"
 #include "directory/expansion.h"
 
 #include "smtp/path.h"
 
 #include <stdlib.h>
+
+enum { ARENA_OCTETS = 1 << 24 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,24 +53,47 @@ static bool make_map(struct arena *a, struct recipients *map)
     return recipients_finish(&b) && recipients_open(map, memory, octets);
 }
 
-static void expand(const struct aliases *aliases, const struct recipients *map, struct span key,
-                   struct arena *a)
+/* True: somebody is reached, or it cannot be told. */
+static bool expand(const struct world *world, struct span key, struct arena *a)
 {
-    static struct span keys[] = {{(const uint8_t *)"x@a.b", 5}};
-    const struct users users = {keys, 1};
-    const struct expansion_world world = {aliases, map, &users, SPAN("a.b")};
     struct expansion e;
-    enum expand_status status = expansion_of(&world, key, a, &e);
+    enum expand_status status = expansion_of(world, key, a, &e);
+    bool somebody = status == EXPAND_LATER || status == EXPAND_TOO_MANY;
     must(status < EXPAND_STATUS_COUNT && (status == EXPAND_OK || e.count == 0));
     must(e.count <= LIMIT_ALIAS_EXPANSION);
-    for (uint32_t i = 0; i < e.count; i++)
+    for (uint32_t i = 0; i < e.count; i++) {
         must(is_address(e.targets[i].path) && e.targets[i].kind < EXPAND_KIND_COUNT);
+        somebody |= e.targets[i].kind != EXPAND_NOBODY;
+    }
     if (e.owner.n) must(is_address(e.owner));
+    return somebody;
+}
+
+static void check_alias(const struct alive *alive, const struct alias_entry *e, struct arena *a)
+{
+    struct span local, domain;
+    uint32_t begin, end;
+    for (const struct alias_target *t = e->targets; t; t = t->next)
+        must(t->kind == ALIAS_INCLUDE ? t->text.p[0] == '/' : t->text.n > 0);
+    must(recipients_split(e->key, &local, &domain));
+    if (domain.n == 0 && local.p[0] != '"') must(aliases_find(alive->world->aliases, local, SPAN("*")) == e);
+    alive_range(alive, e, &begin, &end);
+    for (uint32_t d = begin; d < end; d++) {
+        uint8_t memory[EXPAND_PATH_OCTETS + 8], path[200];
+        struct buf key = buf_on(memory, sizeof memory), out = buf_on(path, sizeof path);
+        buf_put(&key, local);
+        buf_byte(&key, '@');
+        buf_put(&key, alive->domains[d]);
+        if (key.over || aliases_find(alive->world->aliases, local, alive->domains[d]) != e) continue;
+        bool somebody = expand(alive->world, buf_span(&key), a);
+        if (arena_used(a) < ARENA_OCTETS / 2) must(alive->incomplete || somebody == alive_in(alive, e, d));
+        if (!alive_in(alive, e, d)) alive_path(alive, e, d, &out);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena *a = arena_create(1 << 24);
+    struct arena *a = arena_create(ARENA_OCTETS);
     struct problems problems = {.count = 0};
     struct recipients map;
     size_t half = span_find(span_of(data, size), 0);
@@ -74,22 +101,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 list = half == SPAN_NPOS ? SPAN("") : span_skip(span_of(data, size), half + 1);
     struct aliases_source s[2] = {{SPAN("f"), text, false}, {SPAN("/l"), list, false}};
     must(a != NULL && make_map(a, &map));
+    static struct span keys[] = {{(const uint8_t *)"x@a.b", 5}};
+    static const struct span domains[] = {{(const uint8_t *)"a.b", 3}, {(const uint8_t *)"c", 1}};
+    const struct users users = {keys, 1};
     struct aliases *all = aliases_parse(a, s, 2, canonical, &problems);
-    for (const struct alias_entry *e = all ? all->names : NULL; e; e = e->next) {
-        uint8_t memory[EXPAND_PATH_OCTETS + 8];
-        struct buf key = buf_on(memory, sizeof memory);
-        struct span local, domain;
-        for (const struct alias_target *t = e->targets; t; t = t->next)
-            must(t->kind == ALIAS_INCLUDE ? t->text.p[0] == '/' : t->text.n > 0);
-        must(recipients_split(e->key, &local, &domain));
-        if (domain.n == 0 && local.p[0] != '"') must(aliases_find(all, local, SPAN("*")) == e);
-        buf_put(&key, e->key);
-        if (domain.n == 0) buf_str(&key, "a.b");
-        if (!key.over) expand(all, &map, buf_span(&key), a);
-    }
+    const struct world world = {all, &map, &users, SPAN("a.b")};
+    struct alive alive;
+    bool found = all && alive_find(a, &world, domains, 2, &alive);
+    for (const struct alias_entry *e = found ? all->names : NULL; e; e = e->next)
+        check_alias(&alive, e, a);
     uint8_t memory[EXPAND_PATH_OCTETS];
     struct buf key = buf_on(memory, sizeof memory);
-    if (all && canonical(span_head(text, 40), &key)) expand(all, &map, buf_span(&key), a);
+    if (all && canonical(span_head(text, 40), &key)) expand(&world, buf_span(&key), a);
     arena_destroy(&a);
     return 0;
 }

@@ -10,7 +10,7 @@
 #include "canonical.h"
 
 static struct arena *arena;
-static struct expansion_world world;
+static struct world world;
 static struct recipients map;
 
 /* example.org and example.net with names, any.test with every name; alice bob carol @example.org, alice @example.net */
@@ -41,8 +41,8 @@ static void setup(const char *text, const struct aliases_source *lists, size_t n
     }
     assert_true(recipients_finish(&b));
     assert_true(recipients_open(&map, memory, octets));
-    world = (struct expansion_world){aliases_parse(arena, s, n_lists + 1, canonical, &problems), &map, u,
-                                     SPAN("example.org")};
+    world = (struct world){aliases_parse(arena, s, n_lists + 1, canonical, &problems), &map, u,
+                           SPAN("example.org")};
     assert_non_null(world.aliases);
 }
 
@@ -102,7 +102,10 @@ static void roles(void **state)
     assert_string_equal(expand("abuse@example.org"), "bob@example.org");
     assert_string_equal(expand("abuse@example.net"), "carol@example.org");
     assert_string_equal(expand("postmaster+x@example.org"), "bob@example.org");
-    world.users = &(struct users){NULL, 0};
+    setup("postmaster: root\nroot: postmaster\nabuse@example.net: gone, void\nvoid: gone", NULL, 0);
+    assert_string_equal(expand("postmaster"), "alice@example.org"); /* an alias that reaches nobody is none */
+    assert_string_equal(expand("root@example.net"), "alice@example.net");
+    assert_string_equal(expand("abuse@example.net"), "alice@example.net");
     setup("", NULL, 0);
     world.users = &(struct users){NULL, 0};
     assert_string_equal(expand("postmaster@empty.test"), "postmaster@empty.test");
@@ -126,7 +129,7 @@ static void names(void **state)
     assert_string_equal(expand("all@example.net"),
                         "alice@example.net >x@elsewhere.test carol@example.org bob@example.org");
     assert_string_equal(expand("me@example.org"), "bob@example.org");
-    assert_string_equal(expand("bob+tag@example.org"), "carol@example.org bob@example.org");
+    assert_string_equal(expand("bob+tag@example.org"), "bob@example.org carol@example.org");
     assert_string_equal(expand("gone@example.org"), "?nobody@example.org alice@example.org");
     assert_string_equal(expand("void@example.org"), "?nobody@example.org");
     assert_string_equal(expand("deep@example.net"),
@@ -136,6 +139,21 @@ static void names(void **state)
     assert_string_equal(expand("team@example.org"), "alice@example.org from owner-team@example.org");
     assert_string_equal(expand("team2@example.org"), "alice@example.org");
     assert_string_equal(expand("team2@example.net"), "alice@example.net from owner-team2@example.net");
+}
+
+/* The whole name counts first, alias or mailbox; a subaddress of an alias is that alias. */
+static void subaddresses(void **state)
+{
+    (void)state;
+    setup("a: bob\nc: c+x\nbob: bob+x, carol\nbob+y: alice\nalice+z: alice", NULL, 0);
+    assert_string_equal(expand("a@example.org"), "bob@example.org carol@example.org");
+    assert_string_equal(expand("a+b@example.org"), "a+b@example.org");
+    assert_string_equal(expand("a+b+c@example.org"), "bob@example.org carol@example.org");
+    assert_string_equal(expand("bob+x@example.org"), "bob@example.org carol@example.org");
+    assert_string_equal(expand("bob+y@example.org"), "alice@example.org");
+    assert_string_equal(expand("alice+z@example.net"), "alice@example.net");
+    assert_string_equal(expand("c@example.org"), "?c+x@example.org");
+    assert_string_equal(expand("c+x@example.org"), "?c+x@example.org");
 }
 
 static void loops(void **state)
@@ -165,13 +183,20 @@ static void lists_and_broken(void **state)
           ":include:/l/none\n"
           "alice: :include:/l/a",
           lists, 3);
-    assert_string_equal(expand("list@example.org"), "bob@example.org >x@elsewhere.test");
+    assert_string_equal(expand("list@example.org"), "bob@example.org >x@elsewhere.test alice@example.org");
     assert_string_equal(expand("alice@example.org"), "alice@example.org bob@example.org >x@elsewhere.test");
     assert_string_equal(expand("broken@example.org"), "LATER");
     assert_string_equal(expand("viabroken@example.org"),
                         "LATER"); /* all or nothing: nobody gets it twice later */
     assert_string_equal(expand("vialist@example.org"), "LATER");
     assert_string_equal(expand("lost@example.org"), "LATER");
+    /* bob names himself by a list that another alias includes too */
+    setup("all: bob, carol, :include:/l/b\ncarol: carol\nbob: :include:/l/b", lists, 2);
+    assert_string_equal(expand("all@example.org"),
+                        "carol@example.org >x@elsewhere.test bob@example.org alice@example.org");
+    setup("all: bob, :include:/l/bob\nbob: :include:/l/bob",
+          &(struct aliases_source){SPAN("/l/bob"), SPAN("bob"), false}, 1);
+    assert_string_equal(expand("all@example.org"), "bob@example.org");
 }
 
 /* Every alias names all of the next level twice over: without memory of what was seen this would be 2^n steps. */
@@ -209,11 +234,9 @@ static void bombs(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mailboxes),
-                                       cmocka_unit_test(roles),
-                                       cmocka_unit_test(names),
-                                       cmocka_unit_test(loops),
-                                       cmocka_unit_test(lists_and_broken),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(mailboxes),    cmocka_unit_test(roles),
+                                       cmocka_unit_test(names),        cmocka_unit_test(loops),
+                                       cmocka_unit_test(subaddresses), cmocka_unit_test(lists_and_broken),
                                        cmocka_unit_test(bombs)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_destroy(&arena);

@@ -63,7 +63,8 @@ static void from_files(void **state)
     assert_int_equal(write(fd, "bob\nx@elsewhere.test\n", 21), 21);
     close(fd);
     snprintf(aliases, sizeof aliases,
-             "root: alice\nteam: :include:%s\nlost: :include:/nonexistent/list\nbad: nobody\nv@strange.test: "
+             "root: alice\nteam: :include:%s\nlost: :include:/nonexistent/list\nbad: nobody@example.net, "
+             "alice\nv@strange.test: "
              "bob\n",
              list);
     assert_true(
@@ -82,7 +83,7 @@ static void from_files(void **state)
     unsigned unreadable = 0, dead = 0, strange = 0;
     for (const struct problem *p = n.problems.first; p; p = p->next) {
         unreadable += p->line == 0 && span_eq(p->file, SPAN("/nonexistent/list"));
-        dead += p->line == 4 && span_eq(p->subject, SPAN("nobody"));
+        dead += p->line == 4 && span_eq(p->subject, SPAN("nobody@example.net"));
         strange += p->line == 5;
     }
     assert_int_equal(unreadable, 1);
@@ -91,6 +92,90 @@ static void from_files(void **state)
     assert_int_equal(n.problems.count, 3);
     names_free(&n);
     unlink(list);
+}
+
+/* All that is said of an aliases file, a line each. */
+static const char *say(const char *aliases)
+{
+    static char memory[4000];
+    struct buf b = buf_on(memory, sizeof memory - 1);
+    struct names n;
+    assert_true(names_load(&n, config,
+                           SPAN("alice@example.org\t-\t\nbob@example.org\t-\t\ncarol@example.net\t-\t\n"),
+                           span_str(aliases)));
+    for (const struct problem *p = n.problems.first; p; p = p->next) {
+        assert_true(p->odd);
+        buf_u64(&b, p->line);
+        buf_byte(&b, ' ');
+        buf_put(&b, p->subject);
+        buf_byte(&b, ' ');
+        buf_str(&b, p->text);
+        buf_byte(&b, '\n');
+    }
+    names_free(&n);
+    assert_false(b.over);
+    memory[b.n] = 0;
+    return memory;
+}
+
+static void i8_who_reaches_nobody_is_named(void **state)
+{
+    (void)state;
+    assert_string_equal(say("a: b\nb: c, bob\nc: a, x@elsewhere.test\npostmaster: alice"), "");
+    assert_string_equal(say("a: b\nb: c\nc: a\nd: b, alice"), "1 a reaches nobody: a -> b -> c -> a\n"
+                                                              "2 b reaches nobody: b -> c -> a -> b\n"
+                                                              "3 c reaches nobody: c -> a -> b -> c\n");
+    assert_string_equal(
+        say("a: gone@example.org\nb: a\nself: self"),
+        "1 a reaches nobody: a -> gone@example.org\n"
+        "2 b reaches nobody: b -> a -> gone@example.org\n"
+        "3 self reaches nobody in example.com and 2 more domains: self -> self@example.org -> self\n");
+    assert_string_equal(say("x: gone, y\ny: z, x\nz: gone2"),
+                        "1 x reaches nobody in example.com and 2 more domains: x -> y -> x\n"
+                        "2 y reaches nobody in example.com and 2 more domains: y -> z -> gone2\n"
+                        "3 z reaches nobody in example.com and 2 more domains: z -> gone2\n");
+    assert_string_equal(
+        say("x: gone, alice\ny: carol, bob\nz: alice, gone@example.org"),
+        "1 gone is named by an alias, but nobody has that name in example.com and 2 more domains\n"
+        "2 carol is named by an alias, but nobody has that name in example.com and 1 more domain\n"
+        "3 gone@example.org is named by an alias, but nobody has that name\n");
+    assert_string_equal(say("info: carol\none@example.net: carol\ntwo@example.org: carol"),
+                        "1 info reaches nobody in example.com and 1 more domain: info -> carol\n"
+                        "3 two@example.org reaches nobody: two -> carol\n");
+    assert_string_equal(
+        say("a@example.org: a@example.net\na@example.net: a@example.org\nb@strange.test: alice"),
+        "1 a@example.org reaches nobody: a -> a@example.net -> a\n"
+        "2 a@example.net reaches nobody: a -> a@example.org -> a\n"
+        "3 b@strange.test is of a domain that is not served here\n");
+    assert_string_equal(
+        say("l0: l1\nl1: l2\nl2: l3\nl3: l4\nl4: l5\nl5: l6\nl6: l7\nl7: l8\nl8: l9\nl9: l10\n"
+            "l10: alice"),
+        "1 l0 reaches nobody: l0 -> l1 -> l2 -> l3 -> l4 -> l5 -> l6 -> l7 -> l8 -> l9 -> l10 -> ...\n");
+}
+
+/* Names of every domain that reach somebody in some of them only. */
+static void i8_each_domain_has_its_own_answer(void **state)
+{
+    (void)state;
+    struct names n;
+    assert_true(
+        names_load(&n, config, SPAN("carol@example.net\t-\t\ninfo@example.org\t-\t\n"),
+                   SPAN("info: carol\nhalf: bob\nbob@example.net: carol\nbob@example.com: x@else.test\n"
+                        "all: info\nall@bench.test: gone@example.org\n")));
+    assert_int_equal(recipients_find(&n.map, SPAN("info@example.net")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("info@example.org")),
+                     RECIPIENTS_UNKNOWN); /* whatever mailbox */
+    assert_int_equal(recipients_find(&n.map, SPAN("info+x@example.org")), RECIPIENTS_UNKNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("info@bench.test")),
+                     RECIPIENTS_KNOWN); /* carol may be anybody */
+    assert_int_equal(recipients_find(&n.map, SPAN("info@example.com")), RECIPIENTS_UNKNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("half@example.net")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("half@example.com")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("half@example.org")), RECIPIENTS_UNKNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("all@example.net")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("all@bench.test")),
+                     RECIPIENTS_UNKNOWN); /* whatever `any` */
+    names_free(&n);
 }
 
 static void nothing_there(void **state)
@@ -107,6 +192,8 @@ static void nothing_there(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(from_files), cmocka_unit_test(nothing_there)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(from_files), cmocka_unit_test(i8_who_reaches_nobody_is_named),
+        cmocka_unit_test(i8_each_domain_has_its_own_answer), cmocka_unit_test(nothing_there)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
