@@ -128,30 +128,37 @@
 #define LIMIT_QUEUE_SECONDS_DEFAULT 432000
 
 /* outbound: RFC 5321 4.5.3.2, totals, and how much at once */
-#define LIMIT_NEXT_HOP_OCTETS                  1024 /* names of one next hop */
-#define LIMIT_RELAY_RECIPIENTS                 100  /* of one transaction (RFC 5321 4.5.3.1.8) */
-#define LIMIT_RELAY_HOST_OCTETS                (LIMIT_DOMAIN_OCTETS + 64) /* name[address]:port */
-#define LIMIT_RELAY_TLS_OCTETS                 160  /* what protected a session, and why */
-#define LIMIT_RELAYS_MAX                       4    /* processes */
-#define LIMIT_RELAY_JOBS                       4096 /* transactions in hand, of one relay; as many sessions */
-#define LIMIT_RELAY_FDS                        8192 /* sessions, leases, conversations; less where the system allows less */
-#define LIMIT_CONNECT_SECONDS                  30 /* one address */
-#define LIMIT_CONNECT_STAGGER_MS               250 /* before the next address is tried beside it (RFC 8305 5) */
-#define LIMIT_CONNECT_PREFERENCE_MS            10000 /* before a less preferred host is tried beside a better one */
-#define LIMIT_CONNECT_LOOKUP_MS                1000 /* before the next host is looked up beside one whose DNS is slow */
-#define LIMIT_CONNECT_FAMILY_MS                50 /* the other family's addresses are waited for (RFC 8305 3) */
-#define LIMIT_CONNECT_TOTAL_SECONDS            120 /* one question, names and all addresses */
-#define LIMIT_EXPLAIN_SECONDS                  45 /* what DNS says of one next hop: before LIMIT_CONTROL_STALL_SECONDS end */
-#define LIMIT_CONNECT_QUESTIONS                16384 /* open at once */
-#define LIMIT_CONNECT_SOCKETS                  8192  /* being connected at once */
-#define LIMIT_CONNECT_REMEMBERED               8192 /* addresses of which it is known whether they answered */
-#define LIMIT_CONNECT_WORKED_SECONDS           3600 /* how long that counts */
-#define LIMIT_CONNECT_FAILED_SECONDS           300
-#define LIMIT_GREETING_SECONDS                 300
-#define LIMIT_REPLY_SECONDS                    300 /* MAIL, RCPT, EHLO, RSET */
-#define LIMIT_DATA_REPLY_SECONDS               120
-#define LIMIT_CONTENT_STALL_SECONDS            180
-#define LIMIT_END_OF_DATA_SECONDS              600
+#define LIMIT_NEXT_HOP_OCTETS        1024                       /* names of one next hop */
+#define LIMIT_RELAY_RECIPIENTS       100                        /* of one transaction (RFC 5321 4.5.3.1.8) */
+#define LIMIT_RELAY_HOST_OCTETS      (LIMIT_DOMAIN_OCTETS + 64) /* name[address]:port */
+#define LIMIT_RELAY_TLS_OCTETS       160                        /* what protected a session, and why */
+#define LIMIT_RELAYS_MAX             4                          /* processes */
+#define LIMIT_RELAY_JOBS             4096 /* transactions in hand, of one relay; as many sessions */
+#define LIMIT_RELAY_FDS              8192 /* sessions, leases, conversations; less where the system allows less */
+#define LIMIT_CONNECT_SECONDS        30    /* one address */
+#define LIMIT_CONNECT_STAGGER_MS     250   /* before the next address is tried beside it (RFC 8305 5) */
+#define LIMIT_CONNECT_PREFERENCE_MS  10000 /* before a less preferred host is tried beside a better one */
+#define LIMIT_CONNECT_LOOKUP_MS      1000 /* before the next host is looked up beside one whose DNS is slow */
+#define LIMIT_CONNECT_FAMILY_MS      50   /* the other family's addresses are waited for (RFC 8305 3) */
+#define LIMIT_CONNECT_TOTAL_SECONDS  120  /* one question, names and all addresses */
+#define LIMIT_EXPLAIN_SECONDS        45 /* what DNS says of one next hop: before LIMIT_CONTROL_STALL_SECONDS end */
+#define LIMIT_CONNECT_QUESTIONS      16384 /* open at once */
+#define LIMIT_CONNECT_SOCKETS        8192  /* being connected at once */
+#define LIMIT_CONNECT_REMEMBERED     8192  /* addresses of which it is known whether they answered */
+#define LIMIT_CONNECT_WORKED_SECONDS 3600  /* how long that counts */
+#define LIMIT_CONNECT_FAILED_SECONDS 300
+#define LIMIT_GREETING_SECONDS       300
+#define LIMIT_REPLY_SECONDS          300 /* MAIL, RCPT, EHLO, RSET */
+#define LIMIT_DATA_REPLY_SECONDS     120
+#define LIMIT_CONTENT_STALL_SECONDS  180
+#define LIMIT_END_OF_DATA_SECONDS    600
+#define LIMIT_TRANSACTION_SECONDS                                                                            \
+    900 /* to the end of the content, besides the time for its octets; and until a session is ready */
+#define LIMIT_CONTENT_RATE_OCTETS_PER_SECOND 2000 /* of content that we send, at least */
+#define LIMIT_LMTP_REPLY_SECONDS                                                                             \
+    60 /* behind the content each recipient's delivery has so long (RFC 2033 4.2) */
+#define LIMIT_JOB_SECONDS                                                                                    \
+    900 /* of a relay with one message for a next hop: then no other host is tried, no part begins */
 #define LIMIT_OUTBOUND_SESSION_SECONDS         7200
 #define LIMIT_REPLY_OCTETS                     65536 /* one reply, all lines */
 #define LIMIT_REPLY_LINES                      512

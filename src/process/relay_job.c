@@ -159,6 +159,11 @@ void relay_job_end(struct relay *r, struct relay_job *j)
     r->n_jobs--;
 }
 
+bool relay_job_late(const struct relay *r, const struct relay_job *j)
+{
+    return loop_now_ms(r->child->loop) >= j->begun_ms + LIMIT_JOB_SECONDS * 1000;
+}
+
 void relay_jobs_drop(struct relay *r)
 {
     for (unsigned i = 0; i < RELAY_JOBS && r->n_jobs; i++)

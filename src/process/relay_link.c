@@ -154,6 +154,7 @@ static void attach(struct relay_link *l, struct relay_job *j)
     l->job = j;
     l->plain_tries = 0;
     j->link = l;
+    j->begun_ms = loop_now_ms(l->relay->child->loop);
     l->relay->n_working++;
 }
 
@@ -224,7 +225,7 @@ void relay_link_next(struct relay_link *l, const struct client_reply *why, bool 
         abandon(l);
         return;
     }
-    if (!same && (!l->has_address || l->n_tried == CONNECT_TRIED)) {
+    if (relay_job_late(l->relay, l->job) || (!same && (!l->has_address || l->n_tried == CONNECT_TRIED))) {
         give_up(l);
         return;
     }

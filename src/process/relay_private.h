@@ -40,6 +40,7 @@ struct relay_job {
     uint8_t *told;               /* of each: it had its result */
     uint32_t n, arrived;
     uint32_t first, batch; /* those that are in hand now */
+    uint64_t begun_ms;     /* its way was looked for */
     uint8_t *memory;       /* of all strings and of the arrays; kept for the next job when it is small */
     size_t memory_n, memory_max;
     struct extent *extents;
@@ -144,6 +145,8 @@ bool relay_job_recipient(struct relay *r, const struct relay_recipient *m);
 bool relay_job_extents(struct relay *r, const struct relay_extents *m, struct relay_job **ret);
 void relay_job_end(struct relay *r, struct relay_job *j);
 void relay_jobs_drop(struct relay *r); /* all of them */
+/* It took so long that nothing more is begun for it: others wait for its place. */
+bool relay_job_late(const struct relay *r, const struct relay_job *j);
 
 /* relay_link.c */
 bool relay_links_create(struct relay *r);

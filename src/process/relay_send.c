@@ -57,6 +57,9 @@ static void part_done(struct relay_link *l, const struct client_reply *reply)
     for (uint32_t i = j->first; i < j->first + j->batch; i++)
         if (!j->told[i]) relay_tell_recipient(l, i, reply);
     j->first += j->batch;
+    static const struct client_reply late = {
+        0, {4, 4, 2}, SPAN("the next hop takes few recipients at once, and too long for each")};
+    if (relay_job_late(l->relay, j)) relay_tell_rest(l, &late, false);
 }
 
 static void on_done(struct outbound_session *s, void *owner, const struct outbound_done *d)
@@ -67,8 +70,8 @@ static void on_done(struct outbound_session *s, void *owner, const struct outbou
     if (d->untouched) return; /* on_closed sends it elsewhere */
     if (d->damaged) relay_alarm(l, "the stored message is damaged: it was not relayed");
     /* a session that was used before and broke off says nothing of its host */
-    bool stale = l->messages > 0 && d->reply.code == 0;
-    bool next_hop = d->reply.enhanced.class == 4 && d->next_hop_failed && !stale;
+    bool stale = l->messages > 0 && d->reply.code == 0 && !d->overdue;
+    bool next_hop = d->reply.enhanced.class == 4 && (d->next_hop_failed || d->overdue) && !stale;
     if (j->first + j->batch == j->n || next_hop)
         relay_tell_rest(l, &d->reply, next_hop);
     else

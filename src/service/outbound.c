@@ -18,7 +18,13 @@ static uint64_t due(const struct outbound_session *s)
     uint64_t own = s->state == OUTBOUND_SHAKING ? s->since_ms + LIMIT_TLS_HANDSHAKE_SECONDS * 1000
                    : s->idle                    ? s->since_ms + OUTBOUND_IDLE_MS
                                                 : UINT64_MAX;
+    if (s->until_ms < own) own = s->until_ms;
     return own < ms ? own : ms;
+}
+
+void outbound_allow(struct outbound_session *s, uint64_t seconds)
+{
+    s->until_ms = loop_now_ms(s->all->setup.loop) + seconds * 1000;
 }
 
 void outbound_arm(struct outbound_session *s)
@@ -153,7 +159,8 @@ struct outbound_session *outbound_open(struct outbound *o, int fd, const struct 
         release(s);
         return NULL;
     }
-    s->since_ms = loop_now_ms(o->setup.loop);
+    s->since_ms = s->begun_ms = loop_now_ms(o->setup.loop);
+    outbound_allow(s, LIMIT_TRANSACTION_SECONDS);
     if (peer->implicit_tls) s->state = OUTBOUND_SHAKING;
     begin_engine(s);
     outbound_arm(s);
@@ -198,7 +205,10 @@ void outbound_send(struct outbound_session *s, const struct outbound_message *m)
 {
     if (s->state != OUTBOUND_TALKING || s->message) return;
     s->message = m;
-    s->idle = s->damaged = false;
+    s->idle = s->damaged = s->overdue = false;
+    s->begun_ms = loop_now_ms(s->all->setup.loop);
+    outbound_allow(s, LIMIT_TRANSACTION_SECONDS +
+                          m->transaction.content_octets / LIMIT_CONTENT_RATE_OCTETS_PER_SECOND);
     client_transaction(s->engine, &m->transaction, loop_now_ms(s->all->setup.loop));
     outbound_later(s);
 }

@@ -2,6 +2,10 @@
  * other end; then it hands over one message after the other. Content is read from lent segments while it is sent; each extent is
  * checked against its CRC before its last octets leave, so what is damaged never looks like a whole message to the server.
  *
+ * Each step has its time (RFC 5321 4.5.3.2), and so have all steps together, so that one who drips does not keep a message for long: a
+ * session until it is ready, a transaction until the end of its content (more for large content), and the reply after it. What had no
+ * reply to the end of its content in time may have been taken nevertheless (RFC 1047); before that end nothing was.
+ *
  * Hooks are called while a session is served. Inside them outbound_send, outbound_auth and outbound_quit may be called for that session
  * and for others; nothing is freed under the feet of a hook. */
 #ifndef SERVICE_OUTBOUND_H
@@ -41,6 +45,7 @@ struct outbound_message { /* the caller keeps it, and what it points to, until `
 struct outbound_done {
     struct client_reply reply;       /* for all recipients that had no result of their own */
     bool next_hop_failed, untouched; /* as the engine says; untouched: it may be tried elsewhere at once */
+    bool overdue; /* it took too long: that is the next hop's fault, however old the session is */
     bool
         damaged; /* the stored content is not what its CRC says, or holds a line end that is none: an alarm is due */
 };

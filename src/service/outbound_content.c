@@ -121,5 +121,9 @@ void outbound_content(struct outbound_session *s, struct buf *out)
     outbound_emit(s, out);
     if (!s->at.draining || s->kept_n || s->write_broken) return;
     s->at.draining = false;
+    /* RFC 5321 4.5.3.2.6: who gives up early causes duplicates */
+    uint64_t each = s->peer.lmtp ? s->message->transaction.n * LIMIT_LMTP_REPLY_SECONDS : 0;
+    if (s->until_ms < now + (LIMIT_END_OF_DATA_SECONDS + each) * 1000)
+        outbound_allow(s, LIMIT_END_OF_DATA_SECONDS + each);
     client_content_sent(s->engine, now, false);
 }

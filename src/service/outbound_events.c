@@ -5,6 +5,7 @@ static void ready(struct outbound_session *s)
 {
     s->was_ready = true;
     s->idle = true;
+    s->until_ms = UINT64_MAX;
     s->since_ms = loop_now_ms(s->all->setup.loop);
     s->all->setup.hooks->ready(s, s->owner);
 }
@@ -14,6 +15,7 @@ static void done(struct outbound_session *s, const struct client_detail *d)
     struct outbound_done r = {.reply = d->reply,
                               .next_hop_failed = d->next_hop_failed,
                               .untouched = d->untouched,
+                              .overdue = s->overdue,
                               .damaged = s->damaged};
     s->message = NULL;
     s->at.open = s->at.draining = false;
@@ -55,6 +57,8 @@ bool outbound_run(struct outbound_session *s, struct span *in, struct buf *out)
     uint64_t now = loop_now_ms(s->all->setup.loop);
     enum client_event e;
     if (s->idle && (s->quitting || now >= s->since_ms + OUTBOUND_IDLE_MS)) client_quit(s->engine, out);
+    uint64_t deadline = client_deadline(s->engine); /* 0: it ended already */
+    if (s->message && deadline && now >= deadline) s->overdue = true;
     do
         e = client_next(s->engine, now, in, out, &d);
     while (act(s, e, &d, out) && s->state == OUTBOUND_TALKING);

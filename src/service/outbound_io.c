@@ -114,12 +114,24 @@ static bool shake_hands(struct outbound_session *s)
 
 /* ---- in */
 
-static void lost(struct outbound_session *s, struct buf *out)
+static void lost(struct outbound_session *s, const char *why, struct buf *out)
 {
     struct span none = {NULL, 0};
-    client_lost(s->engine, "the connection was lost");
+    client_lost(s->engine, why);
     out->n = 0;
     (void)outbound_run(s, &none, out); /* it ends there */
+}
+
+/* All steps were in time, and all together are not. */
+static void late(struct outbound_session *s, struct buf *out)
+{
+    struct buf b = buf_on((uint8_t *)s->late, sizeof s->late - 1);
+    buf_str(&b, "the next hop took longer than ");
+    buf_u64(&b, (s->until_ms - s->begun_ms) / 1000);
+    buf_str(&b, s->message ? " seconds for one transaction" : " seconds to be ready for a message");
+    s->late[b.n] = '\0';
+    s->overdue = true;
+    lost(s, s->late, out);
 }
 
 /* Input, commands, content. False: the session is over, or shakes hands now. */
@@ -165,10 +177,10 @@ static void talk(struct outbound_session *s, struct buf *out)
         switch (take_input(s, &in)) {
         case STREAM_SOME: break;
         case STREAM_BLOCKED:
-            if (s->write_broken) lost(s, out);
+            if (s->write_broken) lost(s, "the connection was lost", out);
             return;
         case STREAM_LATER: outbound_later(s); return;
-        default: lost(s, out); return;
+        default: lost(s, "the connection was lost", out); return;
         }
         if (!digest(s, in, out)) return;
     }
@@ -184,6 +196,8 @@ void outbound_serve(struct outbound_session *s)
         fail(s, (struct enhanced){4, 7, 4}, refusal);
         return;
     }
+    bool over = loop_now_ms(o->setup.loop) >= s->until_ms;
+    if (over && s->state == OUTBOUND_TALKING) s->readable = true; /* the last word may be there already */
     for (;;) {
         if (s->state == OUTBOUND_SHAKING && !shake_hands(s)) break;
         send_kept(s);
@@ -191,6 +205,7 @@ void outbound_serve(struct outbound_session *s)
         if (s->state != OUTBOUND_SHAKING) break;
         out.n = 0;
     }
+    if (s->state != OUTBOUND_CLOSED && loop_now_ms(o->setup.loop) >= s->until_ms) late(s, &out);
     if (s->state != OUTBOUND_CLOSED) outbound_arm(s);
 }
 

@@ -49,8 +49,11 @@ struct outbound_session {
     bool readable, wants_write, fin;
     bool write_broken; /* nothing more can be sent; what the server said may still be there */
     bool was_served, was_ready, idle, quitting, armed, tls_failed, damaged;
-    uint64_t since_ms; /* the handshake began; no message was there */
-    uint8_t *kept;     /* output that the socket did not take */
+    uint64_t since_ms;           /* the handshake began; no message was there */
+    uint64_t begun_ms, until_ms; /* what goes on began, and has so long; UINT64_MAX: nothing does */
+    bool overdue;
+    char late[96]; /* the words for it */
+    uint8_t *kept; /* output that the socket did not take */
     size_t kept_at, kept_n, kept_max;
     const struct outbound_message *message;
     struct outbound_cursor at;
@@ -71,6 +74,8 @@ struct outbound {
 /* outbound.c */
 void outbound_later(struct outbound_session *s); /* it is served after this turn */
 void outbound_arm(struct outbound_session *s);   /* its timer */
+/* What begins now, or goes on, has so many seconds from now. */
+void outbound_allow(struct outbound_session *s, uint64_t seconds);
 /* The end: hooks, then nothing. reply: why. */
 void outbound_end(struct outbound_session *s, const struct client_reply *reply, bool next_hop_failed);
 
