@@ -25,7 +25,7 @@ static void take_results(struct store *s, bool wait)
             bool full = job.error == -ENOSPC || job.error == -EDQUOT;
             if (full && !s->full)
                 store_say(s, ALARM_FULL, job.number, 0, 0, -job.error, "no space for a segment");
-            if (full) s->full = true;
+            if (full) s->full = s->recheck = true; /* what is dead makes room, at once */
             if (!full && !known)
                 store_say(s, ALARM_WRITE_FAILED, job.number, 0, 0, -job.error,
                           "a segment could not be prepared");

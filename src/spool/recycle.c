@@ -145,18 +145,35 @@ static bool names_the_ends(const struct store *s, const struct segment *g)
     return g->kind == SEGMENT_LOG;
 }
 
+/* A disk without room for a successor: then the newest may go before it has one, for it starts over as its own, provided that there are no
+ * other ends to name and that the salt outlives it. While half of it is free there is no hurry. */
+static bool may_start_over(const struct store *s, const struct segment *g)
+{
+    if (!s->full || s->n_ready[SEGMENT_LOG] || s->asked[SEGMENT_LOG] || !s->salt_kept) return false;
+    for (size_t i = 0; i < s->segments.n; i++) {
+        const struct segment *other = s->segments.all[i];
+        if (other != g && other->kind == SEGMENT_LOG && other->state != SEGMENT_PREPARED) return false;
+    }
+    if (g->spoiled) return false;
+    if (g == s->log) return s->batch->n == 0 && g->end > segment_octets(s) / 2;
+    return !s->marked ||
+           s->n_damages + s->more_damages == 0; /* the mark goes with it: damage would not be found again */
+}
+
 static bool free_to_go(const struct store *s, const struct segment *g)
 {
-    if (names_the_ends(s, g)) return false;
-    if (g->state != SEGMENT_SEALED || g->damaged || g->kept || g->live || g->bodies || g->leases ||
-        g->unsynced)
+    if (names_the_ends(s, g) && !may_start_over(s, g)) return false;
+    if ((g->state != SEGMENT_SEALED && g != s->log) || g->damaged || g->kept || g->live || g->bodies ||
+        g->leases || g->unsynced)
         return false;
     return g->number != s->evacuation.segment;
 }
 
 static void let_go(struct store *s, struct segment *g)
 {
-    if (s->marked && (!s->log || !clean_remove(s))) return; /* what the mark names stays as long as it */
+    bool last = names_the_ends(s, g);
+    if (s->marked && ((!s->log && !last) || !clean_remove(s)))
+        return; /* what the mark names stays as long as it */
     bool reuse = !g->spoiled && s->n_ready[g->kind] + s->asked[g->kind] < LIMIT_SEGMENTS_SPARE &&
                  s->next_number < UINT32_MAX;
     struct prepare_job job = {.what = reuse ? PREPARE_RECYCLE : PREPARE_REMOVE,
@@ -164,6 +181,10 @@ static void let_go(struct store *s, struct segment *g)
                               .number = s->next_number,
                               .old = g->number};
     segment_close(&s->segments, &s->o.disk, g);
+    if (g == s->log) {
+        segment_seal(g, &s->o.disk);
+        s->log = NULL;
+    }
     if (!preparer_ask(s->preparer, &job)) return;
     g->state = SEGMENT_RECYCLING;
     if (!reuse) return;

@@ -230,6 +230,54 @@ def test_disk_full(make):
         run("umount", spool)
 
 
+def fill(s, octets):
+    """Messages of so many octets, in one session, until the first that is refused: how many were taken."""
+    talk = s.connect()
+    content = b"Subject: filling\r\n\r\n" + (b"f" * 76 + b"\r\n") * (octets // 78) + b".\r\n"
+    talk.say("EHLO c.example.net", 250)
+    for taken in range(5000):
+        for command in ("MAIL FROM:<me@example.net>", f"RCPT TO:<{USER}@{DOMAIN}>", "DATA"):
+            code, _ = talk.say(command)
+            if code >= 400:
+                return taken
+        talk.send(content)
+        code, _ = talk.reply()
+        if code != 250:
+            assert code in (451, 452)
+            return taken
+    raise AssertionError("the disk does not get full")
+
+
+@pytest.mark.parametrize("megabytes,sizes", [(100, [50000]), (150, [4000000, 50000])])
+def test_a_very_small_disk_that_was_full_takes_mail_again(make, megabytes, sizes):
+    """There is no room for a successor of the active segment: it starts over when the queue was emptied, without a restart."""
+    s = make(start=False, config="hold *")
+    spool = s.folder / "spool"
+    owner = spool.stat()
+    run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", spool)
+    try:
+        os.chown(spool, owner.st_uid, owner.st_gid)
+        os.chmod(spool, owner.st_mode & 0o7777)
+        s.start()
+        taken = sum(fill(s, octets) for octets in sizes)
+        assert taken > 100 and len(s.queue()) == taken
+        assert try_one(s, b"Subject: one too many\r\n\r\n" + b"x" * 70000 + b"\r\n")[0] in (451, 452)
+        s.config.write_text(s.config.read_text().replace("hold *", "#hold"))
+        s.cli("reload")
+        wait_for(lambda: s.queue() == [], 90)
+
+        def flows():
+            """mail is taken again"""
+            return try_one(s)[0] == 250
+        wait_for(flows, 10)
+        wait_for(lambda: s.queue() == [], 10)
+        assert s.ask("queue", "verify")[-1]["damaged"] == 0
+        assert all(e["level"] == "info" for e in s.log("process-exit"))
+    finally:
+        s.stop()
+        run("umount", spool)
+
+
 def test_mailboxes_on_a_full_and_then_read_only_disk(make):
     """Mail that cannot be delivered waits and says why; nothing half-written is left, and all of it arrives in the end."""
     s = make(start=False)

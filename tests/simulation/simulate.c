@@ -19,7 +19,7 @@ static void opened(struct world *w)
 
 static bool run_spool(uint64_t seed, bool talk, struct world_numbers *total)
 {
-    struct world_options o = {.seed = seed, .faults = seed % 3 != 0, .talk = talk};
+    struct world_options o = {.seed = seed, .faults = seed % 3 != 0, .small = seed % 5 == 0, .talk = talk};
     struct world *w = world_create(&o);
     struct sim_disk *d = world_disk(w);
     opened(w);
@@ -30,8 +30,7 @@ static bool run_spool(uint64_t seed, bool talk, struct world_numbers *total)
             world_act(w);
         if (world_error(w)) break;
         if (talk) printf("round %d ends after %llu steps\n", round, (unsigned long long)sim_disk_steps(d));
-        sim_disk_capacity(d, UINT64_MAX);
-        sim_disk_read_only(d, false);
+        world_mend(w);
         world_crash(w);
         if (sim_random(d) % 3 == 0)
             sim_disk_stop_at(d, 1 + sim_random(d) % 12); /* and again while it recovers */
@@ -46,6 +45,7 @@ static bool run_spool(uint64_t seed, bool talk, struct world_numbers *total)
     total->crashes += n.crashes;
     total->expanded += n.expanded;
     total->stopped += n.stopped;
+    total->recycled += n.recycled;
     bool fine = !world_error(w);
     if (!fine) printf("seed %llu, spool: %s\n", (unsigned long long)seed, world_error(w));
     world_destroy(&w);

@@ -77,6 +77,7 @@ static void on_alarm(void *context, enum store_alarm what, uint32_t segment, uin
     if (w->o.talk)
         printf("  alarm %d segment %u offset %llu id %llx error %d: %s\n", (int)what, segment,
                (unsigned long long)offset, (unsigned long long)id, error, text);
+    if (what == ALARM_SPACE && w->o.small) w->numbers.recycled++;
     if (what == ALARM_DAMAGED && !sim_disk_stopped(w->disk))
         world_wrong(w, "damage reported on a disk without damage: segment %u offset %llu: %s", segment,
                     (unsigned long long)offset, text);
@@ -92,6 +93,7 @@ struct world *world_create(const struct world_options *o)
     w->now_ms = UINT64_C(1795620000000);
     w->models = calloc(MESSAGES, sizeof *w->models);
     if (!w->models) abort();
+    world_mend(w);
     return w;
 }
 
@@ -167,6 +169,12 @@ void world_crash(struct world *w)
     store_close(&w->store);
     sim_disk_crash(w->disk);
     forget_volatile(w);
+}
+
+void world_mend(struct world *w)
+{
+    sim_disk_capacity(w->disk, w->o.small ? SEGMENT * 3 / 2 : UINT64_MAX);
+    sim_disk_read_only(w->disk, false);
 }
 
 void world_flush(struct world *w)
@@ -268,7 +276,7 @@ static void commit(struct world *w, struct model *e)
         if (e->answer != WAITING) world_wrong(w, "answered twice");
         e->answer = REFUSED;
         w->numbers.answered_failed++;
-        if (!w->o.faults && !sim_disk_stopped(w->disk))
+        if (!w->o.faults && !w->o.small && !sim_disk_stopped(w->disk))
             world_wrong(w, "a commit was refused: %d", (int)status);
     }
 }
@@ -322,9 +330,8 @@ static void submit_nonsense(struct world *w)
         world_wrong(w, "another's message was committed");
 }
 
-static void hold(struct world *w)
+static void hold(struct world *w, struct model *e)
 {
-    struct model *e = pick(w, QUEUED);
     if (!e) return;
     bool held = !e->held;
     if (store_hold(w->store, e->id, held, w->now_ms)) {
@@ -356,10 +363,34 @@ static void fault(struct world *w)
     case 1: sim_disk_fail_write(w->disk, (unsigned)dice(w, 4)); break;
     case 2: sim_disk_capacity(w->disk, sim_disk_used(w->disk) + dice(w, 2 * SEGMENT)); break;
     case 3: sim_disk_read_only(w->disk, dice(w, 3) == 0); break;
-    default:
-        sim_disk_capacity(w->disk, UINT64_MAX);
-        sim_disk_read_only(w->disk, false);
-        break;
+    default: world_mend(w); break;
+    }
+}
+
+/* Whatever there is ends: the segments are wholly dead. */
+static void empty(struct world *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        struct model *e = &w->models[i];
+        if (e->answer == OPEN) {
+            store_abort(w->store, e->id, 1);
+            e->answer = REFUSED;
+        }
+        if (e->held && !e->gone) hold(w, e);
+    }
+    while (w->n_leases)
+        store_lease_return(w->store, w->leases[--w->n_leases]);
+    w->hold_all = false;
+    store_place_again(w->store, w->now_ms);
+    w->now_ms += 6 * UINT64_C(86400000); /* longer than the queue keeps anything */
+    for (int i = 0; i < 60 && !sim_disk_stopped(w->disk) && !w->error[0]; i++) {
+        store_maintain(w->store, w->now_ms);
+        world_deliver(w);
+    }
+    world_flush(w);
+    for (int i = 0; i < 3; i++) {
+        w->now_ms += 1000;
+        store_maintain(w->store, w->now_ms);
     }
 }
 
@@ -381,7 +412,7 @@ void world_act(struct world *w)
     else if (kind < 78)
         world_deliver(w);
     else if (kind < 81)
-        hold(w);
+        hold(w, pick(w, QUEUED));
     else if (kind < 82)
         world_operate(w, pick(w, QUEUED));
     else if (kind < 88)
@@ -398,6 +429,8 @@ void world_act(struct world *w)
     else if (kind < 98) {
         w->hold_all = dice(w, 3) == 0;
         store_place_again(w->store, w->now_ms);
-    } else if (w->o.faults)
+    } else if (w->o.small && dice(w, 2))
+        empty(w);
+    else if (w->o.faults)
         fault(w);
 }

@@ -196,6 +196,52 @@ static void full(void **state)
     assert_true(fixture_whole(f, id + 2, 3000));
 }
 
+static uint64_t fill(struct fixture *f, uint64_t id)
+{
+    enum store_status status;
+    while ((status = fixture_commit(f, id, 3000, 1)) == STORE_PENDING) {
+        assert_true(fixture_flush(f));
+        assert_true(++id < 1000);
+        fixture_maintain(f, 1);
+    }
+    assert_int_equal(status, STORE_FULL);
+    return id;
+}
+
+/* A disk with room for one segment: nothing can succeed the active one, so it starts over when it is wholly dead. */
+static void full_with_one_segment(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = 1;
+    commit_and_flush(f, id);
+    sim_disk_capacity(f->disk, sim_disk_used(f->disk));
+    for (unsigned round = 0; round < 9; round++) {
+        uint64_t first = id, end = fill(f, id + 1);
+        assert_true(end > first + 5); /* what is left of a segment that was not written on does for some */
+        fixture_maintain(f, 5);
+        assert_int_equal(fixture_commit(f, end, 3000, 1), STORE_FULL);
+        if (round % 3 == 1) fixture_reopen(f); /* a clean stop, or a crash, makes nothing worse */
+        if (round % 3 == 2) fixture_crash(f);
+        for (id = first; id + 1 < end; id++)
+            assert_true(fixture_finish(f, id));
+        assert_true(fixture_flush(f));
+        fixture_maintain(f, 5);
+        assert_int_equal(fixture_commit(f, end, 3000, 1), STORE_FULL); /* one still lives */
+        assert_true(fixture_whole(f, id, 3000));
+        assert_true(fixture_finish(f, id));
+        assert_true(fixture_flush(f));
+        if (round % 3 == 1) fixture_reopen(f);
+        if (round % 3 == 2) fixture_crash(f);
+        fixture_maintain(f, 5);
+        id = end;
+        commit_and_flush(f, id);
+        if (round % 2) fixture_crash(f);
+        assert_int_equal(store_counters(f->store).messages, 1);
+        assert_true(fixture_whole(f, id, 3000));
+    }
+    assert_int_equal(f->alarms[ALARM_DAMAGED], 0);
+}
+
 static void full_for_large_content(void **state)
 {
     struct fixture *f = *state;
@@ -241,6 +287,7 @@ int main(void)
                                        TEST(failed_sync_of_a_large_segment),
                                        TEST(nothing_is_answered_without_a_successor),
                                        TEST(full),
+                                       TEST(full_with_one_segment),
                                        TEST(full_for_large_content),
                                        TEST(read_only_at_start)};
     return cmocka_run_group_tests(tests, NULL, NULL);
