@@ -4,6 +4,25 @@ import pytest
 from sallyport import Sallyport
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "takes(seconds): a long test: it begins before the others")
+    config.addinivalue_line("markers", "xdist_group(name): for one process, when there are several (pytest-xdist registers it, too)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """For pytest-xdist with --dist loadgroup: tests on the same server of a file go to one process, and the longest begin first."""
+    def takes(item):
+        mark = item.get_closest_marker("takes")
+        return mark.args[0] if mark else 0
+    for item in items:
+        of_the_file = [n for n in item.fixturenames for f in item._fixtureinfo.name2fixturedefs.get(n, ())[-1:] if f.scope == "module"]
+        if of_the_file:
+            group = [item.module.__name__, *(str(item.callspec.params[n]) for n in of_the_file if hasattr(item, "callspec") and n in item.callspec.params)]
+            item.add_marker(pytest.mark.xdist_group("-".join(group)))
+    items.sort(key=takes, reverse=True)
+
+
 @pytest.fixture
 def make():
     """Makes sallyports that end with the test: make(config="...", implicit=True)."""

@@ -64,7 +64,7 @@ class Names:
         root = os.geteuid() == 0
         self.holder = self.popen(["unshare", "-n" if root else "-Urn", "sleep", "1000"])
         self.into = ["nsenter", "-t", str(self.holder.pid), "-n"] + ([] if root else ["-U", "--preserve-credentials"])
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         ours = os.readlink("/proc/self/ns/net")
         while os.readlink(f"/proc/{self.holder.pid}/ns/net") == ours:
             assert time.monotonic() < end

@@ -4,6 +4,8 @@ import ssl
 import threading
 import time
 
+from sallyport import free_ports
+
 
 class NextHop:
     """answer(command, session) may return a reply (bytes), None for the usual one, or "drop" to close the connection at once."""
@@ -18,8 +20,8 @@ class NextHop:
         else:
             self.socket = socket.socket()
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.socket.bind(("127.0.0.1", port))
-            self.port = self.socket.getsockname()[1]
+            self.port = port or free_ports(1)[0]  # nobody else's, also when it is closed
+            self.socket.bind(("127.0.0.1", self.port))
         self.socket.listen(200)
         threading.Thread(target=self.accept, daemon=True).start()
 

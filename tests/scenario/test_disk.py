@@ -130,13 +130,13 @@ def test_nothing_acknowledged_is_lost_when_the_disk_fails(disk, what):
     wait_for(lambda: len(codes) > 100, 30)
     getattr(d, what)()
     for c in clients:
-        c.join(20)
+        c.join(60)
     assert not any(c.is_alive() for c in clients), "a client waits for an answer that does not come"
     refused = [serial for serial, code in codes.items() if code != 250]
     assert len(refused) == 6 and {codes[serial] for serial in refused} <= {451, 452}
     assert {"spool-write-failed", "spool-stuck"} <= {e["event"] for e in alarms(s)}
     begin = time.monotonic()
-    assert try_one(s)[0] in (451, 452) and time.monotonic() - begin < 4, "what is known to fail is said at once"
+    assert try_one(s)[0] in (451, 452) and time.monotonic() - begin < 10, "what is known to fail is said at once"
     assert s.ask("status")[0]["processes"][0]["stuck"] == 1
     taken = {str(serial) for serial, code in codes.items() if code == 250}
     assert len(s.queue()) == len(taken)
@@ -185,7 +185,7 @@ def test_a_start_on_a_read_only_disk_says_so(disk):
     d.unmount()
     d.mount("ro")
     s.start(wait=False)
-    assert s.process.wait(20) == 78
+    assert s.process.wait(60) == 78
     s.process = None
     error = next(line for line in s.log_text().splitlines() if "read-only" in line)
     assert "error: the spool " in error and str(d.spool) in error

@@ -166,7 +166,7 @@ def test_stop_and_status(make):
     text = s.cli("status").stdout.decode()
     assert "edge" in text
     s.cli("stop")
-    assert s.process.wait(20) == 0
+    assert s.process.wait(90) == 0
     s.process = None
     done = s.cli("status", check=False)
     assert done.returncode == 69

@@ -179,7 +179,11 @@ def test_requeue_looks_for_the_route_anew(make):
     try:
         for name in "ab":
             s.send(to=[f"{name}@far.example"])
-        wait_for(lambda: [r for r in s.queue() if r["state"] == "deferred"], 10)
+
+        def both_wait():
+            recipients = [r for m in s.queue() for r in m["recipients"]]
+            return len([r for r in recipients if r["state"] == "deferred" or r.get("waits") == "destination"]) == 2
+        wait_for(both_wait, 10)
         s.config.write_text(s.config.read_text().replace("127.0.0.1:1\n", f"127.0.0.1:{hop.port}\n"))
         s.cli("reload")
         s.cli("queue", "requeue", "--all")
