@@ -149,20 +149,26 @@ static void drain(struct generation *g)
     supervisor_generation_tidy(g);
 }
 
+static void tell(struct process *p, struct generation *before, struct generation *g)
+{
+    if (p->generation || !supervisor_process_alive(p) || p->state == PROCESS_DRAINING) return;
+    if (p->role == PROC_MAILBOX && supervisor_new_folders(before, g)) {
+        p->replace = true;
+        supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
+    } else if (!supervisor_send_config(p, g)) {
+        log_note(LOG_LEVEL_ERROR, "reload", p->name, errno);
+        supervisor_process_kill(p); /* it begins anew, with the fresh config */
+    }
+}
+
+/* The spooler hears of it last: it acts at once, and whom its jobs lead to (the connector) must know the same routes by then. */
 static void tell_lasting(struct generation *before, struct generation *g)
 {
     struct supervisor *s = g->supervisor;
-    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
-        struct process *p = &s->processes[i];
-        if (p->generation || !supervisor_process_alive(p) || p->state == PROCESS_DRAINING) continue;
-        if (p->role == PROC_MAILBOX && supervisor_new_folders(before, g)) {
-            p->replace = true;
-            supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
-        } else if (!supervisor_send_config(p, g)) {
-            log_note(LOG_LEVEL_ERROR, "reload", p->name, errno);
-            supervisor_process_kill(p); /* it begins anew, with the fresh config */
-        }
-    }
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        if (s->processes[i].role != PROC_SPOOLER) tell(&s->processes[i], before, g);
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        if (s->processes[i].role == PROC_SPOOLER) tell(&s->processes[i], before, g);
 }
 
 static void reload_wanted(struct supervisor *s)
