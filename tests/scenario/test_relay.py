@@ -282,6 +282,7 @@ def test_success_is_told_when_the_next_hop_does_not(make, hop, lmtp):
     assert b"NOTIFY" not in h.messages[0]["rcpt"][0]
 
 
+@pytest.mark.takes(65)
 def test_expired_mail_comes_back_with_what_was_said_last(make, hop):
     h = hop(answer=lambda line, session: b"450 4.2.1 come again\r\n" if line.upper().startswith(b"RCPT") else None)
     s = relay_to(make, h, more="recipients dead.example any\nrelay dead.example via smarthost 127.0.0.1:1\n"
