@@ -119,6 +119,7 @@
 #define LIMIT_RESULT_HOST_OCTETS     320  /* who was reached: name, address, port */
 #define LIMIT_RESULT_TLS_OCTETS      160  /* what protected it, and why */
 #define LIMIT_STATE_EVENT_OCTETS     1024 /* one event of a history, encoded */
+#define LIMIT_HOLD_EVENTS            16   /* times that a message was held or released, that are remembered */
 
 /* queue life: RFC 5321 4.5.4.1 */
 #define LIMIT_DELIVERY_ANSWER_SECONDS                                                                        \

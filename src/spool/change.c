@@ -265,15 +265,20 @@ void store_derive(struct message *m, const struct state_payload *state)
     }
 }
 
-bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms)
+bool store_hold(struct store *s, uint64_t id, bool held, uint32_t uid, uint64_t now_ms)
 {
     s->now_ms = now_ms;
     struct message *m = find(s, id);
     if (!m || m->flags & (held ? MESSAGE_HELD : MESSAGE_RELEASED)) return m != NULL;
-    if (journal_room(s, record_octets(HOLD_PAYLOAD_OCTETS), true) != STORE_DURABLE) return false;
-    struct slot slot = journal_begin(s, RECORD_HOLD, 0, id, HOLD_PAYLOAD_OCTETS);
+    if (journal_room(s, record_octets(HOLD_PAYLOAD_OCTETS(LIMIT_HOLD_EVENTS)), true) != STORE_DURABLE)
+        return false;
+    struct hold_payload hold;
+    if (!store_read_holds(s, m, &hold)) hold = (struct hold_payload){0};
+    hold.home = m->home;
+    hold_payload_add(&hold, &(struct hold_event){now_ms, uid, held});
+    struct slot slot = journal_begin(s, RECORD_HOLD, 0, id, HOLD_PAYLOAD_OCTETS(hold.count));
     struct buf b = buf_on(slot.payload, slot.record.length);
-    hold_payload_put(&b, &(struct hold_payload){m->home, held, now_ms});
+    hold_payload_put(&b, &hold);
     journal_end_crc(s, &slot);
     segment_need(s->log, m->home);
     m->hold_segment = s->log->number;

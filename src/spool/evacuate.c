@@ -56,7 +56,7 @@ static size_t measure(struct store *s, const struct message *m, const struct seg
     uint8_t state[STATE_OCTETS];
     struct span payload;
     size_t octets = record_octets(m->envelope_length) + record_octets(TOMBSTONE_OCTETS) +
-                    record_octets(HOLD_PAYLOAD_OCTETS);
+                    record_octets(HOLD_PAYLOAD_OCTETS(LIMIT_HOLD_EVENTS));
     uint32_t extents = m->n_extents;
     for (uint32_t i = 0; i < m->n_extents; i++) {
         const struct extent *e = &message_extents(m)[i];

@@ -84,7 +84,7 @@ static void change_hold(struct work *w, const struct message *m, bool held)
     uint32_t open = m->n_open;
     if (!held && !is_held(m)) return;
     if ((held && m->flags & MESSAGE_HELD) || !listing_wants(w->l, &w->q->filter, m)) return;
-    if (store_hold(w->l->store, m->id, held, w->l->unix_ms))
+    if (store_hold(w->l->store, m->id, held, w->q->uid, w->l->unix_ms))
         w->changed = open;
     else
         w->stopped = true;

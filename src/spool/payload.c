@@ -172,20 +172,34 @@ bool derived_read(struct wire *w, struct derived *ret)
     return !w->bad;
 }
 
+void hold_payload_add(struct hold_payload *h, const struct hold_event *event)
+{
+    if (h->count == LIMIT_HOLD_EVENTS) memmove(h->events, h->events + 1, --h->count * sizeof h->events[0]);
+    h->events[h->count++] = *event;
+}
+
 void hold_payload_put(struct buf *b, const struct hold_payload *h)
 {
     wire_put_u32(b, h->home);
-    wire_put_u8(b, h->held);
-    wire_put_u64(b, h->time_ms);
+    for (uint32_t i = 0; i < h->count; i++) {
+        wire_put_u64(b, h->events[i].time_ms);
+        wire_put_u32(b, h->events[i].uid);
+        wire_put_u8(b, h->events[i].held);
+    }
 }
 
 bool hold_payload_read(struct span payload, struct hold_payload *ret)
 {
     struct wire w = wire_on(payload);
-    ret->home = wire_u32(&w);
-    ret->held = wire_u8(&w);
-    ret->time_ms = wire_u64(&w);
-    return wire_done(&w) && ret->held <= 1;
+    *ret = (struct hold_payload){.home = wire_u32(&w)};
+    while (!w.bad && w.rest.n && ret->count < LIMIT_HOLD_EVENTS) {
+        struct hold_event *e = &ret->events[ret->count++];
+        e->time_ms = wire_u64(&w);
+        e->uid = wire_u32(&w);
+        e->held = wire_u8(&w);
+        if (e->held > 1) w.bad = true;
+    }
+    return wire_done(&w) && ret->count > 0;
 }
 
 void tombstone_put(struct buf *b, const struct tombstone *t)

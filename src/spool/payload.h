@@ -91,12 +91,22 @@ struct derived {
 void derived_put(struct buf *b, const struct derived *d);
 bool derived_read(struct wire *w, struct derived *ret); /* false and !w->bad at the end */
 
-struct hold_payload {
-    uint32_t home;
-    uint8_t held;
+struct hold_event { /* an operator asked for it */
     uint64_t time_ms;
+    uint32_t uid; /* of the operator, as the kernel says */
+    uint8_t held; /* 0: released */
 };
-#define HOLD_PAYLOAD_OCTETS 13
+struct hold_payload {
+    uint32_t home, count;                        /* count: 1..LIMIT_HOLD_EVENTS */
+    struct hold_event events[LIMIT_HOLD_EVENTS]; /* oldest first: the last one counts */
+};
+#define HOLD_PAYLOAD_OCTETS(events) (4U + 13U * (events))
+/* One more behind; when there are too many, the oldest leaves. */
+void hold_payload_add(struct hold_payload *h, const struct hold_event *event);
+static inline bool hold_payload_held(const struct hold_payload *h)
+{
+    return h->events[h->count - 1].held;
+}
 void hold_payload_put(struct buf *b, const struct hold_payload *h);
 bool hold_payload_read(struct span payload, struct hold_payload *ret);
 

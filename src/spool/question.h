@@ -6,7 +6,8 @@
  * "attempts":N,"next":"RFC 3339","waits":"attempt|destination|delivery|release|route","destination":"…","reason":"…"},…],"more":N}
  * (recipients beyond 20 are only counted in "more").
  * SHOW: one head like LIST with all there is to know of the message, then one line for each event of its life:
- * {"id":"…","time":"…","event":"arrival|attempt|expanded|delay-told|operator|held","to":"…","state":"…","text":"…"}; an attempt at
+ * {"id":"…","time":"…","event":"arrival|attempt|expanded|delay-told|operator|held|released","to":"…","state":"…","text":"…"};
+ * held and released have the uid of who asked; an attempt at
  * a next hop also has host, address, family, tls, code, dns_ms, connect_ms, session_ms, transfer_ms.
  * VERIFY: one for each damaged record or segment: {"segment":N,"offset":N,"problem":"…","id":"…"}; the last page ends with
  * {"event":"verified","segments":N,"records":N,"messages":N,"damaged":N}.

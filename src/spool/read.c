@@ -86,6 +86,16 @@ struct span store_read_history(struct store *s, const struct message *m, uint32_
     return long_one ? span_of(to, state.history.n) : state.history;
 }
 
+bool store_read_holds(struct store *s, const struct message *m, struct hold_payload *ret)
+{
+    uint8_t memory[HOLD_PAYLOAD_OCTETS(LIMIT_HOLD_EVENTS)];
+    struct span payload;
+    return m->hold_segment &&
+           store_read_record(s, m->hold_segment, m->hold_offset, RECORD_HOLD, m->id, memory, sizeof memory,
+                             &payload) &&
+           hold_payload_read(payload, ret);
+}
+
 int store_lease(struct store *s, uint32_t segment)
 {
     struct segment *g = segments_find(&s->segments, segment);

@@ -104,6 +104,8 @@ int64_t store_read_content(struct store *s, const struct message *m, uint8_t *to
 /* Newest STATE of a recipient into `to` (at least LIMIT_STATE_HISTORY_OCTETS + 64 octets): its history. Empty: none. */
 struct span store_read_history(struct store *s, const struct message *m, uint32_t recipient, uint8_t *to,
                                size_t n);
+/* When it was held and released, and who asked. False: never, or it cannot be read. */
+bool store_read_holds(struct store *s, const struct message *m, struct hold_payload *ret);
 
 /* Changes; durable with the next flush. All of them return false when there is no room or memory: nothing changed. */
 struct attempt {
@@ -125,8 +127,9 @@ bool store_claim(struct store *s, uint64_t id, uint32_t recipient);
 bool store_requeue(struct store *s, uint64_t id, uint32_t recipient, struct span text, uint64_t now_ms);
 /* The sender of a recipient that store_due called DUE_DELAY was told, or cannot be told. */
 bool store_delay_told(struct store *s, uint64_t id, uint32_t recipient, uint64_t now_ms);
-/* Held by an operator, or released: what the configuration holds is released with it (MESSAGE_RELEASED, for `place`). */
-bool store_hold(struct store *s, uint64_t id, bool held, uint64_t now_ms);
+/* Held by an operator, or released: what the configuration holds is released with it (MESSAGE_RELEASED, for `place`). uid: who
+ * asked. */
+bool store_hold(struct store *s, uint64_t id, bool held, uint32_t uid, uint64_t now_ms);
 enum store_due {
     DUE_ATTEMPT, /* in flight until store_ready, store_attempt, store_expand or store_put_back */
     DUE_EXPIRED, /* its time is over; in flight, too */

@@ -11,6 +11,17 @@ static void event_begin(struct buf *b, const struct message *m, uint64_t time_ms
     listing_put_text(b, "event", span_str(event));
 }
 
+static void show_holds(const struct listing *l, const struct message *m, struct buf *b)
+{
+    struct hold_payload hold;
+    if (!store_read_holds(l->store, m, &hold)) return;
+    for (uint32_t i = 0; i < hold.count; i++) {
+        event_begin(b, m, hold.events[i].time_ms, hold.events[i].held ? "held" : "released");
+        listing_put_number(b, "uid", hold.events[i].uid);
+        buf_str(b, "}\n");
+    }
+}
+
 static void show_arrival(const struct listing *l, const struct message *m, struct buf *b)
 {
     static uint8_t envelope[LIMIT_ENVELOPE_OCTETS];
@@ -35,10 +46,7 @@ static void show_arrival(const struct listing *l, const struct message *m, struc
     buf_str(b, h.flags & ENVELOPE_TLS ? "true" : "false");
     listing_put_number(b, "segment", m->home);
     buf_str(b, "}\n");
-    if (m->flags & MESSAGE_HELD) {
-        event_begin(b, m, m->arrival_ms, "held");
-        buf_str(b, "}\n");
-    }
+    show_holds(l, m, b);
 }
 
 /* "mx.example.org[192.0.2.1]:25": the name, and the address with its family */

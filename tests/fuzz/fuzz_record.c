@@ -34,7 +34,9 @@ static void payloads(struct span s)
             n++;
         if (state.state == RECIPIENT_EXPANDED && n != state.count) abort();
     }
-    (void)hold_payload_read(s, &hold);
+    if (hold_payload_read(s, &hold) &&
+        (hold.count == 0 || hold.count > LIMIT_HOLD_EVENTS || s.n != HOLD_PAYLOAD_OCTETS(hold.count)))
+        abort();
     while (tombstone_read(&w, &t)) {
     }
 }

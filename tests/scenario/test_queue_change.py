@@ -44,6 +44,8 @@ def test_hold_and_release_one(held):
     s.start()
     row, = s.queue()
     assert row["state"] == "held"
+    event, = (e for e in s.ask("queue", "show", one) if e.get("event") == "held")  # when, and who asked
+    assert event["uid"] == os.getuid() and event["time"] >= row["arrival"] and event["time"][:19] <= logged["ts"][:19]
     assert b"1 message, 1 recipient: released" in s.cli("queue", "release", one).stdout
     s.wait_mails(6)
     wait_for(lambda: s.queue() == [], 5)

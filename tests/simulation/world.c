@@ -334,7 +334,7 @@ static void hold(struct world *w, struct model *e)
 {
     if (!e) return;
     bool held = !e->held;
-    if (store_hold(w->store, e->id, held, w->now_ms)) {
+    if (store_hold(w->store, e->id, held, (uint32_t)e->id, w->now_ms)) {
         e->held = held;
         if (held && world_ready(w, e->id))
             world_wrong(w, "%llx is held and ready", (unsigned long long)e->id);

@@ -82,6 +82,10 @@ static void check_message(struct world *w, struct model *e, const struct message
     bool held = (m->flags & MESSAGE_HELD) != 0;
     if (held != e->held_durably && !e->held_changed)
         world_wrong(w, "%llx: hold is wrong", (unsigned long long)e->id);
+    struct hold_payload holds;
+    if (m->hold_segment && (!store_read_holds(w->store, m, &holds) || hold_payload_held(&holds) != held ||
+                            holds.events[0].uid != (uint32_t)e->id))
+        world_wrong(w, "%llx does not know when it was held", (unsigned long long)e->id);
     e->held = e->held_durably = held;
     e->held_changed = false;
     check_recipients(w, e, m);

@@ -70,7 +70,7 @@ static void fill(struct fixture *f)
     for (uint64_t id = 1; id <= MESSAGES; id += 2)
         assert_true(store_attempt(f->store, id, 0, &later, f->now_ms));
     for (uint64_t id = 3; id <= MESSAGES; id += 9)
-        assert_true(store_hold(f->store, id, id % 2 == 0, f->now_ms));
+        assert_true(store_hold(f->store, id, id % 2 == 0, 1000, f->now_ms));
     for (uint64_t id = 5; id <= MESSAGES; id += 7)
         assert_true(store_expand(f->store, id, 0, SPAN("owner@example.org"), buf_span(&derived), f->now_ms));
     for (uint64_t id = 7; id <= MESSAGES; id += 4)

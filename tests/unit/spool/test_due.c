@@ -144,12 +144,12 @@ static void held_and_taken(void **state)
         store_ready(f->store, id, i, 10 + i, f->now_ms);
     }
     assert_true(store_taken(f->store, 5, 1));
-    assert_true(store_hold(f->store, 5, true, f->now_ms));
+    assert_true(store_hold(f->store, 5, true, 1000, f->now_ms));
     assert_int_equal(f->n_left, 1);
     assert_int_equal(f->left, 10);
     store_ready(f->store, 5, 1, 11, f->now_ms); /* no attempt was made, and it is held by now */
     assert_int_equal(f->left, 11);
-    assert_true(store_hold(f->store, 5, false, f->now_ms));
+    assert_true(store_hold(f->store, 5, false, 1000, f->now_ms));
     assert_true(due(f, &id, &i, &why));
     assert_true(due(f, &id, &i, &why));
     store_ready(f->store, id, i, 12, f->now_ms);

@@ -120,7 +120,7 @@ static void list(void **state)
     assert_int_equal(ask(f, LIST(7, ), ANSWER_OK), 700);
     assert_int_equal(ask(f, LIST(1000, .to = SPAN("R1@EXAMPLE")), ANSWER_OK), 350);
     assert_int_equal(ask(f, LIST(1000, .from = SPAN("nobody")), ANSWER_OK), 0);
-    assert_true(store_hold(f->store, 3, true, f->now_ms));
+    assert_true(store_hold(f->store, 3, true, 1000, f->now_ms));
     assert_int_equal(ask(f, LIST(9, .states = QUESTION_HELD), ANSWER_OK), 1);
     assert_true(says("\"id\":\"0000000000003\",\"state\":\"held\""));
     assert_true(says("\"reason\":\"held by an operator\""));
@@ -281,7 +281,7 @@ static void summaries(void **state)
     assert_true(store_attempt(f->store, 4, 0, &a, f->now_ms));
     a.text = SPAN("try in 4 seconds");
     assert_true(store_attempt(f->store, 5, 1, &a, f->now_ms));
-    assert_true(store_hold(f->store, 6, true, f->now_ms));
+    assert_true(store_hold(f->store, 6, true, 1000, f->now_ms));
     struct question q = {.kind = QUESTION_SUMMARY, .what = GROUP_DESTINATION, .filter = QUESTION_FILTER_ANY};
     assert_int_equal(ask(f, q, ANSWER_OK), 3);
     assert_true(said(
@@ -332,7 +332,12 @@ static void operators(void **state)
     assert_int_equal(ask(f, CHANGE(CHANGE_HOLD, .id = 3), ANSWER_OK), 2);
     assert_true(said("\"messages\":1,\"recipients\":2,\"busy\":0}"));
     assert_int_equal(ask(f, CHANGE(CHANGE_HOLD, .id = 3), ANSWER_OK), 1); /* it is held */
+    f->now_ms += 61000;
     assert_int_equal(ask(f, CHANGE(CHANGE_RELEASE, .states = QUESTION_HELD), ANSWER_OK), 2);
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .filter = {.id = 3}}, ANSWER_OK),
+                     4); /* its head, its arrival, and these */
+    assert_true(says(",\"event\":\"held\",\"uid\":1000}\n"));
+    assert_true(says(",\"event\":\"released\",\"uid\":1000}\n"));
     assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = 99), ANSWER_UNKNOWN), 0);
     assert_true(store_due(f->store, STORE_ANY, f->now_ms, &id, &i, &why));
     assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = id), ANSWER_OK), 2 + (id == 21) * 4);

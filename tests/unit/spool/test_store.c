@@ -261,13 +261,13 @@ static void held(void **state)
     enum store_due why;
     assert_int_equal(fixture_commit(f, 5, 100, 2), STORE_PENDING);
     assert_true(fixture_flush(f));
-    assert_true(store_hold(f->store, 5, true, f->now_ms));
+    assert_true(store_hold(f->store, 5, true, 1000, f->now_ms));
     assert_true(fixture_flush(f));
     assert_false(store_due(f->store, STORE_ANY, UINT64_MAX / 2, &id, &recipient, &why));
     fixture_crash(f);
     assert_int_equal(store_counters(f->store).held, 2);
     assert_false(store_due(f->store, STORE_ANY, UINT64_MAX / 2, &id, &recipient, &why));
-    assert_true(store_hold(f->store, 5, false, f->now_ms));
+    assert_true(store_hold(f->store, 5, false, 1000, f->now_ms));
     assert_true(fixture_flush(f));
     assert_true(store_due(f->store, STORE_ANY, f->now_ms, &id, &recipient, &why));
     f->hold = true; /* by configuration: the other one */
@@ -278,7 +278,32 @@ static void held(void **state)
     store_place_again(f->store, f->now_ms);
     assert_int_equal(store_next_due_ms(f->store, STORE_ANY),
                      store_expires_ms(f->store, store_find(f->store, 5)));
-    assert_false(store_hold(f->store, 99, true, f->now_ms));
+    assert_false(store_hold(f->store, 99, true, 1000, f->now_ms));
+}
+
+/* Who held and released it, and when: the last ones are known, after a crash too. */
+static void holds_are_remembered(void **state)
+{
+    struct fixture *f = *state;
+    struct hold_payload hold;
+    assert_int_equal(fixture_commit(f, 5, 100, 1), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    assert_false(store_read_holds(f->store, store_find(f->store, 5), &hold));
+    for (uint32_t i = 0; i < LIMIT_HOLD_EVENTS + 3; i++) {
+        assert_true(store_hold(f->store, 5, i % 2 == 0, 100 + i, f->now_ms + i));
+        if (i % 5 == 0) assert_true(fixture_flush(f));
+        assert_true(store_read_holds(f->store, store_find(f->store, 5), &hold));
+        assert_int_equal(hold.count, i < LIMIT_HOLD_EVENTS ? i + 1 : LIMIT_HOLD_EVENTS);
+    }
+    assert_true(fixture_flush(f));
+    fixture_crash(f);
+    assert_true(store_find(f->store, 5)->flags & MESSAGE_HELD);
+    assert_true(store_read_holds(f->store, store_find(f->store, 5), &hold));
+    for (uint32_t i = 0; i < LIMIT_HOLD_EVENTS; i++) {
+        assert_int_equal(hold.events[i].uid, 103 + i);
+        assert_int_equal(hold.events[i].held, i % 2);
+        assert_int_equal(hold.events[i].time_ms, f->now_ms + 3 + i);
+    }
 }
 
 static void expanded(void **state)
@@ -347,6 +372,7 @@ int main(void)
                                        TEST(mostly_dead_segments_are_copied_forward),
                                        TEST(a_leased_segment_stays),
                                        TEST(held),
+                                       TEST(holds_are_remembered),
                                        TEST(expanded),
                                        TEST(in_order_of_ids)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,7 +150,7 @@ static void nothing_is_answered_without_a_successor(void **state)
     assert_int_equal(f->alarms[ALARM_STUCK], 1);
     assert_false(store_writable(f->store));
     assert_int_equal(fixture_commit(f, 3, 100, 1), STORE_FAILED); /* refused at once */
-    assert_false(store_hold(f->store, 1, true, f->now_ms));
+    assert_false(store_hold(f->store, 1, true, 1000, f->now_ms));
     fixture_maintain(f, 5);
     assert_int_equal(f->answers, 1);
     sim_disk_read_only(f->disk, false);
