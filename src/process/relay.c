@@ -62,8 +62,8 @@ static void connector_closed(void *context, const char *reason)
 static void directory_closed(void *context, const char *reason)
 {
     struct relay *r = context;
-    ipc_close(
-        &r->directory); /* a session that waits for its answer ends by its deadline; the next asks its successor */
+    ipc_close(&r->directory);
+    r->directory_gone = true;
     child_peer_lost(r->child, PROC_DIRECTORY, 0, reason);
 }
 
@@ -91,9 +91,11 @@ static void open_peers(struct relay *r)
     }
     if (r->directory_fd >= 0) {
         ipc_close(&r->directory);
+        r->directory_gone = true;
         r->directory = ipc_open(l, take_fd(&r->directory_fd), from_directory, 1, RELAY_QUEUED,
                                 relay_directory_said, directory_closed, r);
         if (r->directory) ipc_secret(r->directory); /* its answers hold passwords (I10) */
+        relay_links_log_in(r);
     }
 }
 
@@ -206,6 +208,7 @@ static void relay_after_turn(struct child *c)
         r->lost = NULL;
         if (!r->draining) child_peer_lost(c, PROC_SPOOLER, 0, reason);
     }
+    if (r->directory_gone) relay_links_log_in_again(r);
     relay_links_ask(r);
     if (r->spooler) ipc_flush(r->spooler);
     if (r->connector) ipc_flush(r->connector);

@@ -21,6 +21,7 @@ bool relay_links_create(struct relay *r)
         r->free_links = l;
     }
     list_begin(&r->unasked);
+    list_begin(&r->logins);
     list_begin(&r->idle);
     for (unsigned i = 0; i < RELAY_BUCKETS; i++)
         list_begin(&r->buckets[i]);
@@ -112,6 +113,10 @@ static void ask(struct relay_link *l)
     l->state = RELAY_LINK_ASKING;
     l->asked_ms = loop_now_ms(r->child->loop);
     list_take(&l->place);
+    if (l->job->hop.user.n && !r->directory) { /* no host is kept waiting for it */
+        list_append(&r->logins, &l->place);
+        return;
+    }
     if (!r->connector || !ipc_can_send(r->connector)) {
         list_append(&r->unasked, &l->place);
         return;
@@ -134,6 +139,12 @@ void relay_links_ask_again(struct relay *r)
 {
     for (unsigned i = 0; i < RELAY_LINKS; i++)
         if (r->links[i].state == RELAY_LINK_ASKING) ask(&r->links[i]);
+}
+
+void relay_links_log_in(struct relay *r)
+{
+    while (r->directory && !list_empty(&r->logins))
+        ask(LIST_OF(r->logins.next, struct relay_link, place));
 }
 
 static bool keep_key(struct relay_link *l, struct span key)
@@ -321,14 +332,29 @@ void relay_connector_said(void *context, uint16_t type, struct span payload, con
 
 /* ---- all at once */
 
+/* What it was asked for is not known any more; nothing was sent to these next hops but a greeting. */
+void relay_links_log_in_again(struct relay *r)
+{
+    static const struct client_reply lost = {
+        0, {4, 3, 0}, SPAN("the directory was lost: nobody could log in")};
+    r->directory_gone = false;
+    for (unsigned i = 0; i < RELAY_LINKS; i++) {
+        struct relay_link *l = &r->links[i];
+        if (!l->session || !l->job || l->sent_ms || !l->job->hop.user.n) continue;
+        outbound_drop(l->session);
+        relay_link_next(l, &lost, true);
+    }
+}
+
 void relay_links_overdue(struct relay *r)
 {
-    static const struct client_reply silence = {0, {4, 3, 0}, SPAN("no address was found in time")};
+    static const struct client_reply no_address = {0, {4, 3, 0}, SPAN("no address was found in time")};
+    static const struct client_reply no_login = {0, {4, 3, 0}, SPAN("the directory was not there in time")};
     uint64_t now = loop_now_ms(r->child->loop);
     for (unsigned i = 0; i < RELAY_LINKS; i++) {
         struct relay_link *l = &r->links[i];
         if (l->state != RELAY_LINK_ASKING || now < l->asked_ms + RELAY_ANSWER_MS) continue;
-        relay_tell_rest(l, &silence, false);
+        relay_tell_rest(l, l->job->hop.user.n && !r->directory ? &no_login : &no_address, false);
         relay_link_free(l);
     }
 }

@@ -60,7 +60,7 @@ struct relay_failure { /* why the last candidate was not used */
 };
 
 struct relay_link {
-    struct list place; /* ASKING and not asked yet; or IDLE, in its bucket */
+    struct list place; /* ASKING and not asked yet, or waiting for a directory; or IDLE, in its bucket */
     struct list age;   /* IDLE: the longest first */
     struct relay *relay;
     struct relay_link *next; /* free ones */
@@ -114,6 +114,8 @@ struct relay {
     unsigned n_jobs, n_working; /* working: on their way */
     struct relay_link *links, *free_links;
     struct list unasked, idle, buckets[RELAY_BUCKETS];
+    struct list logins;  /* ASKING: the directory is not there, and they are to log in */
+    bool directory_gone; /* or another one: who has not logged in yet does so anew, after this turn */
     unsigned n_idle;
     uint64_t tags, last_id;
     struct relay_lease leases[RELAY_LEASES];
@@ -159,12 +161,14 @@ void relay_link_free(struct relay_link *l);
 void relay_link_idle(struct relay_link *l);
 /* The session of that tag, for an answer of the directory. */
 struct relay_link *relay_link_find(struct relay *r, uint64_t tag);
-void relay_links_ask(struct relay *r);       /* those that could not be asked for yet */
-void relay_links_ask_again(struct relay *r); /* the connector is a new one */
-void relay_links_overdue(struct relay *r);   /* the connector does not answer */
-void relay_links_quit(struct relay *r);      /* those that are idle */
-void relay_links_abandon(struct relay *r);   /* those whose job has sent nothing yet; it stays, untried */
-void relay_links_drop(struct relay *r);      /* all of them */
+void relay_links_ask(struct relay *r);          /* those that could not be asked for yet */
+void relay_links_ask_again(struct relay *r);    /* the connector is a new one */
+void relay_links_overdue(struct relay *r);      /* the connector does not answer */
+void relay_links_log_in(struct relay *r);       /* there is a directory now */
+void relay_links_log_in_again(struct relay *r); /* there was one that did not answer all it was asked */
+void relay_links_quit(struct relay *r);         /* those that are idle */
+void relay_links_abandon(struct relay *r);      /* those whose job has sent nothing yet; it stays, untried */
+void relay_links_drop(struct relay *r);         /* all of them */
 void relay_connector_said(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds);
 
 /* relay_send.c */

@@ -111,12 +111,13 @@ static void on_auth(struct outbound_session *s, void *owner, struct span mechani
                                     .mechanisms = mechanisms,
                                     .step = l->auth_step++,
                                     .challenge = challenge};
-    bool asked = false;
-    if (q.step < CREDENTIAL_STEPS_MAX) {
-        credential_question_put(&b, &q);
-        asked = r->directory && !b.over && ipc_send(r->directory, MSG_CREDENTIAL_QUESTION, buf_span(&b));
-    }
-    if (!asked) outbound_auth(s, NULL, (struct span){NULL, 0});
+    if (q.step < CREDENTIAL_STEPS_MAX) credential_question_put(&b, &q);
+    bool can = b.n > 0 && !b.over;
+    if (can && r->directory && ipc_send(r->directory, MSG_CREDENTIAL_QUESTION, buf_span(&b))) return;
+    if (can && (!r->directory || ipc_broken(r->directory)))
+        r->directory_gone = true; /* this one, too, logs in with its successor */
+    else
+        outbound_auth(s, NULL, (struct span){NULL, 0});
 }
 
 void relay_directory_said(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)

@@ -24,9 +24,9 @@ struct resolver_servers {
 
 struct resolver {
     struct child *child;
-    struct dns *now, *before; /* before: of the configuration before, until its questions are answered */
-    struct ipc *channel;      /* to the connector */
-    int fd;                   /* a conversation that waits for `start`; else -1 */
+    struct dns *dns;
+    struct ipc *channel; /* to the connector */
+    int fd;              /* a conversation that waits for `start`; else -1 */
     struct resolver_file resolv_conf, anchors;
     uint64_t questions, failed, bogus, bogus_logged_ms;
     bool started;
@@ -54,8 +54,7 @@ static void connector_closed(void *context, const char *reason)
 {
     struct resolver *r = context;
     ipc_close(&r->channel);
-    if (r->now) dns_forget(r->now, r);
-    if (r->before) dns_forget(r->before, r);
+    if (r->dns) dns_forget(r->dns, r);
     child_peer_lost(r->child, PROC_CONNECTOR, 0, reason);
 }
 
@@ -97,7 +96,7 @@ static void on_question(void *context, uint16_t type, struct span payload, const
         return;
     }
     r->questions++;
-    if (!dns_ask(r->now, &q, r, on_answer))
+    if (!dns_ask(r->dns, &q, r, on_answer))
         send_answer(r, &(struct dns_answer){
                            .tag = q.tag, .status = DNS_FAILED, .why = SPAN("too many questions are open")});
 }
@@ -208,8 +207,8 @@ static bool resolver_prepare(struct child *c, const char **error)
     struct resolver *r = resolver_of(c);
     *error = "no memory";
     if (!r) return false;
-    r->now = make_dns(r, c->config, error);
-    return r->now != NULL;
+    r->dns = make_dns(r, c->config, error);
+    return r->dns != NULL;
 }
 
 static bool resolver_start(struct child *c, const char **error)
@@ -222,17 +221,17 @@ static bool resolver_start(struct child *c, const char **error)
     return true;
 }
 
-/* What is open goes on as it was asked. What was learnt before is forgotten: a reload is also what an operator does to have the DNS
- * asked anew. */
+/* What is open is asked anew, as the fresh configuration wants it. What was learnt before is forgotten: a reload is also what an operator
+ * does to have the DNS asked anew. */
 static void resolver_config(struct child *c, const struct config *fresh)
 {
     struct resolver *r = c->state;
     const char *error;
     struct dns *d = make_dns(r, fresh, &error);
     if (!d) return; /* it said why; the one before goes on */
-    dns_free(&r->before);
-    r->before = r->now;
-    r->now = d;
+    dns_move(r->dns, d);
+    dns_free(&r->dns);
+    r->dns = d;
 }
 
 static void resolver_drain(struct child *c, bool stopping)
@@ -247,7 +246,7 @@ static void resolver_status(struct child *c, struct buf *json)
     buf_str(json, "\"questions\":");
     buf_u64(json, r->questions);
     buf_str(json, ",\"open\":");
-    buf_u64(json, dns_open(r->now));
+    buf_u64(json, dns_open(r->dns));
     buf_str(json, ",\"failed\":");
     buf_u64(json, r->failed);
     buf_str(json, ",\"bogus\":");
@@ -257,7 +256,6 @@ static void resolver_status(struct child *c, struct buf *json)
 static void resolver_after_turn(struct child *c)
 {
     struct resolver *r = c->state;
-    if (r->before && dns_open(r->before) == 0) dns_free(&r->before);
     if (r->channel) ipc_flush(r->channel);
 }
 

@@ -143,6 +143,21 @@ bool dns_ask(struct dns *d, const struct dns_question *q, void *asker, dns_answe
     return true;
 }
 
+void dns_move(struct dns *from, struct dns *to)
+{
+    struct list *heads[] = {&from->waiting, &from->asked};
+    for (unsigned i = 0; i < 2; i++)
+        for (struct list *l = heads[i]->next; l != heads[i]; l = l->next) {
+            struct dns_open *o = LIST_OF(l, struct dns_open, place);
+            if (!o->fn) continue;
+            loop_timer_stop(from->loop, &o->timer);
+            if (dns_ask(to, &o->question, o->asker, o->fn))
+                o->fn = NULL;
+            else
+                answer_failed(o, DNS_FAILED, "too many questions are open");
+        }
+}
+
 void dns_forget(struct dns *d, const void *asker)
 {
     struct list *heads[] = {&d->waiting, &d->asked};

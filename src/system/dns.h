@@ -24,6 +24,8 @@ void dns_free(struct dns **d);
 typedef void dns_answer_fn(void *asker, const struct dns_answer *a);
 /* Asks; each question gets one answer, within LIMIT_DNS_SECONDS, never before this returns. False: too many are open. */
 MUST_USE bool dns_ask(struct dns *d, const struct dns_question *q, void *asker, dns_answer_fn *fn);
+/* What is open is asked anew, by the same askers, with as much time as a fresh question. Not from within an answer. */
+void dns_move(struct dns *from, struct dns *to);
 /* This asker wants no answer any more. */
 void dns_forget(struct dns *d, const void *asker);
 unsigned dns_open(const struct dns *d);

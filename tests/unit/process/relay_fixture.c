@@ -31,8 +31,10 @@
 #define CAGED true
 #endif
 
-struct channel spooler, connector, directory;
+struct channel spooler, connector, directory, next_directory;
 static pid_t pid;
+static int spare = -1; /* the relay's end of next_directory */
+static struct timer moment;
 
 /* ---- what the relay needs of the skeleton */
 
@@ -42,10 +44,20 @@ void child_exit(struct child *c, int status)
     loop_stop(c->loop);
 }
 
+static struct child *relay_child;
+
+static void introduce(struct timer *timer)
+{
+    (void)timer;
+    relay_hooks.peer(relay_child, PROC_DIRECTORY, 0, 1, spare);
+}
+
 void child_peer_lost(struct child *c, enum role role, unsigned index, const char *reason)
 {
     (void)index, (void)reason;
     if (role == PROC_SPOOLER) loop_stop(c->loop);
+    if (role == PROC_DIRECTORY)
+        loop_timer_set(c->loop, &moment, loop_now_ms(c->loop) + FIXTURE_MOMENT_MS, introduce);
 }
 
 static void turn(void *context)
@@ -54,7 +66,7 @@ static void turn(void *context)
     log_flush();
 }
 
-static _Noreturn void relay_run(const int fds[3])
+static _Noreturn void relay_run(const int fds[4])
 {
     static struct child c;
     static struct config config = {.hostname = SPAN("me.example"), .drain_seconds = 5};
@@ -69,6 +81,8 @@ static _Noreturn void relay_run(const int fds[3])
     log_open(open("/dev/null", O_WRONLY), "relay", LOG_LEVEL_DEBUG);
     for (unsigned i = 0; i < 3; i++)
         relay_hooks.peer(&c, roles[i], 0, 1, fds[i]);
+    relay_child = &c;
+    spare = fds[3];
     if (!relay_hooks.prepare(&c, &error) || (CAGED && sandbox_enter(&s, &error) == SANDBOX_FAILED)) {
         fprintf(stderr, "%s\n", error);
         _exit(9);
@@ -80,9 +94,9 @@ static _Noreturn void relay_run(const int fds[3])
 
 void relay_begin(void)
 {
-    struct channel *channels[] = {&spooler, &connector, &directory};
-    int far[3];
-    for (unsigned i = 0; i < 3; i++) {
+    struct channel *channels[] = {&spooler, &connector, &directory, &next_directory};
+    int far[4];
+    for (unsigned i = 0; i < 4; i++) {
         int pair[2];
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
         *channels[i] = (struct channel){.fd = pair[0]};
@@ -91,11 +105,11 @@ void relay_begin(void)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        for (unsigned i = 0; i < 3; i++)
+        for (unsigned i = 0; i < 4; i++)
             close(channels[i]->fd);
         relay_run(far);
     }
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 4; i++)
         close(far[i]);
 }
 
@@ -107,6 +121,7 @@ void relay_end(void)
     if (!WIFEXITED(status) || WEXITSTATUS(status)) fail_msg("status %x", (unsigned)status);
     close(connector.fd);
     close(directory.fd);
+    close(next_directory.fd);
 }
 
 /* ---- packets */

@@ -19,6 +19,9 @@ struct channel { /* packets to and from the relay */
     struct wire rest;
 };
 extern struct channel spooler, connector, directory;
+/* When the first directory is lost, after a moment the relay has this one; how long that moment is. */
+extern struct channel next_directory;
+enum { FIXTURE_MOMENT_MS = 300 };
 
 void relay_begin(void);
 /* The process ends by itself when the spooler does, and not by a signal. */

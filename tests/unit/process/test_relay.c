@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 #include "relay_fixture.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -268,46 +269,100 @@ static void leases(void **state)
     relay_end();
 }
 
-static void credentials(void **state)
+static void give_login(uint64_t job)
 {
-    (void)state;
-    relay_begin();
-    lend(5);
-    struct relay_head h = job_head(7, 1);
+    struct relay_head h = job_head(job, 1);
     struct extent e = {5, FIXTURE_OCTETS, 0, crc32c(0, FIXTURE_CONTENT, FIXTURE_OCTETS)};
     h.hop = (struct next_hop){.kind = NEXT_HOP_HOST,
                               .tls = TLS_POLICY_NONE,
                               .name = SPAN("s.example:587"),
                               .user = SPAN("/etc/secret")};
     give_job(&h, &e, 1);
+}
+
+static struct credential_question credential_asked(struct channel *c)
+{
+    struct credential_question q;
+    struct span payload;
+    assert_int_equal(hear(c, &payload), MSG_CREDENTIAL_QUESTION);
+    assert_true(credential_question_read(payload, &q));
+    return q;
+}
+
+static void respond(struct channel *c, uint64_t tag, const char *mechanism, const char *response)
+{
+    uint8_t memory[1024];
+    struct buf b = buf_on(memory, sizeof memory);
+    credential_answer_put(&b, &(struct credential_answer){.tag = tag,
+                                                          .status = CREDENTIAL_RESPONSE,
+                                                          .mechanism = span_str(mechanism),
+                                                          .response = span_str(response)});
+    say(c, MSG_CREDENTIAL_ANSWER, buf_span(&b), -1);
+}
+
+#define LOGIN ">220 hi\nEHLO me.example\n>250-x\n>250 AUTH LOGIN PLAIN\n"
+
+static void credentials(void **state)
+{
+    (void)state;
+    relay_begin();
+    lend(5);
+    give_login(7);
     struct connect_question q = asked();
     assert_true(span_eq(q.hop.user, SPAN("/etc/secret")));
     int fd = answer_open(&q, "192.0.2.1");
-    dialogue(fd, ">220 hi\nEHLO me.example\n>250-x\n>250 AUTH LOGIN PLAIN\n");
+    dialogue(fd, LOGIN);
     static const struct {
         const char *mechanism, *response, *said;
     } steps[] = {{"LOGIN", "", "AUTH LOGIN\n>334 VXNlcg==\n"}, {"LOGIN", "dQ==", "dQ==\n>235 2.7.0 in\n"}};
     for (uint8_t i = 0; i < 2; i++) {
-        struct credential_question c;
-        struct span payload;
-        uint8_t memory[1024];
-        struct buf b = buf_on(memory, sizeof memory);
-        assert_int_equal(hear(&directory, &payload), MSG_CREDENTIAL_QUESTION);
-        assert_true(credential_question_read(payload, &c));
+        struct credential_question c = credential_asked(&directory);
         assert_int_equal(c.step, i);
         assert_true(span_eq(c.user, SPAN("/etc/secret")));
         assert_true(span_eq(c.mechanisms, SPAN("LOGIN PLAIN")));
         assert_true(span_eq(c.challenge, i ? SPAN("VXNlcg==") : SPAN("")));
-        credential_answer_put(&b, &(struct credential_answer){.tag = c.tag,
-                                                              .status = CREDENTIAL_RESPONSE,
-                                                              .mechanism = span_str(steps[i].mechanism),
-                                                              .response = span_str(steps[i].response)});
-        say(&directory, MSG_CREDENTIAL_ANSWER, buf_span(&b), -1);
+        respond(&directory, c.tag, steps[i].mechanism, steps[i].response);
         dialogue(fd, steps[i].said);
     }
     dialogue(fd, MAIL TO("0") BODY TAKEN);
     expect(7, RELAY_MESSAGE, JOB_DELIVERED, 250, "2.6.0");
     expect_quit(fd);
+    relay_end();
+}
+
+/* The directory dies while a session logs in: the session ends at once; another one begins when there is another directory, and not
+ * before. */
+static void directory_dies(void **state)
+{
+    (void)state;
+    char octet;
+    relay_begin();
+    lend(5);
+    give_login(7);
+    struct connect_question q = asked();
+    int fd = answer_open(&q, "192.0.2.1");
+    dialogue(fd, LOGIN);
+    (void)credential_asked(&directory);
+    close(directory.fd);
+    directory.fd = -1;
+    struct pollfd p[2] = {{fd, POLLIN, 0}, {connector.fd, POLLIN, 0}};
+    assert_int_equal(poll(p, 1, 5000), 1);
+    assert_int_equal(read(fd, &octet, 1), 0);
+    close(fd);
+    give_login(8); /* nor does a new one begin meanwhile */
+    assert_int_equal(poll(p + 1, 1, FIXTURE_MOMENT_MS / 3), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        q = asked();
+        assert_int_equal(q.n_tried, 0); /* it is not the host's fault */
+        fd = answer_open(&q, "192.0.2.1");
+        dialogue(fd, LOGIN);
+        struct credential_question c = credential_asked(&next_directory);
+        assert_int_equal(c.step, 0);
+        respond(&next_directory, c.tag, "PLAIN", "AHUAcA==");
+        dialogue(fd, "AUTH PLAIN AHUAcA==\n>235 2.7.0 in\n" MAIL TO("0") BODY TAKEN);
+        expect(7 + i, RELAY_MESSAGE, JOB_DELIVERED, 250, "2.6.0");
+        expect_quit(fd);
+    }
     relay_end();
 }
 
@@ -350,6 +405,7 @@ int main(void)
         cmocka_unit_test(lost_after_the_dot),
         cmocka_unit_test(leases),
         cmocka_unit_test(credentials),
+        cmocka_unit_test(directory_dies),
         cmocka_unit_test(hostile_spooler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
