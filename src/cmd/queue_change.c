@@ -11,6 +11,8 @@
 struct changing {
     bool json;
     unsigned long long examined, messages, recipients, busy;
+    uint64_t last; /* message that was told of; one of many recipients is told of again on the next page */
+    bool again;
 };
 
 static uint64_t number(struct span line, const char *key)
@@ -22,12 +24,17 @@ static uint64_t number(struct span line, const char *key)
 static void on_line(void *context, struct span line)
 {
     struct changing *c = context;
-    if (json_member(line, "id").n) {
+    struct span id = json_member(line, "id"); /* in quotation marks */
+    if (id.n) {
+        uint64_t before = c->last;
+        if (id.n < 2 || !message_id_parse(span_head(span_skip(id, 1), id.n - 2), &c->last)) c->last = 0;
+        c->again |= c->last && c->last == before;
         if (c->json) printf("%.*s\n", SPAN_ARG(line));
         return;
     }
     c->examined += number(line, "examined");
-    c->messages += number(line, "messages");
+    c->messages += number(line, "messages") - c->again;
+    c->again = false;
     c->recipients += number(line, "recipients");
     c->busy += number(line, "busy");
     queue_ask_progress(c->examined, c->messages);

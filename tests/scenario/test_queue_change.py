@@ -95,6 +95,15 @@ def test_bounce_tells_the_sender(make):
     wait_for(lambda: [e["uid"] for e in s.log("queue-bounced")] == [os.getuid()], 5)
 
 
+def test_a_message_of_many_recipients_is_one_message(make):
+    """Its recipients are changed on several pages of the answer."""
+    s = make(config="recipients far.example any\nhold *\n")
+    s.send(b"Subject: many\r\n\r\nx\r\n", to=[f"r{i}@far.example" for i in range(990)], sender=ME)
+    s.send(b"Subject: one\r\n\r\nx\r\n", to=["r@far.example"], sender=ME)
+    total = s.ask("queue", "bounce", "--yes", "--domain", "far.example")[-1]
+    assert total["messages"] == 2 and total["recipients"] == 991
+
+
 def test_filters_and_summary(held):
     s = held
     assert len(s.ask("queue", "list", "--domain", DOMAIN)) == 6

@@ -356,6 +356,9 @@ static void operators(void **state)
     assert_int_equal(ask(f, CHANGE(CHANGE_REQUEUE, .id = 7), ANSWER_OK), 2);
     assert_int_equal(message_recipients(store_find(f->store, 7))[1].state, RECIPIENT_QUEUED);
     assert_int_equal(message_recipients(store_find(f->store, 7))[1].attempts, 0);
+    (void)ask(f, (struct question){.kind = QUESTION_SHOW, .filter = {.id = 7}}, ANSWER_OK);
+    assert_true(says("\"event\":\"operator\",\"to\":"));
+    assert_true(says("\"text\":\"queued anew by an operator (uid 1000)\"}"));
     bounced = 0;
     places = 1; /* one page of one, and then no word that all is well */
     assert_int_equal(ask(f, CHANGE(CHANGE_BOUNCE, .id = 7), ANSWER_BUSY), 2);
