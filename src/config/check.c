@@ -174,10 +174,9 @@ static bool is_inside(struct span path, struct span folder)
 /* Where a directive of the top level was said; the first line when it was not. */
 static struct config_place said_at(const struct reader *r, const char *name)
 {
-    const struct schema_row *row = schema_find(span_str(name), SCHEMA_TOP);
-    struct config_place first = {r->sources[0].name, 1, 1};
+    struct config_place place = config_said(r->config, name), first = {r->config->file, 1, 1};
 
-    return row && r->blocks[0].said[row - schema_table].line ? r->blocks[0].said[row - schema_table] : first;
+    return place.line ? place : first;
 }
 
 static void check_places(struct reader *r)

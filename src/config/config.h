@@ -70,6 +70,8 @@ struct config_resolver { /* a recursive DNS server */
 
 struct config {
     struct arena *arena;
+    struct span file;                /* the main one */
+    const struct config_place *said; /* for config_said */
     struct span hostname;
     struct span spool_folder, users_file, aliases_file,
         control_socket;              /* absolute; users and aliases may be empty */
@@ -137,6 +139,9 @@ size_t config_bundle_octets(const struct config_source *sources, size_t n);
 void config_bundle_put(struct buf *b, const struct config_source *sources, size_t n);
 /* Sources into arena memory, pointing into the bundle. False when it is malformed. */
 bool config_bundle_read(struct arena *arena, struct span bundle, struct config_source **sources, size_t *n);
+
+/* Where a directive of the top level stands, by its name; the main file as a whole (line 0) when it was not said. */
+struct config_place config_said(const struct config *c, const char *directive);
 
 /* Any case. */
 bool config_domain_served(const struct config_server *s, struct span domain);

@@ -208,10 +208,31 @@ static void finish_domains(struct reader *r)
     }
 }
 
+static void finish_said(struct reader *r)
+{
+    struct config_place *said = arena_take_array(r->arena, schema_rows, sizeof *said);
+
+    r->config->file = r->sources[0].name;
+    r->config->said = said;
+    r->no_memory |= !said;
+    for (size_t i = 0; said && i < schema_rows; i++) {
+        said[i] = r->blocks[0].said[i];
+        if (!said[i].line) said[i].file = r->config->file;
+    }
+}
+
+struct config_place config_said(const struct config *c, const char *directive)
+{
+    const struct schema_row *row = schema_find(span_str(directive), SCHEMA_TOP);
+
+    return row ? c->said[row - schema_table] : (struct config_place){.file = c->file};
+}
+
 bool finish_config(struct reader *r)
 {
     struct config *c = r->config;
 
+    finish_said(r);
     finish_paths(r);
     finish_servers(r);
     for (uint32_t i = 0; i < r->n_drafts; i++) {

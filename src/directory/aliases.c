@@ -10,7 +10,7 @@ struct reader {
     struct aliases *aliases;
     struct problems *problems;
     aliases_canonical_fn *canonical;
-    struct span file;
+    struct span file, text; /* text: of the line that is being read */
     uint32_t line;
     struct alias_entry *entry;  /* targets are added to; null: they belong to a name that was refused */
     struct alias_target **tail; /* of its targets */
@@ -18,9 +18,14 @@ struct reader {
     bool no_memory;
 };
 
+static struct problem_place place_of(const struct reader *r, struct span word)
+{
+    return (struct problem_place){r->file, r->line, problem_column(r->text, word.p)};
+}
+
 static void complain(struct reader *r, struct span subject, const char *text)
 {
-    problem_add(r->arena, r->problems, r->file, r->line, subject, text, false);
+    problem_add(r->arena, r->problems, place_of(r, subject), subject, text, false);
     if (r->entry) r->entry->broken = true;
 }
 
@@ -88,15 +93,15 @@ static void add_target(struct reader *r, const struct alias_target *t)
     r->tail = &copy->next;
 }
 
-static struct alias_entry *new_entry(struct reader *r, struct span key, uint32_t *n,
-                                     struct alias_entry ***last)
+static struct alias_entry *new_entry(struct reader *r, struct span key, struct problem_place place,
+                                     uint32_t *n, struct alias_entry ***last)
 {
     struct alias_entry *e = arena_take(r->arena, sizeof *e);
     if (!e) {
         r->no_memory = true;
         return NULL;
     }
-    *e = (struct alias_entry){.key = key, .line = r->line, .number = (*n)++};
+    *e = (struct alias_entry){.key = key, .place = place, .number = (*n)++};
     **last = e;
     *last = &e->next;
     return e;
@@ -106,17 +111,19 @@ static void add_include(struct reader *r, struct span written, struct span path)
 {
     path = trim(path);
     if (path.n == 0 || path.p[0] != '/') {
-        complain(r, written, "a list needs an absolute path: :include:/path");
+        complain(r, written, "needs an absolute path: :include:/path");
         return;
     }
     if (!aliases_list(r->aliases, path)) {
         if (r->aliases->n_lists >= LIMIT_ALIAS_INCLUDES) {
-            complain(r, written, "too many lists are included");
+            complain(r, written, "is one of too many lists: at most 256 can be included");
             return;
         }
-        if (!new_entry(r, path, &r->aliases->n_lists, &r->last_list)) return;
+        if (!new_entry(r, path, place_of(r, written), &r->aliases->n_lists, &r->last_list)) return;
     }
-    add_target(r, &(struct alias_target){.kind = ALIAS_INCLUDE, .text = path});
+    struct problem_place place = place_of(r, written);
+    add_target(r, &(struct alias_target){
+                      .kind = ALIAS_INCLUDE, .text = path, .line = place.line, .column = place.column});
 }
 
 /* One target, trimmed, not empty. */
@@ -128,12 +135,11 @@ static void read_target(struct reader *r, struct span written)
     if (!whole_quoted(s, &inside)) inside = s;
     if (inside.n && inside.p[0] == '\\') inside = span_skip(inside, 1);
     if (inside.n && inside.p[0] == '|') {
-        complain(r, written,
-                 "a command is no target here: nothing is executed; deliver to a mailbox instead");
+        complain(r, written, "is a command: nothing is executed here; deliver to a mailbox instead");
         return;
     }
     if (inside.n && inside.p[0] == '/') {
-        complain(r, written, "a file is no target here: deliver to a mailbox instead");
+        complain(r, written, "is a file: deliver to a mailbox instead");
         return;
     }
     if (span_starts_nocase(inside, SPAN(":include:"))) {
@@ -152,6 +158,8 @@ static void read_target(struct reader *r, struct span written)
     t.kind = bare ? ALIAS_LOCAL : ALIAS_ADDRESS;
     t.text = span_head(key, key.n - bare);
     t.written = s;
+    t.line = r->line;
+    t.column = place_of(r, written).column;
     add_target(r, &t);
 }
 
@@ -209,11 +217,11 @@ static void read_name(struct reader *r, struct span written)
     }
     uint32_t slot = slot_of(r->aliases, key, SPAN(""));
     if (r->aliases->table[slot]) {
-        problem_add(r->arena, r->problems, r->file, r->line, written, "stands twice: the first one counts",
-                    true);
+        problem_add(r->arena, r->problems, place_of(r, written), written,
+                    "stands twice: the first one counts", true);
         return;
     }
-    r->entry = new_entry(r, key, &r->aliases->n_names, &r->last_name);
+    r->entry = new_entry(r, key, place_of(r, written), &r->aliases->n_names, &r->last_name);
     if (!r->entry) return;
     r->aliases->table[slot] = r->entry;
     r->tail = &r->entry->targets;
@@ -224,7 +232,7 @@ static void finish_name(struct reader *r)
     struct alias_entry *e = r->entry;
     r->entry = NULL;
     if (!e || e->targets || e->broken) return;
-    problem_add(r->arena, r->problems, r->file, e->line, e->key, "has no target", false);
+    problem_add(r->arena, r->problems, e->place, aliases_name(e), "has no target", false);
     e->broken = true;
 }
 
@@ -255,10 +263,22 @@ static void read_file(struct reader *r, struct span text, void (*read)(struct re
         struct span line = span_head(text, end);
         r->line++;
         if (line.n && line.p[line.n - 1] == '\r') line.n--;
+        r->text = line;
         struct span shown = trim(line);
         if (shown.n && shown.p[0] != '#') read(r, line);
         text = end == SPAN_NPOS ? span_skip(text, text.n) : span_skip(text, end + 1);
     }
+}
+
+static void refuse_list(struct reader *r, struct alias_entry *list, const char *why)
+{
+    uint8_t memory[200];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_str(&b, "cannot be read: ");
+    buf_str(&b, why);
+    struct span text = arena_copy(r->arena, buf_span(&b));
+    problem_add(r->arena, r->problems, list->place, list->key, text.p ? (const char *)text.p : why, false);
+    list->broken = true;
 }
 
 /* A list, once it is named: its targets go to the entry of its path. Lists may name lists. */
@@ -273,14 +293,14 @@ static void read_list(struct reader *r, struct alias_entry *list, const struct a
         list->broken = true;
         return;
     }
+    if (sources[i].unreadable) {
+        refuse_list(r, list, sources[i].unreadable);
+        return;
+    }
     r->entry = list;
     r->tail = &list->targets;
     r->file = list->key;
-    r->line = 0;
-    if (sources[i].unreadable)
-        complain(r, SPAN(""), "the list cannot be read");
-    else
-        read_file(r, sources[i].text, read_targets);
+    read_file(r, sources[i].text, read_targets);
 }
 
 struct aliases *aliases_parse(struct arena *a, const struct aliases_source *sources, size_t n_sources,
@@ -319,4 +339,9 @@ const struct alias_entry *aliases_list(const struct aliases *a, struct span path
     while (e && !span_eq(e->key, path))
         e = e->next;
     return e;
+}
+
+struct span aliases_name(const struct alias_entry *e)
+{
+    return span_head(e->key, e->key.n - (e->key.n && e->key.p[e->key.n - 1] == '@'));
 }

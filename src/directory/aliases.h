@@ -16,7 +16,7 @@
 
 struct aliases_source { /* a file by content: the parser opens nothing */
     struct span name, text;
-    bool unreadable; /* a list that could not be read: what includes it is broken */
+    const char *unreadable; /* null, or why a list could not be read: what includes it is broken */
 };
 
 /* The canonical key of "local@domain" as written (smtp/path is not in reach of this room): false when it is no address.
@@ -29,14 +29,15 @@ struct alias_target {
     bool final; /* \name */
     struct span
         text; /* ALIAS_LOCAL: canonical local part; ALIAS_ADDRESS: canonical key; ALIAS_INCLUDE: path */
-    struct span written; /* ALIAS_ADDRESS: as it stands in the file */
+    struct span written;   /* ALIAS_ADDRESS: as it stands in the file */
+    uint32_t line, column; /* of the file, or of the list, that it stands in */
     struct alias_target *next;
 };
 struct alias_entry {
     struct span key; /* "local@" for every domain, or "local@domain"; of a list its path */
     struct alias_target *targets;
-    uint32_t line;
-    uint32_t number; /* among the names, or among the lists, from 0 */
+    struct problem_place place; /* of a list: where it was named first */
+    uint32_t number;            /* among the names, or among the lists, from 0 */
     bool broken;
     struct alias_entry *next; /* in the order of the file; lists are a chain of their own */
 };
@@ -55,5 +56,7 @@ struct aliases *aliases_parse(struct arena *a, const struct aliases_source *sour
 /* The entry of local@domain itself, else that of the local part in every domain; null when there is none. */
 const struct alias_entry *aliases_find(const struct aliases *a, struct span local, struct span domain);
 const struct alias_entry *aliases_list(const struct aliases *a, struct span path);
+/* As it is shown: a name of every domain without its '@'. */
+struct span aliases_name(const struct alias_entry *e);
 
 #endif

@@ -10,7 +10,7 @@ struct reader {
     struct users *users;
     struct problems *problems;
     aliases_canonical_fn *canonical;
-    struct span file;
+    struct span file, text; /* text: of the line that is being read */
     uint32_t line;
     uint32_t *table; /* indices + 1 by hash, to find doubles */
     uint32_t slots;
@@ -33,17 +33,17 @@ static uint32_t *slot_of(const struct reader *r, struct span key)
 }
 
 /* The first field alone is shown: the second is a secret. */
-static void complain(struct reader *r, struct span mailbox, const char *text)
+static void complain(struct reader *r, struct span mailbox, const uint8_t *at, const char *text)
 {
-    problem_add(r->arena, r->problems, r->file, r->line, arena_copy(r->arena, span_head(mailbox, 128)), text,
-                false);
+    const struct problem_place place = {r->file, r->line, problem_column(r->text, at)};
+    problem_add(r->arena, r->problems, place, arena_copy(r->arena, span_head(mailbox, 128)), text, false);
 }
 
-static bool has_control(struct span s)
+static const uint8_t *find_control(struct span s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if ((s.p[i] < 32 && s.p[i] != '\t') || s.p[i] == 127) return true;
-    return false;
+        if ((s.p[i] < 32 && s.p[i] != '\t') || s.p[i] == 127) return s.p + i;
+    return NULL;
 }
 
 /* False: no memory. */
@@ -56,12 +56,12 @@ static bool add(struct reader *r, struct span written)
     struct span key = buf_span(&b);
     if (!good || !recipients_split(key, &local, &domain) || !mailbox_name_local(local) ||
         !mailbox_name_domain(domain)) {
-        complain(r, written, "is no mailbox name: write name@domain");
+        complain(r, written, written.p, "is no mailbox name: write name@domain");
         return true;
     }
     uint32_t *slot = slot_of(r, key);
     if (*slot) {
-        complain(r, written, "stands twice: the first line counts");
+        complain(r, written, written.p, "stands twice: the first line counts");
         return true;
     }
     struct span copy = arena_copy(r->arena, key);
@@ -76,11 +76,13 @@ static bool read_line(struct reader *r, struct span line)
     if (line.n && line.p[line.n - 1] == '\r') line.n--;
     if (line.n == 0 || line.p[0] == '#') return true;
     size_t tab = span_find(line, '\t');
+    const uint8_t *control = find_control(line);
+    r->text = line;
     struct span mailbox = span_head(line, tab);
     if (tab == SPAN_NPOS)
-        complain(r, SPAN(""), "the line has one field: write mailbox TAB verifier TAB options");
-    else if (has_control(line))
-        complain(r, mailbox, "a control character stands in the line");
+        complain(r, SPAN(""), line.p, "the line has one field: write mailbox TAB verifier TAB options");
+    else if (control)
+        complain(r, mailbox, control, "has a control character in its line");
     else
         return add(r, mailbox);
     return true;
@@ -96,7 +98,8 @@ struct users *users_parse(struct arena *a, struct span file, struct span text,
     for (size_t i = 0; i < text.n; i++)
         lines += text.p[i] == '\n';
     if (lines > LIMIT_USERS) {
-        problem_add(a, problems, file, 0, SPAN(""), "has more lines than users are allowed", false);
+        problem_add(a, problems, (struct problem_place){.file = file}, SPAN(""),
+                    "has more lines than users are allowed", false);
         lines = LIMIT_USERS;
     }
     while (r.slots < 2 * lines)

@@ -108,8 +108,9 @@ static void log_problems(const struct problems *problems)
     uint32_t shown = 0;
     for (const struct problem *p = problems->first; p && shown < PROBLEMS_LOGGED; p = p->next, shown++) {
         log_begin(LOG_LEVEL_WARNING, "directory-problem");
-        log_span("file", p->file);
-        log_u64("line", p->line);
+        log_span("file", p->place.file);
+        log_u64("line", p->place.line);
+        log_u64("column", p->place.column);
         log_span("subject", p->subject);
         log_str("text", p->text);
         log_end();

@@ -30,17 +30,18 @@ void config_files_authorities(const struct config_files *f)
     struct span text;
     const char *why;
     if (!needs && !c->authorities_given) return;
+    const struct config_place place = c->authorities_given ? config_said(c, "authorities") : *needs;
     struct arena *arena = arena_create(2 * LIMIT_AUTHORITIES_OCTETS);
     why = arena ? config_load_file(arena, config_files_text(c->authorities), LIMIT_AUTHORITIES_OCTETS, &text)
                 : "no memory";
     if (why) {
-        config_files_unreadable(f, needs ? *needs : f->whole, "the certificate authorities", c->authorities,
-                                why);
+        config_files_unreadable(f, place, "the certificate authorities", c->authorities, why);
     } else {
         struct tls_client_context *trusted = tls_client_context_create(text, &why);
-        if (trusted && needs && tls_client_authorities(trusted) == 0) why = "it holds no certificate";
+        bool none = trusted && needs && tls_client_authorities(trusted) == 0;
+        if (none) why = "it holds no certificate";
         if (why)
-            config_report_add(f->report, CONFIG_ERROR, needs ? *needs : f->whole,
+            config_report_add(f->report, CONFIG_ERROR, none ? *needs : place,
                               CONFIG_FILES_SAY("the certificate authorities of ",
                                                config_files_text(c->authorities), ": ", why),
                               "authorities FILE with certificates as PEM");

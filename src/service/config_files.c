@@ -135,10 +135,11 @@ static void check_users(const struct config_files *f, const struct people *peopl
                           CONFIG_FILES_ADVISE("make the file, or say that everyone exists: recipients ",
                                               config_files_text(needs->name), " any"));
     } else if (people->users_unreadable) {
-        config_files_unreadable(f, f->whole, "the users file", c->users_file, people->users_unreadable);
+        config_files_unreadable(f, config_said(c, "users"), "the users file", c->users_file,
+                                people->users_unreadable);
     } else if (needs && people->names.users->count == 0) {
         config_report_add(
-            f->report, CONFIG_WARNING, f->whole,
+            f->report, CONFIG_WARNING, config_said(c, "users"),
             CONFIG_FILES_SAY("nobody has a mailbox: ", config_files_text(c->users_file), " names no user"),
             NULL);
     }
@@ -151,9 +152,10 @@ static void check_lines(const struct config_files *f, const struct people *peopl
     struct config_report *r = f->report;
 
     for (const struct problem *p = people->names.problems.first; p; p = p->next) {
-        bool users = span_eq(p->file, f->config->users_file);
+        bool users = span_eq(p->place.file, f->config->users_file);
         if (!users && f->who->starts) continue;
-        struct config_place place = {.file = arena_copy(r->arena, p->file), .line = p->line};
+        const struct config_place place = {arena_copy(r->arena, p->place.file), p->place.line,
+                                           p->place.column};
         struct span subject = arena_copy(r->arena, p->subject);
         config_report_add(r, p->odd ? CONFIG_WARNING : CONFIG_ERROR, place,
                           subject.n ? CONFIG_FILES_SAY(config_files_text(subject), " ", p->text) : p->text,
@@ -174,7 +176,8 @@ static void check_people(const struct config_files *f)
     }
     check_users(f, &people);
     if (people.aliases_unreadable && (c->aliases_given || !people.aliases_absent))
-        config_files_unreadable(f, f->whole, "the aliases file", c->aliases_file, people.aliases_unreadable);
+        config_files_unreadable(f, config_said(c, "aliases"), "the aliases file", c->aliases_file,
+                                people.aliases_unreadable);
     check_lines(f, &people);
     people_free(&people);
 }
@@ -190,7 +193,7 @@ static void check_trust_anchor(const struct config_files *f)
     const char *why =
         config_load_file(arena, config_files_text(c->trust_anchor), LIMIT_TRUST_ANCHOR_OCTETS, &text);
     if (why && c->trust_anchor_given)
-        config_files_unreadable(f, f->whole, "the trust anchor", c->trust_anchor, why);
+        config_files_unreadable(f, config_said(c, "trust-anchor"), "the trust anchor", c->trust_anchor, why);
     else if (why)
         config_report_add(f->report, CONFIG_WARNING, f->whole,
                           CONFIG_FILES_SAY("there is no ", config_files_text(c->trust_anchor),
@@ -218,8 +221,7 @@ static void check_descriptors(const struct config_files *f)
 
 void config_files_check(const struct config *c, const struct config_files_who *who, struct config_report *r)
 {
-    const struct config_files f = {
-        .config = c, .who = who, .report = r, .whole = {.file = c->servers[0].place.file}};
+    const struct config_files f = {.config = c, .who = who, .report = r, .whole = {.file = c->file}};
 
     check_certificates(&f);
     config_files_credentials(&f);

@@ -11,7 +11,7 @@
 /* Spool and mail folders are made by the server where only its own folder can be meant. */
 static bool is_makeable(const struct config *c, struct span path)
 {
-    struct span file = c->servers[0].place.file;
+    struct span file = c->file;
     size_t of_file = span_rfind(file, '/'), of_path = span_rfind(path, '/');
     return of_file != SPAN_NPOS && of_path != SPAN_NPOS && of_path + 1 < path.n &&
            span_eq(span_head(file, of_file), span_head(path, of_path));
@@ -102,7 +102,7 @@ void config_files_folders(const struct config_files *f)
     const struct config *c = f->config;
     struct span control = c->control_socket;
 
-    check_folder(f, f->whole, "the spool", c->spool_folder, &f->who->spooler);
+    check_folder(f, config_said(c, "spool"), "the spool", c->spool_folder, &f->who->spooler);
     for (uint32_t i = 0; i < c->n_deliver; i++)
         if (c->deliver[i].how == DELIVER_MAILDIR)
             check_folder(f, c->deliver[i].place, "the mail folder", c->deliver[i].target, &f->who->mailbox);
@@ -111,7 +111,8 @@ void config_files_folders(const struct config_files *f)
     if (slash == SPAN_NPOS || slash == 0 || slash >= sizeof folder) return;
     memcpy(folder, control.p, slash);
     folder[slash] = 0;
-    check_folder(f, f->whole, "the folder of the control socket", span_of(folder, slash), NULL);
+    check_folder(f, config_said(c, "control"), "the folder of the control socket", span_of(folder, slash),
+                 NULL);
 }
 
 /* ---- what can be made */
@@ -148,8 +149,7 @@ static bool make_one(const struct config *c, struct config_report *r, struct con
 
 bool config_files_make(const struct config *c, const struct config_files_who *who, struct config_report *r)
 {
-    struct config_place whole = {.file = c->servers[0].place.file};
-    bool ok = make_one(c, r, whole, c->spool_folder, &who->spooler);
+    bool ok = make_one(c, r, config_said(c, "spool"), c->spool_folder, &who->spooler);
 
     for (uint32_t i = 0; i < c->n_deliver; i++)
         if (c->deliver[i].how == DELIVER_MAILDIR)

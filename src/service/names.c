@@ -38,9 +38,8 @@ static bool load_aliases(struct names *n, struct span file, struct span text)
         struct span name = arena_copy(n->arena, n->aliases->missing); /* with a NUL behind it */
         if (!name.p) return false;
         sources[count].name = name;
-        sources[count].unreadable =
-            config_load_file(n->arena, (const char *)name.p, LIMIT_DIRECTORY_FILE_OCTETS,
-                             &sources[count].text) != NULL;
+        sources[count].unreadable = config_load_file(n->arena, (const char *)name.p,
+                                                     LIMIT_DIRECTORY_FILE_OCTETS, &sources[count].text);
     }
 }
 

@@ -34,20 +34,18 @@ static void put_text(const struct names *n, struct buf *b, const char *text, uin
     buf_str(b, n_domains > 2 ? " more domains" : " more domain");
 }
 
-static void warn(struct names *n, struct span file, uint32_t line, struct span subject,
-                 const struct buf *text)
+static void warn(struct names *n, struct problem_place place, struct span subject, const struct buf *text)
 {
     if (n->problems.count >= LIMIT_PROBLEMS) { /* it is counted, and not shown */
-        problem_add(n->arena, &n->problems, file, line, subject, "", true);
+        problem_add(n->arena, &n->problems, place, subject, "", true);
         return;
     }
     struct span copy = arena_copy(n->arena, buf_span(text));
-    problem_add(n->arena, &n->problems, file, line, subject, copy.p ? (const char *)copy.p : "is odd", true);
+    problem_add(n->arena, &n->problems, place, subject, copy.p ? (const char *)copy.p : "is odd", true);
 }
 
 /* Names that nobody has, beside others: where all of them are such, the alias is dead, and that is said. */
-static void check_target(struct names *n, struct span file, const struct alias_entry *e,
-                         const struct alias_target *t)
+static void check_target(struct names *n, const struct alias_entry *e, const struct alias_target *t)
 {
     uint8_t memory[TEXT_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
@@ -58,7 +56,7 @@ static void check_target(struct names *n, struct span file, const struct alias_e
     if (nowhere == 0) return;
     put_text(n, &b, "is named by an alias, but nobody has that name", first, nowhere,
              t->kind == ALIAS_LOCAL ? end - begin : nowhere);
-    warn(n, file, e->line, t->text, &b);
+    warn(n, (struct problem_place){e->place.file, t->line, t->column}, t->text, &b);
 }
 
 /* Names that nobody has in any domain: which aliases include the list is not asked. */
@@ -69,41 +67,40 @@ static void check_list(struct names *n, const struct alias_entry *list)
         while (d < n->alive.n_domains && leads_nowhere(n, t, n->domains[d]))
             d++;
         if (d && d == n->alive.n_domains)
-            problem_add(n->arena, &n->problems, list->key, 0, t->text,
-                        "is named by this list, but nobody has that name", true);
+            problem_add(n->arena, &n->problems, (struct problem_place){list->key, t->line, t->column},
+                        t->text, "is named by this list, but nobody has that name", true);
     }
 }
 
-static void check_alias(struct names *n, struct span file, const struct alias_entry *e)
+static void check_alias(struct names *n, const struct alias_entry *e)
 {
     uint8_t memory[TEXT_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     struct span local, domain;
     uint32_t begin, end, first = 0;
     if (!recipients_split(e->key, &local, &domain)) return;
-    struct span name = domain.n ? e->key : local;
     alive_range(&n->alive, e, &begin, &end);
     if (domain.n && begin == end)
-        problem_add(n->arena, &n->problems, file, e->line, name, "is of a domain that is not served here",
-                    true);
+        problem_add(n->arena, &n->problems, e->place, aliases_name(e),
+                    "is of a domain that is not served here", true);
     for (const struct alias_target *t = e->targets; t; t = t->next)
-        check_target(n, file, e, t);
+        check_target(n, e, t);
     uint32_t dead = names_dead_in(n, e, &first);
     if (dead == 0) return;
     put_text(n, &b, "reaches nobody", first, dead, end - begin);
     buf_str(&b, ": ");
     if (n->problems.count < LIMIT_PROBLEMS) alive_path(&n->alive, e, first, &b);
-    warn(n, file, e->line, name, &b);
+    warn(n, e->place, aliases_name(e), &b);
 }
 
 void names_find_odd(struct names *n, struct span file)
 {
     for (const struct alias_entry *e = n->aliases->names; e; e = e->next)
-        check_alias(n, file, e);
+        check_alias(n, e);
     for (const struct alias_entry *list = n->aliases->lists; list; list = list->next)
         check_list(n, list);
     if (n->alive.incomplete)
-        problem_add(n->arena, &n->problems, file, 0, SPAN(""),
+        problem_add(n->arena, &n->problems, (struct problem_place){.file = file}, SPAN(""),
                     "there are too many aliases for so many domains: those that reach nobody are not all "
                     "known, and mail for them "
                     "is taken and returned",

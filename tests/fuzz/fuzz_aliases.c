@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t half = span_find(span_of(data, size), 0);
     struct span text = span_head(span_of(data, size), half),
                 list = half == SPAN_NPOS ? SPAN("") : span_skip(span_of(data, size), half + 1);
-    struct aliases_source s[2] = {{SPAN("f"), text, false}, {SPAN("/l"), list, false}};
+    struct aliases_source s[2] = {{SPAN("f"), text, NULL}, {SPAN("/l"), list, NULL}};
     must(a != NULL && make_map(a, &map));
     static struct span keys[] = {{(const uint8_t *)"x@a.b", 5}};
     static const struct span domains[] = {{(const uint8_t *)"a.b", 3}, {(const uint8_t *)"c", 1}};

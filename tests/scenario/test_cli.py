@@ -36,6 +36,29 @@ def test_check_finds_all_errors(make):
     assert f"{s.config}:" in text
 
 
+def test_check_says_where(make):
+    """File, line and column: of a word in users and aliases, of the :include: that names a list, of the directive that names a file."""
+    s = make(start=False)
+    aliases, users = s.folder / "aliases", s.folder / "users"
+    lines = users.read_text().count("\n")
+    users.write_text(users.read_text() + "a b@example.org\t!\t\n")
+    aliases.write_text(f"info: {USER},\n  |evil\nlost: {USER}, :include:{s.top}/lost\nround: round2\nround2: round\nhalf: {USER}, gone\n")
+    s.append("authorities nowhere.pem")
+    line = s.config.read_text().rstrip("\n").count("\n") + 1
+    done = s.cli("check", check=False)
+    want = [f"{users}:{lines + 1}:1: error: a b@example.org is no mailbox name: write name@domain",
+            f"{aliases}:2:3: error: |evil is a command: nothing is executed here; deliver to a mailbox instead",
+            f"{aliases}:3:{9 + len(USER)}: error: {s.top}/lost cannot be read: No such file or directory",
+            f"{aliases}:4:1: warning: round reaches nobody: round -> round2 -> round",
+            f"{aliases}:5:1: warning: round2 reaches nobody: round2 -> round -> round2",
+            f"{aliases}:6:{9 + len(USER)}: warning: gone is named by an alias, but nobody has that name",
+            f"{s.config}:{line}:1: error: cannot read the certificate authorities {s.folder}/nowhere.pem: No such file or directory"]
+    said = done.stdout.decode().splitlines()
+    assert done.returncode == 78 and [w for w in want if w not in said] == [], done.stdout.decode()
+    problems = json.loads(s.cli("check", "--json", check=False).stdout)["problems"]
+    assert [f"{p['file']}:{p['line']}:{p['column']}: {p['severity']}: {p['text']}" for p in problems if p["line"]] == [t for t in said if not t.startswith(" ")][:-1]
+
+
 def test_explain(make):
     s = make(start=False)
     one = s.cli("explain", "--client", "192.0.2.7", "--from", "a@example.net", "--to", f"{USER}@{DOMAIN}", check=False)

@@ -231,12 +231,12 @@ def test_no_users_file(make):
     refused_everywhere(s, f"there is no users file {s.folder}/users", DOMAIN)
 
 
-@pytest.mark.parametrize("line", ["garbage", "no-domain\tverifier\t", f"{USER}@{DOMAIN}\t\x01\t"])
-def test_a_wrong_line_of_the_users_file(make, line):
+@pytest.mark.parametrize("line, column", [("garbage", 1), ("no-domain\tverifier\t", 1), (f"{USER}@{DOMAIN}\t\x01\t", len(f"{USER}@{DOMAIN}") + 2)])
+def test_a_wrong_line_of_the_users_file(make, line, column):
     s = make()
     users = s.folder / "users"
     users.write_text(users.read_text() + line + "\n")
-    refused_everywhere(s, f"{users}:3: error: ")
+    refused_everywhere(s, f"{users}:3:{column}: error: ")
 
 
 def test_a_users_file_that_is_named_must_exist(make):

@@ -15,7 +15,7 @@ static struct problems problems;
 
 static struct aliases *parse(const char *text)
 {
-    struct aliases_source s = {SPAN("/etc/aliases"), span_str(text), false};
+    struct aliases_source s = {SPAN("/etc/aliases"), span_str(text), NULL};
     arena_destroy(&arena);
     arena = arena_create(1 << 24);
     problems = (struct problems){.count = 0};
@@ -111,7 +111,7 @@ static void commands_and_files_are_refused(void **state)
         snprintf(text, sizeof text, "good: x\nbad: alice,\n %s\nlater: y\n", t[i]);
         struct aliases *a = parse(text);
         const struct alias_entry *e = aliases_find(a, SPAN("bad"), SPAN("x"));
-        if (!e || !e->broken || problems.count == 0 || problems.first->line != 3)
+        if (!e || !e->broken || problems.count == 0 || problems.first->place.line != 3)
             fail_msg("%s: %s", t[i], show(e));
         assert_string_equal(of(a, "good", "x"), "L:x");
         assert_string_equal(of(a, "later", "x"), "L:y");
@@ -137,21 +137,62 @@ static void bad_lines(void **state)
              {"x@example.org: a\nx@EXAMPLE.org: b", 2}};
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         parse(t[i].text);
-        if (problems.count != 1 || problems.first->line != t[i].line)
+        if (problems.count != 1 || problems.first->place.line != t[i].line)
             fail_msg("%s: %u", t[i].text, problems.count);
     }
     struct aliases *a = parse("bad name: alice\n  bob\n, carol: x\n");
     assert_int_equal(a->n_names, 0); /* what follows a refused name goes to nobody */
 }
 
+/* "LINE:COLUMN SUBJECT" of every problem, the file before them where it is a list. Columns count characters. */
+static const char *places(void)
+{
+    static char memory[1000];
+    struct buf b = buf_on(memory, sizeof memory - 1);
+    for (const struct problem *p = problems.first; p; p = p->next) {
+        if (!span_eq(p->place.file, SPAN("/etc/aliases"))) buf_put(&b, p->place.file);
+        if (!span_eq(p->place.file, SPAN("/etc/aliases"))) buf_byte(&b, ':');
+        buf_u64(&b, p->place.line);
+        buf_byte(&b, ':');
+        buf_u64(&b, p->place.column);
+        buf_byte(&b, ' ');
+        buf_put(&b, p->subject);
+        buf_byte(&b, '\n');
+    }
+    memory[b.n] = 0;
+    return memory;
+}
+
+static void places_of_words(void **state)
+{
+    (void)state;
+    parse("x: a,  |evil ,b c\n\n  bob,\t/file\r\n\xc3\xbc\xc3\xa9: \xc3\xa4, |q\nx@y: z\nX : d\n@nope: "
+          "e\nempty:  \n  # more\n"
+          "nocolon\nl: a, :include:rel");
+    assert_string_equal(places(),
+                        "1:8 |evil\n1:15 b c\n3:8 /file\n4:8 |q\n6:1 X\n7:1 @nope\n8:1 empty\n10:1 nocolon\n"
+                        "11:7 :include:rel\n");
+    parse("  lost, b\n");
+    assert_string_equal(places(), "1:3 lost, b\n");
+    struct aliases_source s[3] = {{SPAN("/etc/aliases"),
+                                   SPAN("x: a,\n  b, :include:/l/gone\ny: :include:/l/gone, :include:/l/b\n"),
+                                   NULL},
+                                  {SPAN("/l/gone"), SPAN(""), "it is away"},
+                                  {SPAN("/l/b"), SPAN("ok\n:include:/l/gone,  |x\n"), NULL}};
+    problems = (struct problems){.count = 0};
+    assert_non_null(aliases_parse(arena, s, 3, canonical, &problems));
+    assert_string_equal(places(), "2:6 /l/gone\n/l/b:2:20 |x\n"); /* where it is named first */
+    assert_string_equal(problems.first->text, "cannot be read: it is away");
+}
+
 static void lists(void **state)
 {
     (void)state;
     struct aliases_source s[4] = {
-        {SPAN("/etc/aliases"), SPAN("staff: :include:/l/staff, root\nx: :include:/l/gone\n"), false},
-        {SPAN("/l/staff"), SPAN("# people\nalice\nbob, carol@example.com\n:include:/l/more\n"), false},
-        {SPAN("/l/gone"), SPAN(""), true},
-        {SPAN("/l/more"), SPAN("dave\n|evil\n"), false}};
+        {SPAN("/etc/aliases"), SPAN("staff: :include:/l/staff, root\nx: :include:/l/gone\n"), NULL},
+        {SPAN("/l/staff"), SPAN("# people\nalice\nbob, carol@example.com\n:include:/l/more\n"), NULL},
+        {SPAN("/l/gone"), SPAN(""), "it is away"},
+        {SPAN("/l/more"), SPAN("dave\n|evil\n"), NULL}};
     arena_destroy(&arena);
     arena = arena_create(1 << 20);
     problems = (struct problems){.count = 0};
@@ -167,9 +208,9 @@ static void lists(void **state)
     assert_string_equal(show(aliases_list(a, SPAN("/l/more"))), "! L:dave");
     assert_string_equal(show(aliases_list(a, SPAN("/l/gone"))), "! ");
     assert_int_equal(problems.count, 2);
-    assert_true(span_eq(problems.first->file, SPAN("/l/gone")));
-    assert_true(span_eq(problems.first->next->file, SPAN("/l/more")));
-    assert_int_equal(problems.first->next->line, 2);
+    assert_true(span_eq(problems.first->place.file, SPAN("/etc/aliases")));
+    assert_true(span_eq(problems.first->next->place.file, SPAN("/l/more")));
+    assert_int_equal(problems.first->next->place.line, 2);
 }
 
 static void bounds(void **state)
@@ -189,7 +230,7 @@ static void bounds(void **state)
     parse(text);
     assert_true(problems.count > LIMIT_PROBLEMS); /* all are counted, few are kept */
     struct arena *small = arena_create(600);
-    struct aliases_source s = {SPAN("f"), SPAN("a: b\nc: d\ne: f\ng: h\ni: j\n"), false};
+    struct aliases_source s = {SPAN("f"), SPAN("a: b\nc: d\ne: f\ng: h\ni: j\n"), NULL};
     struct problems p = {.count = 0};
     assert_null(aliases_parse(small, &s, 1, canonical, &p));
     arena_destroy(&small);
@@ -199,8 +240,9 @@ static void bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(format), cmocka_unit_test(commands_and_files_are_refused),
-        cmocka_unit_test(bad_lines), cmocka_unit_test(lists), cmocka_unit_test(bounds)};
+        cmocka_unit_test(format),    cmocka_unit_test(commands_and_files_are_refused),
+        cmocka_unit_test(bad_lines), cmocka_unit_test(places_of_words),
+        cmocka_unit_test(lists),     cmocka_unit_test(bounds)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     arena_destroy(&arena);
     return failed;

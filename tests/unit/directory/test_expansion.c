@@ -18,7 +18,7 @@ static void setup(const char *text, const struct aliases_source *lists, size_t n
 {
     static const char users[] = "alice@example.org\t-\nbob@example.org\t-\ncarol@example.org\t-\nalice@"
                                 "example.net\t-\na+b@example.org\t-\n";
-    struct aliases_source s[8] = {{SPAN("aliases"), span_str(text), false}};
+    struct aliases_source s[8] = {{SPAN("aliases"), span_str(text), NULL}};
     struct problems problems = {.count = 0};
     for (size_t i = 0; i < n_lists; i++)
         s[i + 1] = lists[i];
@@ -176,9 +176,9 @@ static void lists_and_broken(void **state)
 {
     (void)state;
     static const struct aliases_source lists[] = {
-        {SPAN("/l/a"), SPAN("alice\n:include:/l/b\n"), false},
-        {SPAN("/l/b"), SPAN(":include:/l/a\nbob\nx@elsewhere.test\n"), false},
-        {SPAN("/l/c"), SPAN("|evil\nalice\n"), false}};
+        {SPAN("/l/a"), SPAN("alice\n:include:/l/b\n"), NULL},
+        {SPAN("/l/b"), SPAN(":include:/l/a\nbob\nx@elsewhere.test\n"), NULL},
+        {SPAN("/l/c"), SPAN("|evil\nalice\n"), NULL}};
     setup("list: :include:/l/a\nbroken: alice, |x\nviabroken: broken, bob\nvialist: :include:/l/c\nlost: "
           ":include:/l/none\n"
           "alice: :include:/l/a",
@@ -195,7 +195,7 @@ static void lists_and_broken(void **state)
     assert_string_equal(expand("all@example.org"),
                         "carol@example.org >x@elsewhere.test bob@example.org alice@example.org");
     setup("all: bob, :include:/l/bob\nbob: :include:/l/bob",
-          &(struct aliases_source){SPAN("/l/bob"), SPAN("bob"), false}, 1);
+          &(struct aliases_source){SPAN("/l/bob"), SPAN("bob"), NULL}, 1);
     assert_string_equal(expand("all@example.org"), "bob@example.org");
 }
 
@@ -221,7 +221,7 @@ static void bombs(void **state)
     size_t m = 0;
     for (unsigned i = 0; i <= LIMIT_ALIAS_EXPANSION; i++)
         m += (size_t)snprintf(list + m, max - m, "u%u@elsewhere.test\n", i);
-    struct aliases_source s = {SPAN("/l"), span_str(list), false};
+    struct aliases_source s = {SPAN("/l"), span_str(list), NULL};
     setup(text, &s, 1);
     assert_string_equal(expand("big@example.org"), "TOO_MANY");
     struct arena *small = arena_create(3000);

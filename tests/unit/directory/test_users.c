@@ -67,12 +67,31 @@ static void hostile(void **state)
         char text[200];
         snprintf(text, sizeof text, "one@x\t-\n%s\ntwo@x\t-\n", bad[i]);
         struct users *u = parse(text);
-        if (u->count != 2 || problems.count != 1 || problems.first->line != 2) fail_msg("%s", bad[i]);
+        if (u->count != 2 || problems.count != 1 || problems.first->place.line != 2) fail_msg("%s", bad[i]);
         assert_true(span_eq(u->keys[1], SPAN("two@x")));
     }
     struct users *u = parse("a@x\t1\nA@X\t2\n");
     assert_int_equal(u->count, 1);
     assert_int_equal(problems.count, 1);
+}
+
+static void places(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t line, column;
+    } t[] = {{"# x\n\nbad name@x\t-\n", 3, 1},
+             {"\xc3\xbc@x\t$y$\x01\t\n", 1, 8}, /* of the control character, in characters */
+             {"a@x\t-\na@x\t-\r\n", 2, 1},
+             {"a@x", 1, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        parse(t[i].text);
+        assert_int_equal(problems.count, 1);
+        assert_true(span_eq(problems.first->place.file, SPAN("users")));
+        assert_int_equal(problems.first->place.line, t[i].line);
+        assert_int_equal(problems.first->place.column, t[i].column);
+    }
 }
 
 /* I10: a problem shows the name, never the verifier behind it. */
@@ -106,8 +125,8 @@ static void many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sound), cmocka_unit_test(both_forms_of_a_domain),
-                                       cmocka_unit_test(hostile),
-                                       cmocka_unit_test(i10_no_secret_in_a_problem), cmocka_unit_test(many)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sound),  cmocka_unit_test(both_forms_of_a_domain),     cmocka_unit_test(hostile),
+        cmocka_unit_test(places), cmocka_unit_test(i10_no_secret_in_a_problem), cmocka_unit_test(many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

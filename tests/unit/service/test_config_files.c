@@ -275,6 +275,45 @@ static void authorities(void **state)
     assert_non_null(said("cannot read the certificate authorities "));
 }
 
+/* Each problem stands where the file or folder is named: by its directive, or (line 0) by nobody. */
+static void places(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t line, column;
+    } t[] = {{"cannot read the users file", 2, 1},
+             {"cannot read the aliases file", 3, 3},
+             {"the spool ", 4, 11},
+             {"the folder of the control socket", 5, 1},
+             {"cannot read the certificate authorities", 6, 1},
+             {"cannot read the trust anchor", 7, 1},
+             {"the mail folder", 8, 9}};
+    (void)state;
+    put("other.conf", "server mx { listen 127.0.0.1:2525 }\n");
+    look("include other.conf; recipients example.org\nusers none\n  aliases none2\n hold * ; spool "
+         "gone/spool\n"
+         "control gone/x/c.sock\nauthorities gone/ca\ntrust-anchor gone/key\ndeliver example.org to maildir "
+         "gone/mail\n");
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        const struct config_problem *p = said(t[i].text);
+        if (!p) fail_msg("%s", t[i].text);
+        if (p->place.line != t[i].line || p->place.column != t[i].column)
+            fail_msg("%s: %u:%u", t[i].text, p->place.line, p->place.column);
+        assert_true(span_eq(p->place.file, load.sources[0].name));
+    }
+    look("include other.conf\n" NOBODY);
+    const struct config_problem *p = said("the spool ");
+    assert_non_null(p);
+    assert_int_equal(p->place.line, 0); /* nobody named it */
+    assert_true(span_eq(p->place.file, load.sources[0].name));
+    put("users", "a@example.org\t-\t\nb c@example.org\t-\t\n");
+    look(NOBODY);
+    p = said("b c@example.org is no mailbox name");
+    assert_non_null(p);
+    assert_int_equal(p->place.line, 2);
+    assert_int_equal(p->place.column, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(folders_of_the_wrong_kind, begin, end),
         cmocka_unit_test_setup_teardown(folders_of_somebody_else, begin, end),
         cmocka_unit_test_setup_teardown(users, begin, end),
+        cmocka_unit_test_setup_teardown(places, begin, end),
         cmocka_unit_test_setup_teardown(certificates, begin, end),
         cmocka_unit_test_setup_teardown(authorities, begin, end),
     };

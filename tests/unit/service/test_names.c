@@ -82,9 +82,12 @@ static void from_files(void **state)
     assert_string_equal(expand(&n, "not an address"), "1");
     unsigned unreadable = 0, dead = 0, strange = 0;
     for (const struct problem *p = n.problems.first; p; p = p->next) {
-        unreadable += p->line == 0 && span_eq(p->file, SPAN("/nonexistent/list"));
-        dead += p->line == 4 && span_eq(p->subject, SPAN("nobody@example.net"));
-        strange += p->line == 5;
+        unreadable += p->place.line == 3 && p->place.column == 7 &&
+                      span_eq(p->subject, SPAN("/nonexistent/list")) &&
+                      span_eq(p->place.file, config->aliases_file) &&
+                      strcmp(p->text, "cannot be read: No such file or directory") == 0;
+        dead += p->place.line == 4 && span_eq(p->subject, SPAN("nobody@example.net"));
+        strange += p->place.line == 5;
     }
     assert_int_equal(unreadable, 1);
     assert_int_equal(dead, 1);
@@ -105,7 +108,9 @@ static const char *say(const char *aliases)
                            span_str(aliases)));
     for (const struct problem *p = n.problems.first; p; p = p->next) {
         assert_true(p->odd);
-        buf_u64(&b, p->line);
+        buf_u64(&b, p->place.line);
+        buf_byte(&b, ':');
+        buf_u64(&b, p->place.column);
         buf_byte(&b, ' ');
         buf_put(&b, p->subject);
         buf_byte(&b, ' ');
@@ -122,35 +127,35 @@ static void i8_who_reaches_nobody_is_named(void **state)
 {
     (void)state;
     assert_string_equal(say("a: b\nb: c, bob\nc: a, x@elsewhere.test\npostmaster: alice"), "");
-    assert_string_equal(say("a: b\nb: c\nc: a\nd: b, alice"), "1 a reaches nobody: a -> b -> c -> a\n"
-                                                              "2 b reaches nobody: b -> c -> a -> b\n"
-                                                              "3 c reaches nobody: c -> a -> b -> c\n");
+    assert_string_equal(say("a: b\nb: c\nc: a\nd: b, alice"), "1:1 a reaches nobody: a -> b -> c -> a\n"
+                                                              "2:1 b reaches nobody: b -> c -> a -> b\n"
+                                                              "3:1 c reaches nobody: c -> a -> b -> c\n");
     assert_string_equal(
         say("a: gone@example.org\nb: a\nself: self"),
-        "1 a reaches nobody: a -> gone@example.org\n"
-        "2 b reaches nobody: b -> a -> gone@example.org\n"
-        "3 self reaches nobody in example.com and 2 more domains: self -> self@example.org -> self\n");
+        "1:1 a reaches nobody: a -> gone@example.org\n"
+        "2:1 b reaches nobody: b -> a -> gone@example.org\n"
+        "3:1 self reaches nobody in example.com and 2 more domains: self -> self@example.org -> self\n");
     assert_string_equal(say("x: gone, y\ny: z, x\nz: gone2"),
-                        "1 x reaches nobody in example.com and 2 more domains: x -> y -> x\n"
-                        "2 y reaches nobody in example.com and 2 more domains: y -> z -> gone2\n"
-                        "3 z reaches nobody in example.com and 2 more domains: z -> gone2\n");
+                        "1:1 x reaches nobody in example.com and 2 more domains: x -> y -> x\n"
+                        "2:1 y reaches nobody in example.com and 2 more domains: y -> z -> gone2\n"
+                        "3:1 z reaches nobody in example.com and 2 more domains: z -> gone2\n");
     assert_string_equal(
         say("x: gone, alice\ny: carol, bob\nz: alice, gone@example.org"),
-        "1 gone is named by an alias, but nobody has that name in example.com and 2 more domains\n"
-        "2 carol is named by an alias, but nobody has that name in example.com and 1 more domain\n"
-        "3 gone@example.org is named by an alias, but nobody has that name\n");
+        "1:4 gone is named by an alias, but nobody has that name in example.com and 2 more domains\n"
+        "2:4 carol is named by an alias, but nobody has that name in example.com and 1 more domain\n"
+        "3:11 gone@example.org is named by an alias, but nobody has that name\n");
     assert_string_equal(say("info: carol\none@example.net: carol\ntwo@example.org: carol"),
-                        "1 info reaches nobody in example.com and 1 more domain: info -> carol\n"
-                        "3 two@example.org reaches nobody: two -> carol\n");
+                        "1:1 info reaches nobody in example.com and 1 more domain: info -> carol\n"
+                        "3:1 two@example.org reaches nobody: two -> carol\n");
     assert_string_equal(
         say("a@example.org: a@example.net\na@example.net: a@example.org\nb@strange.test: alice"),
-        "1 a@example.org reaches nobody: a -> a@example.net -> a\n"
-        "2 a@example.net reaches nobody: a -> a@example.org -> a\n"
-        "3 b@strange.test is of a domain that is not served here\n");
+        "1:1 a@example.org reaches nobody: a -> a@example.net -> a\n"
+        "2:1 a@example.net reaches nobody: a -> a@example.org -> a\n"
+        "3:1 b@strange.test is of a domain that is not served here\n");
     assert_string_equal(
         say("l0: l1\nl1: l2\nl2: l3\nl3: l4\nl4: l5\nl5: l6\nl6: l7\nl7: l8\nl8: l9\nl9: l10\n"
             "l10: alice"),
-        "1 l0 reaches nobody: l0 -> l1 -> l2 -> l3 -> l4 -> l5 -> l6 -> l7 -> l8 -> l9 -> l10 -> ...\n");
+        "1:1 l0 reaches nobody: l0 -> l1 -> l2 -> l3 -> l4 -> l5 -> l6 -> l7 -> l8 -> l9 -> l10 -> ...\n");
 }
 
 /* Names of every domain that reach somebody in some of them only. */
