@@ -174,7 +174,9 @@ static void close_session(struct outbound_session *s)
     s->state = OUTBOUND_CLOSED;
     loop_timer_stop(s->all->setup.loop, &s->timer);
     tls_free(&s->tls);
-    loop_close(s->all->setup.loop, &s->watch);
+    /* the connector that made the socket may hold it for a moment longer: epoll would go on telling of it */
+    loop_forget(s->all->setup.loop, &s->watch);
+    close(s->watch.fd);
     if (s->kept) explicit_bzero(s->kept, s->kept_max); /* I10 */
     free(s->kept);
     free(s->names);

@@ -212,6 +212,8 @@ void outbound_serve(struct outbound_session *s)
 void outbound_on_socket(struct watch *w, uint32_t events)
 {
     struct outbound_session *s = (struct outbound_session *)(void *)w;
+    if (s->state == OUTBOUND_FREE || s->state == OUTBOUND_CLOSED)
+        return; /* never served, whoever tells of it */
     if (events & (LOOP_READ | LOOP_HUP | LOOP_FIN)) s->readable = true;
     if (events & (LOOP_FIN | LOOP_HUP)) s->fin = true;
     bool writable = (events & LOOP_WRITE) && (s->kept_n || s->wants_write || s->at.open);

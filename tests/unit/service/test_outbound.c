@@ -341,6 +341,44 @@ static void test_slots(void **state)
     end();
 }
 
+/* The connector lets go of a socket a moment after it has passed it on: what still comes by it concerns nobody any more, and a slot is
+ * free once. */
+static void test_somebody_holds_the_socket(void **state)
+{
+    struct outbound_peer peer = anybody(TLS_POLICY_NONE);
+    struct outbound_session *s[SESSIONS];
+    int pair[2], held;
+    (void)state;
+    begin(SPAN("A: b\r\n\r\n"), 1, 0);
+    t.stay = true;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    held = dup(pair[0]);
+    s[0] = outbound_open(t.o, pair[0], &peer, &t);
+    assert_int_equal(write(pair[1], "554 no\r\n", 8), 8);
+    run(); /* the session ends */
+    assert_int_equal(t.closed, 1);
+    one_turn();
+    assert_int_equal(write(pair[1], "221 bye\r\n", 9), 9);
+    close(pair[1]);
+    for (unsigned i = 0; i < 3; i++)
+        one_turn();
+    close(held);
+    for (unsigned i = 0; i < SESSIONS; i++) { /* all of them, each once */
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+        close(pair[1]);
+        s[i] = outbound_open(t.o, pair[0], &peer, &t);
+        assert_non_null(s[i]);
+        for (unsigned k = 0; k < i; k++)
+            assert_ptr_not_equal(s[i], s[k]);
+    }
+    for (unsigned i = 0; i < SESSIONS; i++)
+        outbound_drop(s[i]);
+    outbound_after_turn(t.o);
+    assert_int_equal(t.closed, 0);
+    t.end.gone = true;
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_tls_fails),
         cmocka_unit_test(test_tls_waits_for_room),
         cmocka_unit_test(test_slots),
+        cmocka_unit_test(test_somebody_holds_the_socket),
     };
     return cmocka_run_group_tests(tests, group_setup, NULL);
 }
