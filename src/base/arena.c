@@ -37,6 +37,12 @@ void arena_destroy(struct arena **a)
     *a = NULL;
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct chunk *c = a->head; c; c = c->next)
+        explicit_bzero(c->p, c->n);
+}
+
 /* A chunk with room for octets, in front of the list. The ceiling was checked. */
 static struct chunk *chunk_add(struct arena *a, size_t octets)
 {

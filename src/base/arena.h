@@ -8,6 +8,7 @@ struct arena;
 
 struct arena *arena_create(size_t max_octets); /* null: no memory */
 void arena_destroy(struct arena **a);          /* accepts null and frees all at once */
+void arena_wipe(struct arena *a); /* zeroes all that was taken: before destroy, when secrets were in it */
 /* Zeroed, aligned for anything; null when the ceiling or memory is reached. */
 MUST_USE void *arena_take(struct arena *a, size_t octets);
 MUST_USE void *arena_take_array(struct arena *a, size_t count, size_t octets_each); /* overflow-checked */

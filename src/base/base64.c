@@ -45,6 +45,15 @@ bool base64_decode(struct span in, struct buf *out)
     return true;
 }
 
+bool base64_valid(struct span in)
+{
+    uint8_t d[3];
+    if (in.n % 4) return false;
+    for (size_t i = 0; i < in.n; i += 4)
+        if (quantum(in.p + i, i + 4 == in.n, d) == 0) return false;
+    return true;
+}
+
 void base64_encode(struct span in, struct buf *out)
 {
     for (; in.n; in = span_skip(in, 3)) {

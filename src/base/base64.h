@@ -7,6 +7,7 @@
 
 /* False, with nothing written, when in is not base64; out->over when the result does not fit. */
 MUST_USE bool base64_decode(struct span in, struct buf *out);
+bool base64_valid(struct span in); /* base64_decode would take it; empty is */
 void base64_encode(struct span in, struct buf *out);
 
 #define BASE64_OCTETS(n) (((n) + 2) / 3 * 4) /* of n octets encoded */

@@ -13,12 +13,16 @@
 #define LIMIT_SASL_ROUNDS               10    /* responses of one exchange, the initial one included */
 #define LIMIT_SASL_SECONDS              30    /* for a whole exchange, the directory's time left out */
 #define LIMIT_AUTH_FAILURES_DEFAULT     3     /* of one session; the next one ends it */
-#define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */
-#define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
-#define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER */
-#define LIMIT_PRINCIPAL_NAME_OCTETS     320   /* local@domain, host/name@REALM */
-#define LIMIT_NTLM_NEGOTIATE_OCTETS     1024  /* kept for the MIC */
-#define LIMIT_NETBIOS_NAME_OCTETS       15    /* RFC 1001 14.1, without the suffix */
+#define LIMIT_DIRECTORY_SECONDS         20    /* for its answer to an edge */
+#define LIMIT_LOGIN_REFUSAL_MS          250 /* a refusal is told at a multiple of it: what was wrong cannot be timed */
+#define LIMIT_LOGINS                    4096 /* conversations of one directory process */
+#define LIMIT_LOGIN_IDLE_SECONDS        60 /* of one that waits for its client: then its edge has forgotten it */
+#define LIMIT_EXPORTER_OCTETS           32   /* RFC 9266 2 */
+#define LIMIT_END_POINT_OCTETS          64   /* RFC 5929 4.1: the longest hash */
+#define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192 /* DER */
+#define LIMIT_PRINCIPAL_NAME_OCTETS     320  /* local@domain, host/name@REALM */
+#define LIMIT_NTLM_NEGOTIATE_OCTETS     1024 /* kept for the MIC */
+#define LIMIT_NETBIOS_NAME_OCTETS       15   /* RFC 1001 14.1, without the suffix */
 #define LIMIT_NTLM_CLOCK_SECONDS        129600 /* MS-NLMP 3.1.1.1 MaxLifetime: a client's clock may be off so far */
 #define LIMIT_SENT_LINE_OCTETS          512 /* of an AUTH command that we send, with CRLF: RFC 5321 4.5.3.1.4 */
 #define LIMIT_SKIPPED_LINE_OCTETS                                                                            \
@@ -215,6 +219,7 @@
 #define LIMIT_CREDENTIAL_FILES        256 /* user-file, different ones */
 #define LIMIT_CREDENTIAL_FILE_OCTETS  2048
 #define LIMIT_CREDENTIAL_USER_OCTETS  320
+#define LIMIT_CONFIG_GRANTS           10000 /* right lines of one server */
 #define LIMIT_CONFIG_NETWORKS         10000 /* relay or proxy networks of one server */
 #define LIMIT_CONFIG_PATH_OCTETS      4095
 #define LIMIT_CONFIG_ROUTES           100000 /* deliver, relay and hold lines, each */

@@ -36,6 +36,13 @@ struct config_limits {
     uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds, minimum_rate;
 };
 
+struct config_grant { /* right RIGHT to group NAME | user NAME */
+    uint32_t right;   /* enum right */
+    bool group;
+    struct span name; /* a user: canonical local@domain */
+    struct config_place place;
+};
+
 struct config_domain {
     struct span name; /* A-labels, lower case */
     bool any;         /* every local part exists */
@@ -58,6 +65,11 @@ struct config_server {
     uint32_t n_domains;
     struct network *relay_networks;
     uint32_t n_relay_networks;
+    uint32_t mechanisms; /* MECHANISM_BIT: offered to those who may use them; none: AUTH is not offered */
+    struct network *clear_auth; /* clients that may log in without TLS */
+    uint32_t n_clear_auth;
+    struct config_grant *grants;
+    uint32_t n_grants;
     struct config_limits limits;
     struct span backend; /* gate: address:port, later */
     struct config_place place;

@@ -1,6 +1,7 @@
 /* finish: what was not said. Defaults, what a server takes from the top level, lists in their final order. */
 #include "base/buf.h"
 #include "config/reader_private.h"
+#include "sasl/mechanism.h"
 
 static struct span path_join(struct reader *r, struct span folder, struct span name)
 {
@@ -135,6 +136,7 @@ static void finish_role(struct draft *d)
     if (!d->access_given)
         s->access = s->role == ROLE_SUBMISSION || s->role == ROLE_ORGANISATION ? ACCESS_AUTHENTICATED
                                                                                : ACCESS_ANONYMOUS;
+    if (s->access != ACCESS_ANONYMOUS && !d->mechanisms_given) s->mechanisms = MECHANISM_DEFAULT;
     s->early_talker_refuse = d->early == 2 ? s->role == ROLE_MX : d->early == 1;
     s->normalize_bare_lf = d->normalize;
     s->require_tls = d->require_tls;

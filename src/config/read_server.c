@@ -168,43 +168,6 @@ void read_role(struct reader *r, const struct schema_row *row, const struct toke
     if (choice == ROLE_GATE) value_not_yet(r, &t, "role gate", "this server is checked and not started");
 }
 
-void read_access(struct reader *r, const struct schema_row *row, const struct token *name)
-{
-    struct draft *d = reader_draft(r);
-    struct token t;
-    struct span mechanism;
-    uint64_t choice;
-
-    if (!reader_argument(r, name, row->arguments, &t)) return;
-    if (value_choice(r, &t, row->choices, &choice)) {
-        d->server.access = (enum access)choice;
-        d->access_given = true;
-        if (choice != ACCESS_ANONYMOUS)
-            value_not_yet(r, &t, "authentication",
-                          "who must prove who they are is answered 530 5.7.0, and AUTH is not offered");
-    }
-    if (!reader_word(r, "mechanisms")) return;
-    if (!reader_argument(r, name, "a NAME behind mechanisms", &t) || !value_name(r, &t, &mechanism)) return;
-    while (reader_more(r, &t))
-        (void)value_name(r, &t, &mechanism);
-}
-
-/* right RIGHT to group|user NAME */
-void read_right(struct reader *r, const struct schema_row *row, const struct token *name)
-{
-    struct token t;
-    uint64_t choice;
-
-    if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, row->choices, &choice)) return;
-    if (!reader_word(r, "to") || (!reader_word(r, "group") && !reader_word(r, "user"))) {
-        config_problem_at(r, name, SPAN("right needs to whom it is granted"),
-                          SPAN("right submit to group staff"));
-        return;
-    }
-    if (!reader_argument(r, name, "a NAME", &t)) return;
-    value_not_yet(r, name, "right", "it is checked and grants nothing");
-}
-
 /* Behind a NAT gateway or a local proxy all the world has its address: a warning, since whoever lists one may know better. */
 static void warn_shared_address(struct reader *r, const struct token *t, const struct network *n)
 {

@@ -15,7 +15,7 @@ enum { READER_BLOCK_DEPTH = 4, READER_ROWS_MAX = 80 };
 struct draft {
     struct config_server server;
     enum config_tls tls_mode; /* of listeners that do not name one */
-    bool tls_given, role_given, access_given;
+    bool tls_given, role_given, access_given, mechanisms_given;
     bool implied; /* the server of an empty configuration */
     bool damaged; /* an error stands inside it: what it lacks may be what was not understood */
     struct config_place relay_place;       /* of the first relay-networks */
@@ -110,10 +110,10 @@ void value_not_yet(struct reader *r, const struct token *t, const char *what, co
 
 /* --- directives with a reader of their own */
 typedef void read_fn(struct reader *r, const struct schema_row *row, const struct token *name);
-read_fn read_server, read_listen, read_tls, read_access, read_right, read_relay_networks, read_recipients,
-    read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard, read_destination,
-    read_mx_group, read_sessions, read_messages_rate, read_connections_rate, read_destination_tls,
-    read_delay_warning, read_edges, read_include;
+read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_auth, read_relay_networks,
+    read_recipients, read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard,
+    read_destination, read_mx_group, read_sessions, read_messages_rate, read_connections_rate,
+    read_destination_tls, read_delay_warning, read_edges, read_include;
 
 read_fn read_resolver;
 

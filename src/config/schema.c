@@ -107,10 +107,15 @@ const struct schema_row schema_table[] = {
      .fallback_text = "mx; submission with access authenticated", .since = "0.1", .read = read_role, .doc = "What the server is for."},
     {.name = "access", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "ACCESS [mechanisms NAME ...]",
      .choices = "anonymous authenticated both", .fallback_text = "anonymous; authenticated for role submission", .since = "0.1", .read = read_access,
-     .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right."},
+     .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right. Mechanisms in clear text (PLAIN, LOGIN) are "
+            "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN."},
     {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
-     .choices = "submit relay any-sender bypass-size org-props org-status xclient xforward", .fallback_text = "none", .since = "0.2", .read = read_right,
-     .doc = "Grants a right to those who proved who they are."},
+     .choices = "submit relay any-sender bypass-size org-props org-status xclient xforward", .fallback_text = "none", .since = "0.1", .read = read_right,
+     .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "
+            "any-sender: from any address."},
+    {.name = "allow-cleartext-auth", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
+     .read = read_clear_auth,
+     .doc = "Clients that may log in without TLS: whoever listens on the way has their passwords. For old devices in a network of their own."},
     {.name = "hostname", .where = SCHEMA_SERVER, .type = SCHEMA_NAME, .offset = offsetof(struct config_server, hostname), .arguments = "NAME",
      .fallback_text = "that of the top level", .since = "0.1", .doc = "The name this server greets with."},
     {.name = "relay-networks", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",

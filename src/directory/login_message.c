@@ -8,7 +8,8 @@ static void put_bounded(struct buf *b, struct span s, size_t max)
 
 void login_begin_put(struct buf *b, const struct login_begin *m)
 {
-    wire_put_u64(b, m->tag);
+    wire_put_u64(b, m->session);
+    wire_put_u32(b, m->slot);
     wire_put_u16(b, m->server);
     wire_put_u8(b, m->mechanism);
     wire_put_u8(b, m->tls);
@@ -23,7 +24,8 @@ void login_begin_put(struct buf *b, const struct login_begin *m)
 bool login_begin_read(struct span payload, struct login_begin *ret)
 {
     struct wire w = wire_on(payload);
-    *ret = (struct login_begin){.tag = wire_u64(&w)};
+    *ret = (struct login_begin){.session = wire_u64(&w)};
+    ret->slot = wire_u32(&w);
     ret->server = wire_u16(&w);
     ret->mechanism = wire_u8(&w);
     ret->tls = wire_u8(&w);
@@ -41,21 +43,24 @@ bool login_begin_read(struct span payload, struct login_begin *ret)
 
 void login_step_put(struct buf *b, const struct login_step *m)
 {
-    wire_put_u64(b, m->tag);
+    wire_put_u64(b, m->session);
+    wire_put_u32(b, m->slot);
     put_bounded(b, m->response, LIMIT_SASL_RESPONSE_OCTETS);
 }
 
 bool login_step_read(struct span payload, struct login_step *ret)
 {
     struct wire w = wire_on(payload);
-    ret->tag = wire_u64(&w);
+    ret->session = wire_u64(&w);
+    ret->slot = wire_u32(&w);
     ret->response = wire_span(&w, LIMIT_SASL_RESPONSE_OCTETS);
     return wire_done(&w);
 }
 
 void login_answer_put(struct buf *b, const struct login_answer *m)
 {
-    wire_put_u64(b, m->tag);
+    wire_put_u64(b, m->session);
+    wire_put_u32(b, m->slot);
     wire_put_u8(b, m->kind);
     put_bounded(b, m->challenge, LIMIT_SASL_CHALLENGE_OCTETS);
     wire_put_u8(b, m->principal);
@@ -67,7 +72,8 @@ void login_answer_put(struct buf *b, const struct login_answer *m)
 bool login_answer_read(struct span payload, struct login_answer *ret)
 {
     struct wire w = wire_on(payload);
-    ret->tag = wire_u64(&w);
+    ret->session = wire_u64(&w);
+    ret->slot = wire_u32(&w);
     ret->kind = wire_u8(&w);
     ret->challenge = wire_span(&w, LIMIT_SASL_CHALLENGE_OCTETS);
     ret->principal = wire_u8(&w);

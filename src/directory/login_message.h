@@ -9,8 +9,9 @@
 
 enum login_tls { LOGIN_CLEAR, LOGIN_TLS_1_0, LOGIN_TLS_1_2, LOGIN_TLS_1_3, LOGIN_TLS_COUNT };
 
-struct login_begin { /* edge -> directory: AUTH was accepted by the engine */
-    uint64_t tag;
+struct login_begin {  /* edge -> directory: AUTH was accepted by the engine */
+    uint64_t session; /* its id; with its slot it names the conversation */
+    uint32_t slot;
     uint16_t server;       /* index in the configuration of this generation */
     uint8_t mechanism;     /* enum mechanism, offered on this listener */
     uint8_t tls;           /* enum login_tls */
@@ -23,10 +24,11 @@ struct login_begin { /* edge -> directory: AUTH was accepted by the engine */
     struct span response; /* decoded; hostile */
 };
 struct login_step { /* edge -> directory: the answer to a challenge */
-    uint64_t tag;
+    uint64_t session;
+    uint32_t slot;
     struct span response;
 };
-/* edge -> directory: LOGIN_CANCEL is the tag alone: "*", a timeout, or the session is gone. No answer follows. */
+/* edge -> directory: a cancellation is a login_step with an empty response: "*", a timeout, or the session is gone. No answer follows. */
 
 enum login_kind {
     LOGIN_CHALLENGE, /* 334 */
@@ -39,7 +41,8 @@ enum login_kind {
 };
 
 struct login_answer { /* directory -> edge */
-    uint64_t tag;
+    uint64_t session;
+    uint32_t slot;
     uint8_t kind;
     struct span challenge; /* CHALLENGE: not encoded */
     /* SUCCESS */
@@ -50,11 +53,11 @@ struct login_answer { /* directory -> edge */
 };
 
 #define LOGIN_BEGIN_OCTETS                                                                                   \
-    (8 + 2 + 1 + 1 + 16 + 2 + 32 + 2 + LIMIT_END_POINT_OCTETS + 2 + LIMIT_CLIENT_CERTIFICATE_OCTETS + 1 +    \
-     2 + LIMIT_SASL_RESPONSE_OCTETS)
-#define LOGIN_STEP_OCTETS (8 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
+    (8 + 4 + 2 + 1 + 1 + 16 + 2 + 32 + 2 + LIMIT_END_POINT_OCTETS + 2 + LIMIT_CLIENT_CERTIFICATE_OCTETS +    \
+     1 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
+#define LOGIN_STEP_OCTETS (8 + 4 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
 #define LOGIN_ANSWER_OCTETS                                                                                  \
-    (8 + 1 + 2 + LIMIT_SASL_CHALLENGE_OCTETS + 1 + 4 + 4 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS)
+    (8 + 4 + 1 + 2 + LIMIT_SASL_CHALLENGE_OCTETS + 1 + 4 + 4 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS)
 
 /* put: over when a span is longer than its limit. read: hostile; true only when every octet was consumed and in range. */
 void login_begin_put(struct buf *b, const struct login_begin *m);

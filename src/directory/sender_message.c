@@ -2,7 +2,8 @@
 
 void sender_question_put(struct buf *b, const struct sender_question *m)
 {
-    wire_put_u64(b, m->tag);
+    wire_put_u64(b, m->session);
+    wire_put_u32(b, m->slot);
     wire_put_u32(b, m->number);
     wire_put_span(b, m->name);
     wire_put_span(b, m->path);
@@ -11,7 +12,8 @@ void sender_question_put(struct buf *b, const struct sender_question *m)
 bool sender_question_read(struct span payload, struct sender_question *ret)
 {
     struct wire w = wire_on(payload);
-    ret->tag = wire_u64(&w);
+    ret->session = wire_u64(&w);
+    ret->slot = wire_u32(&w);
     ret->number = wire_u32(&w);
     ret->name = wire_span(&w, LIMIT_PRINCIPAL_NAME_OCTETS);
     ret->path = wire_span(&w, LIMIT_PATH_OCTETS);
@@ -20,14 +22,16 @@ bool sender_question_read(struct span payload, struct sender_question *ret)
 
 void sender_answer_put(struct buf *b, const struct sender_answer *m)
 {
-    wire_put_u64(b, m->tag);
+    wire_put_u64(b, m->session);
+    wire_put_u32(b, m->slot);
     wire_put_u8(b, m->verdict);
 }
 
 bool sender_answer_read(struct span payload, struct sender_answer *ret)
 {
     struct wire w = wire_on(payload);
-    ret->tag = wire_u64(&w);
+    ret->session = wire_u64(&w);
+    ret->slot = wire_u32(&w);
     ret->verdict = wire_u8(&w);
     return wire_done(&w) && ret->verdict < SENDER_VERDICT_COUNT;
 }

@@ -7,19 +7,21 @@
 
 /* edge -> directory: may this principal send from there? Not asked with the right any-sender */
 struct sender_question {
-    uint64_t tag;
+    uint64_t session; /* its id; with its slot it names the conversation */
+    uint32_t slot;
     uint32_t number;
     struct span name;
     struct span path; /* canonical local@domain; never empty: the null reverse-path needs no question */
 };
 struct sender_answer {
-    uint64_t tag;
+    uint64_t session;
+    uint32_t slot;
     uint8_t verdict; /* enum sender_verdict */
 };
 enum sender_verdict { SENDER_PERMITTED, SENDER_REFUSED, SENDER_LATER, SENDER_VERDICT_COUNT };
 
-#define SENDER_QUESTION_OCTETS (8 + 4 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_PATH_OCTETS)
-#define SENDER_ANSWER_OCTETS   (8 + 1)
+#define SENDER_QUESTION_OCTETS (8 + 4 + 4 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_PATH_OCTETS)
+#define SENDER_ANSWER_OCTETS   (8 + 4 + 1)
 
 /* read: hostile; true only when every octet was consumed and in range. */
 void sender_question_put(struct buf *b, const struct sender_question *m);

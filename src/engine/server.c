@@ -1,7 +1,7 @@
 #include "engine/server_private.h"
 #include "smtp/reply.h"
 
-/* What this engine speaks. AUTH is not among it: nothing may be offered that is not there. */
+/* What this engine speaks. AUTH comes by server_offer. */
 #define SPOKEN                                                                                               \
     (EXT_PIPELINING | EXT_SIZE | EXT_8BITMIME | EXT_BINARYMIME | EXT_CHUNKING | EXT_SMTPUTF8 | EXT_DSN |     \
      EXT_ENHANCEDSTATUSCODES | EXT_LIMITS | EXT_STARTTLS | EXT_VRFY | EXT_HELP)
@@ -65,7 +65,8 @@ void server_tls_started(struct server *s, uint64_t now_ms)
     s->phase = PHASE_COMMAND;
     s->state = VERB_IN_START;
     s->esmtp = false;
-    s->submit_right = false;
+    s->submit_right = s->authenticated = false;
+    s->mechanisms = 0;
     s->helo_n = 0;
     s->tls = true;
     s->command_ms = now_ms;
@@ -93,6 +94,7 @@ enum server_event server_next(struct server *s, uint64_t now_ms, struct span *in
         case PHASE_SKIP: e = server_step_skip(s, &t); break;
         case PHASE_DATA: e = server_step_data(s, &t); break;
         case PHASE_CHUNK: e = server_step_chunk(s, &t); break;
+        case PHASE_SASL: e = server_step_sasl(s, &t); break;
         default: break;
         }
         if (e != SERVER_AGAIN) return e;
@@ -118,6 +120,7 @@ void server_answer(struct server *s, uint64_t now_ms, const struct server_verdic
         break;
     case ASK_BODY_END: server_body_end_answer(s, out, v); break;
     case ASK_STARTTLS: server_starttls_answer(s, out, v); break;
+    case ASK_AUTH: server_auth_answer(s, out, v); break;
     default: break;
     }
 }
@@ -132,5 +135,6 @@ uint32_t server_extensions(const struct server *s)
     uint32_t offered = s->conf->extensions & SPOKEN;
     if (s->tls) offered &= ~(uint32_t)EXT_STARTTLS; /* RFC 3207 4.2: MUST NOT be offered inside TLS */
     if (!(offered & EXT_CHUNKING)) offered &= ~(uint32_t)EXT_BINARYMIME; /* RFC 3030 3: needs CHUNKING */
+    if (s->mechanisms && !s->authenticated) offered |= EXT_AUTH;
     return offered;
 }

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "engine/chunk.h"
 #include "mail/header.h"
+#include "sasl/mechanism.h"
 #include "smtp/dot.h"
 #include "smtp/ehlo.h"
 #include "smtp/params.h"
@@ -26,7 +27,8 @@ struct server_conf {
     bool require_auth;      /* MAIL before a right to submit: 530 5.7.0 Authentication required */
     bool normalize_bare_lf; /* for old devices: bare LF in DATA becomes CRLF (never an end of data) */
     bool lmtp;
-    uint32_t max_recipients, max_messages, max_errors, max_junk, max_received;
+    uint32_t mechanisms; /* MECHANISM_BIT: what may be offered to clients that have TLS */
+    uint32_t max_recipients, max_messages, max_errors, max_junk, max_received, max_auth_failures;
     uint64_t max_message_octets;
     uint32_t max_line_octets;
     uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds;
@@ -45,16 +47,22 @@ enum server_event {
     SERVER_ABORT, /* the transaction is gone (RSET, new EHLO, content refused, ...): drop what was stored */
     SERVER_STARTTLS, /* ASK: refuse with 454 4.7.0 when no handshake can begin now; accepted, the 220 is in *out: flush it,
                           let server_next discard what is in *in (I9), shake hands, then server_tls_started */
-    SERVER_CLOSE, /* flush *out and close; comes again and again, no other event follows */
-    SERVER_WAIT,  /* an ASK is open: nothing happens until server_answer */
+    SERVER_AUTH, /* ASK: d->mechanism, d->initial, d->sasl. Answer with server_challenge, server_authenticated, or a refusal */
+    SERVER_SASL,        /* ASK: d->sasl, the client's answer to the challenge. Likewise */
+    SERVER_AUTH_CANCEL, /* the exchange is over before its end, the client was told: forget it. Not an ASK */
+    SERVER_CLOSE,       /* flush *out and close; comes again and again, no other event follows */
+    SERVER_WAIT,        /* an ASK is open: nothing happens until server_answer */
 };
 
 /* Spans in it point into the input that was given (or to constants) and live as long as the caller leaves that alone. */
 struct server_detail {
-    struct path path;        /* MAIL, RCPT */
-    struct mail_params mail; /* MAIL */
-    struct rcpt_params rcpt; /* RCPT */
-    struct span body;        /* BODY */
+    struct path path;         /* MAIL, RCPT */
+    struct mail_params mail;  /* MAIL */
+    struct rcpt_params rcpt;  /* RCPT */
+    struct span body;         /* BODY */
+    enum mechanism mechanism; /* AUTH: one of those offered */
+    bool initial;             /* AUTH: there is an initial response */
+    struct span sasl;         /* AUTH, SASL: the response, well-formed base64 */
 };
 
 /* The caller's word on an ASK. code 0 means accept with the engine's own text. */
@@ -82,13 +90,18 @@ struct server {
     uint32_t recipients;   /* accepted in this transaction */
     uint32_t messages;     /* transactions begun in this session (LIMITS MAILMAX) */
     uint32_t errors, junk; /* budgets used */
+    uint32_t mechanisms;   /* offered now: see server_offer */
+    uint32_t sasl_octets;  /* of this exchange so far, encoded */
+    uint64_t sasl_ms;      /* its time is over then, on the caller's clock */
     uint32_t skipped;      /* octets of an over-long line that were dropped */
     uint8_t state;         /* VERB_IN_* */
     uint8_t phase;         /* private: command, skipping, data, chunk, handshake, closed */
     uint8_t ask;           /* private: the open question */
     uint8_t verb;          /* enum verb in progress */
     uint8_t refusal;       /* private: why the octets of this chunk are swallowed */
+    uint8_t sasl_rounds, auth_failures;
     bool esmtp, tls, submit_right;
+    bool authenticated;       /* 235 was said: who it is and what it may do the caller knows */
     bool utf8;                /* MAIL had SMTPUTF8 */
     bool in_transaction;      /* MAIL was accepted and the caller was not told SERVER_ABORT since */
     bool recipients_refused;  /* at least one RCPT was */
@@ -117,6 +130,14 @@ enum server_event server_next(struct server *s, uint64_t now_ms, struct span *in
                               struct server_detail *d);
 /* Answers the open ASK; without one nothing happens. out must have SERVER_REPLY_ROOM (it had when the ASK came). */
 void server_answer(struct server *s, uint64_t now_ms, const struct server_verdict *v, struct buf *out);
+
+/* Which mechanisms are offered from here on: those that can succeed in this session as it is (TLS or not, this client, this certificate).
+ * None after server_begin and after server_tls_started. */
+void server_offer(struct server *s, uint32_t mechanisms);
+/* Answers to SERVER_AUTH and SERVER_SASL beside a refusal by server_answer; without an open one nothing happens. challenge: not encoded, at
+ * most LIMIT_SASL_CHALLENGE_OCTETS. submit: the right to submit was found, or one of the organisation (never merely: proven). */
+void server_challenge(struct server *s, uint64_t now_ms, struct span challenge, struct buf *out);
+void server_authenticated(struct server *s, uint64_t now_ms, bool submit, struct buf *out);
 
 /* Handshake done: all state but TLS itself and the budgets resets (RFC 3207 4.2); the greeting is not repeated. */
 void server_tls_started(struct server *s, uint64_t now_ms);

@@ -80,6 +80,7 @@ uint64_t server_deadline(const struct server *s)
     case PHASE_HANDSHAKE: return earlier(at, later(s->command_ms, LIMIT_TLS_HANDSHAKE_SECONDS));
     case PHASE_DATA:
     case PHASE_CHUNK: return earlier(at, content_deadline(s));
+    case PHASE_SASL: return earlier(at, s->sasl_ms);
     default: break;
     }
     if (s->state == VERB_IN_BDAT) at = earlier(at, later(s->body_ms, c->message_seconds));
@@ -111,7 +112,8 @@ enum server_event server_drain(struct server *s, struct buf *out)
 {
     struct span line = REPLY("421 4.3.2 Service is shutting down, try again soon");
     if (s->phase == PHASE_CLOSED) return leave(s);
-    if (s->ask != ASK_NONE || s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->in_transaction)
+    if (s->ask != ASK_NONE || s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_SASL ||
+        s->in_transaction)
         return SERVER_INPUT;
     if (s->phase == PHASE_HANDSHAKE || buf_room(out) < line.n) line.n = 0;
     server_end(s, out, line);

@@ -41,10 +41,8 @@ static struct span refused_verb(const struct server *s, const struct verb_row *r
     if (s->state == VERB_IN_BDAT && !(row->states & VERB_IN_BDAT)) return between_chunks(row);
     if (row->flags & VERB_ORG) return REPLY("504 5.7.0 Need to authenticate first"); /* MS03-046 */
     if (row->flags & VERB_OFF) return REPLY("502 5.5.1 Command not implemented");
-    if (row->verb == VERB_AUTH) { /* RFC 4954 4: not offered, and never inside a transaction */
-        return s->state == VERB_IN_IDLE ? REPLY("502 5.5.1 AUTH is not available")
-                                        : REPLY("503 5.5.1 Bad sequence of commands");
-    }
+    if (row->verb == VERB_AUTH && s->state == VERB_IN_IDLE && !s->conf->mechanisms && !s->mechanisms)
+        return REPLY("502 5.5.1 AUTH is not available");
     return none;
 }
 
@@ -69,6 +67,7 @@ static enum server_event run(struct server *s, struct step *t, enum verb verb, s
     case VERB_RCPT: return server_rcpt(s, t, arg);
     case VERB_DATA: return server_data(s, t);
     case VERB_STARTTLS: return server_starttls(s, t);
+    case VERB_AUTH: return server_auth(s, t, arg);
     case VERB_RSET: return server_rset(s, t);
     case VERB_NOOP: return server_noop(s, t);
     case VERB_VRFY: return server_vrfy(s, t);
@@ -119,8 +118,16 @@ static enum server_event skipped(struct server *s, struct step *t, size_t octets
     if (!ended) return SERVER_AGAIN;
     s->skipped = 0;
     s->command_ms = t->now_ms;
-    server_fail(s, t, REPLY("500 5.5.2 Command line too long"));
+    server_fail(s, t,
+                s->verb == VERB_AUTH ? REPLY("500 5.5.6 Authentication exchange line too long")
+                                     : REPLY("500 5.5.2 Command line too long"));
     return SERVER_AGAIN;
+}
+
+enum server_event server_skip(struct server *s, struct step *t, struct span taken)
+{
+    return skipped(s, t, taken.n,
+                   taken.n >= 2 && taken.p[taken.n - 2] == '\r' && taken.p[taken.n - 1] == '\n');
 }
 
 enum server_event server_step_skip(struct server *s, struct step *t)
@@ -137,15 +144,15 @@ enum server_event server_step_command(struct server *s, struct step *t)
     struct span line = {NULL, 0};
     size_t consumed = 0;
     enum server_event e = SERVER_AGAIN;
-    enum line_status status = line_find(*t->in, LIMIT_COMMAND_LINE_OCTETS, &line, &consumed);
+    size_t max = s->mechanisms && span_starts_nocase(*t->in, SPAN("AUTH ")) ? LIMIT_AUTH_LINE_OCTETS
+                                                                            : LIMIT_COMMAND_LINE_OCTETS;
+    enum line_status status = line_find(*t->in, max, &line, &consumed);
     if (status == LINE_MORE) return SERVER_INPUT;
     struct span taken = span_head(*t->in, consumed);
     *t->in = span_skip(*t->in, consumed);
     switch (status) {
     case LINE_OK: e = dispatch(s, t, line); break;
-    case LINE_TOO_LONG:
-        return skipped(s, t, taken.n,
-                       taken.n >= 2 && taken.p[taken.n - 2] == '\r' && taken.p[taken.n - 1] == '\n');
+    case LINE_TOO_LONG: s->verb = VERB_UNKNOWN; return server_skip(s, t, taken);
     case LINE_BARE_LF: server_fail(s, t, REPLY("500 5.5.2 Bare LF in a command line")); break;
     case LINE_BARE_CR: server_fail(s, t, REPLY("500 5.5.2 Bare CR in a command line")); break;
     default: server_fail(s, t, REPLY("500 5.5.2 NUL in a command line")); break;

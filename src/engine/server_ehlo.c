@@ -9,12 +9,14 @@
 
 static void greet(const struct server *s, struct buf *out)
 {
-    uint8_t memory[LIMIT_DOMAIN_OCTETS + 16];
-    struct buf first = buf_on(memory, sizeof memory);
+    uint8_t memory[LIMIT_DOMAIN_OCTETS + 16], names[256];
+    struct buf first = buf_on(memory, sizeof memory), auth = buf_on(names, sizeof names);
+    mechanism_put_names(&auth, s->mechanisms);
     struct ehlo e = {.extensions = server_extensions(s),
                      .size = s->conf->max_message_octets,
                      .limit_rcptmax = s->conf->max_recipients,
-                     .limit_mailmax = s->conf->max_messages};
+                     .limit_mailmax = s->conf->max_messages,
+                     .auth = buf_span(&auth)};
     buf_put(&first, span_head(s->conf->hostname, LIMIT_DOMAIN_OCTETS));
     if (!s->esmtp) {
         reply_put(out, 250, NULL, buf_span(&first));

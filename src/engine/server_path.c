@@ -44,6 +44,8 @@ unsigned server_params_offered(const struct server *s)
     if (ext & EXT_BINARYMIME) offered |= PARAMS_BODY | PARAMS_BINARY;
     if (ext & EXT_SMTPUTF8) offered |= PARAMS_SMTPUTF8;
     if (ext & EXT_DSN) offered |= PARAMS_DSN;
+    if ((ext & EXT_AUTH) || s->authenticated)
+        offered |= PARAMS_AUTH; /* RFC 4954 5: taken, and never believed */
     return offered;
 }
 

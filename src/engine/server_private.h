@@ -10,6 +10,7 @@ enum { /* server.phase: what the next octets are */
        PHASE_DATA,
        PHASE_CHUNK,
        PHASE_HANDSHAKE,
+       PHASE_SASL, /* the client's answer to a challenge */
        PHASE_CLOSED,
 };
 
@@ -20,6 +21,7 @@ enum { /* server.ask */
        ASK_BODY_BEGIN,
        ASK_BODY_END,
        ASK_STARTTLS,
+       ASK_AUTH,
 };
 
 /* What a step returns when there is nothing to tell the caller and more may be usable in the input. */
@@ -58,6 +60,8 @@ void server_reset(struct server *s);
 /* server_command.c */
 enum server_event server_step_command(struct server *s, struct step *t);
 enum server_event server_step_skip(struct server *s, struct step *t);
+/* A line that is longer than it may be, or its beginning: the rest is skipped, then one reply says so. */
+enum server_event server_skip(struct server *s, struct step *t, struct span taken);
 
 /* One function per verb; arg has no blanks at its ends. */
 enum server_event server_hello(struct server *s, struct step *t, struct span arg);
@@ -66,6 +70,7 @@ enum server_event server_rcpt(struct server *s, struct step *t, struct span arg)
 enum server_event server_data(struct server *s, struct step *t);
 enum server_event server_bdat(struct server *s, struct step *t, struct span arg);
 enum server_event server_starttls(struct server *s, struct step *t);
+enum server_event server_auth(struct server *s, struct step *t, struct span arg);
 enum server_event server_rset(struct server *s, struct step *t);
 enum server_event server_noop(struct server *s, struct step *t);
 enum server_event server_vrfy(struct server *s, struct step *t);
@@ -79,11 +84,15 @@ void server_data_answer(struct server *s, uint64_t now_ms, struct buf *out, cons
 void server_bdat_answer(struct server *s, struct buf *out, const struct server_verdict *v);
 void server_body_end_answer(struct server *s, struct buf *out, const struct server_verdict *v);
 void server_starttls_answer(struct server *s, struct buf *out, const struct server_verdict *v);
+void server_auth_answer(struct server *s, struct buf *out, const struct server_verdict *v);
 
 static inline bool server_accepts(const struct server_verdict *v)
 {
     return v->code == 0 || (v->code >= 200 && v->code < 300);
 }
+
+/* server_auth.c */
+enum server_event server_step_sasl(struct server *s, struct step *t);
 
 /* server_body.c: content, whether it comes by DATA or by BDAT */
 enum server_event server_step_data(struct server *s, struct step *t);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "process/directory_credentials.h"
+#include "process/directory_login.h"
 #include "process/messages.h"
 #include "service/names.h"
 #include "system/file_octets.h"
@@ -32,9 +33,11 @@ struct directory {
     struct child *child;
     struct names names;
     struct credentials *credentials;
+    struct logins *logins;
     uint8_t *aliases_text; /* names point into it */
     int users_fd, aliases_fd, map_fd, spooler_fd;
     bool started;
+    bool draining; /* a newer one has taken over; edges of this generation go on */
     struct ipc *spooler;
     struct directory_question *questions; /* a ring of QUESTIONS_MAX, made at start */
     uint32_t first, n;
@@ -56,7 +59,10 @@ static struct directory *directory_of(struct child *c)
     if (!d) return NULL;
     d->child = c;
     d->credentials = credentials_create(c);
-    if (!d->credentials) {
+    d->logins = logins_create(c);
+    if (!d->credentials || !d->logins) {
+        credentials_free(&d->credentials);
+        logins_free(&d->logins);
         free(d);
         return NULL;
     }
@@ -178,6 +184,7 @@ static bool directory_prepare(struct child *c, const char **error)
     replace_fd(&d->aliases_fd, -1);
     log_problems(&d->names.problems);
     credentials_load(d->credentials);
+    logins_open(d->logins, d->users_fd, d->names.home);
     *error = "the recipient map cannot be made";
     d->map_fd = sealed_map(&d->names.map);
     return d->map_fd >= 0;
@@ -284,7 +291,9 @@ static void directory_peer(struct child *c, enum role role, unsigned index, unsi
 {
     struct directory *d = directory_of(c);
     (void)generation;
-    if (d && role == PROC_RELAY)
+    if (d && role == PROC_EDGE)
+        logins_peer(d->logins, index, fd);
+    else if (d && role == PROC_RELAY)
         credentials_peer(d->credentials, index, fd);
     else if (!d || role != PROC_SPOOLER)
         close(fd);
@@ -304,6 +313,8 @@ static bool directory_start(struct child *c, const char **error)
     if (d->spooler_fd >= 0) spooler_open(d, d->spooler_fd);
     d->spooler_fd = -1;
     credentials_start(d->credentials);
+    *error = "the threads of logins cannot be made";
+    if (!logins_start(d->logins)) return false;
     log_begin(LOG_LEVEL_INFO, "directory");
     log_u64("mailboxes", d->names.users->count);
     log_u64("aliases", d->names.aliases->n_names);
@@ -317,9 +328,9 @@ static bool directory_start(struct child *c, const char **error)
 static void directory_drain(struct child *c, bool stopping)
 {
     struct directory *d = c->state;
-    (void)stopping;
     if (d) credentials_free(&d->credentials);
-    child_exit(c, 0);
+    if (d) d->draining = true;
+    if (!d || stopping || logins_edges(d->logins) == 0) child_exit(c, 0);
 }
 
 static void directory_status(struct child *c, struct buf *json)
@@ -337,6 +348,7 @@ static void directory_status(struct child *c, struct buf *json)
     if (d->credentials) buf_u64(json, credentials_count(d->credentials));
     buf_str(json, ",\"questions_answered\":");
     buf_u64(json, d->answered);
+    logins_status(d->logins, json);
 }
 
 static void directory_after_turn(struct child *c)
@@ -344,6 +356,8 @@ static void directory_after_turn(struct child *c)
     struct directory *d = c->state;
     if (!d || !d->started) return;
     if (d->credentials) credentials_flush(d->credentials);
+    logins_flush(d->logins);
+    if (d->draining && logins_edges(d->logins) == 0) child_exit(c, 0);
     if (!d->spooler) return;
     ipc_flush(d->spooler);
     /* what a flush does not send wakes the loop when it can be sent, so nothing is left waiting without an event */

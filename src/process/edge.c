@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "directory/login_message.h"
+#include "directory/sender_message.h"
 #include "process/messages.h"
 #include "process/skeleton.h"
 #include "process/supervise.h"
@@ -28,12 +30,12 @@ struct edge {
     struct sources sources;
     struct recipients recipients;
     struct tls_context **tls; /* one per server */
-    struct ipc *spooler, *keyring;
+    struct ipc *spooler, *keyring, *directory;
     struct inbound *inbound;
     struct timer drain_timer, trim_timer;
     struct edge_grant grants[SUPERVISE_GRANTS_MAX];
     unsigned n_grants;
-    int spooler_fd, keyring_fd; /* conversations offered before the start; -1 */
+    int spooler_fd, keyring_fd, directory_fd; /* conversations offered before the start; -1 */
     struct child *child;
     bool started, draining, stopping;
     bool surplus;            /* more was granted than an edge takes */
@@ -44,7 +46,7 @@ struct edge {
 /* One edge a process. Grants and conversations arrive before there is anything else. */
 static struct edge *edge_of(struct child *c)
 {
-    static struct edge edge = {.spooler_fd = -1, .keyring_fd = -1};
+    static struct edge edge = {.spooler_fd = -1, .keyring_fd = -1, .directory_fd = -1};
     c->state = &edge;
     edge.child = c;
     return &edge;
@@ -53,6 +55,10 @@ static struct edge *edge_of(struct child *c)
 static const struct ipc_allowed from_spooler[] = {{MSG_SUBMIT_RESULT, 8, 64, 0}};
 static const struct ipc_allowed from_keyring[] = {{MSG_SIGN_ANSWER, 11, SIGN_ANSWER_OCTETS_MAX, 0},
                                                   {MSG_KEY_ANSWER, KEY_ANSWER_OCTETS, KEY_ANSWER_OCTETS, 0}};
+
+static const struct ipc_allowed from_directory[] = {
+    {MSG_LOGIN_ANSWER, 26, LOGIN_ANSWER_OCTETS, 0},
+    {MSG_SENDER_ANSWER, SENDER_ANSWER_OCTETS, SENDER_ANSWER_OCTETS, 0}};
 
 static bool submit(void *context, enum inbound_submit kind, struct span payload)
 {
@@ -134,6 +140,32 @@ static bool ask_keyring(void *context, struct span question)
     return e->keyring && ipc_send(e->keyring, MSG_SIGN_QUESTION, question);
 }
 
+static bool ask_directory(void *context, enum inbound_question kind, struct span payload)
+{
+    static const uint16_t type[] = {MSG_LOGIN_BEGIN, MSG_LOGIN_STEP, MSG_LOGIN_CANCEL, MSG_SENDER_QUESTION};
+    struct edge *e = edge_of(context);
+    return e->directory && ipc_send(e->directory, type[kind], payload);
+}
+
+static void directory_message(void *context, uint16_t type, struct span payload, const int *fds,
+                              unsigned n_fds)
+{
+    struct inbound *in = edge_of(context)->inbound;
+    (void)fds;
+    (void)n_fds;
+    if (!(type == MSG_LOGIN_ANSWER ? inbound_login_answer : inbound_sender_answer)(in, payload))
+        log_note(LOG_LEVEL_ERROR, "ipc-malformed", "answer of the directory", 0);
+}
+
+static void directory_closed(void *context, const char *reason)
+{
+    struct child *c = context;
+    struct edge *e = edge_of(c);
+    ipc_close(&e->directory);
+    inbound_directory_lost(e->inbound);
+    child_peer_lost(c, PROC_DIRECTORY, 0, reason);
+}
+
 static void greet_spooler(struct edge *e)
 {
     uint8_t memory[SUBMIT_POOL_OCTETS];
@@ -159,6 +191,13 @@ static void open_peers(struct child *c)
             ipc_open(c->loop, e->keyring_fd, from_keyring, 2, 16, keyring_message, keyring_closed, c);
         e->keyring_fd = -1;
     }
+    if (e->directory_fd >= 0) {
+        if (e->directory) directory_closed(c, "replaced");
+        e->directory =
+            ipc_open(c->loop, e->directory_fd, from_directory, 2, 64, directory_message, directory_closed, c);
+        e->directory_fd = -1;
+        if (e->directory) ipc_secret(e->directory);
+    }
 }
 
 static void edge_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
@@ -166,7 +205,10 @@ static void edge_peer(struct child *c, enum role role, unsigned index, unsigned 
     struct edge *e = edge_of(c);
     (void)index;
     (void)generation;
-    int *slot = role == PROC_SPOOLER ? &e->spooler_fd : role == PROC_KEYRING ? &e->keyring_fd : NULL;
+    int *slot = role == PROC_SPOOLER     ? &e->spooler_fd
+                : role == PROC_KEYRING   ? &e->keyring_fd
+                : role == PROC_DIRECTORY ? &e->directory_fd
+                                         : NULL;
     if (slot && *slot >= 0) close(*slot); /* its peer died before we began */
     if (slot)
         *slot = fd;
@@ -267,7 +309,8 @@ static bool make_inbound(struct child *c, const char **error)
         .column = c->column,
         .tls = e->tls,
         .submit = submit,
-        .submit_context = c,
+        .ask = ask_directory,
+        .context = c,
     };
     *error = "no memory for as many sessions and blocks as the configuration permits";
     e->inbound = inbound_create(&setup);
@@ -361,6 +404,7 @@ static void edge_after_turn(struct child *c)
     if (e->draining && inbound_sessions(e->inbound) == 0) child_exit(c, 0);
     if (e->spooler) ipc_flush(e->spooler);
     if (e->keyring) ipc_flush(e->keyring);
+    if (e->directory) ipc_flush(e->directory);
 }
 
 static void edge_status(struct child *c, struct buf *json)

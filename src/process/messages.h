@@ -62,6 +62,14 @@ enum message_type {
     MSG_EXPLAIN_QUESTION = 72,
     MSG_EXPLAIN_ANSWER = 73,
 
+    /* edge <-> directory: logging in (directory/login_message.h, directory/sender_message.h) */
+    MSG_LOGIN_BEGIN = 80,
+    MSG_LOGIN_STEP = 81,
+    MSG_LOGIN_CANCEL = 82, /* a struct login_step without a response */
+    MSG_LOGIN_ANSWER = 83,
+    MSG_SENDER_QUESTION = 84,
+    MSG_SENDER_ANSWER = 85,
+
     MSG_SUPERVISOR_FIRST = 1024
 };
 

@@ -5,6 +5,7 @@
 const struct peers_row peers_table[] = {
     {PROC_EDGE, PROC_SPOOLER, "messages to be made durable (spool/submit.h)"},
     {PROC_EDGE, PROC_KEYRING, "signatures of TLS handshakes (system/tls_sign.h)"},
+    {PROC_EDGE, PROC_DIRECTORY, "logging in, senders (directory/login_message.h)"},
     {PROC_SPOOLER, PROC_MAILBOX, "messages to be stored in Maildirs (spool/job.h)"},
     {PROC_SPOOLER, PROC_DIRECTORY, "expansion of accepted recipients (directory/expand.h)"},
     {PROC_ADMIN, PROC_SPOOLER, "questions about the queue (spool/question.h)"},

@@ -39,3 +39,16 @@ void mechanism_put_names(struct buf *b, uint32_t set)
         first = false;
     }
 }
+
+uint32_t mechanism_offered(uint32_t set, const struct mechanism_facts *f)
+{
+    uint32_t offered = 0;
+    if (!f->tls && !f->clear) return 0;
+    for (size_t i = 0; i < MECHANISM_COUNT; i++) {
+        uint8_t flags = mechanism_table[i].flags;
+        bool possible = (!(flags & MECHANISM_BINDS) || f->binding) &&
+                        (!(flags & MECHANISM_CERTIFICATE) || f->certificate);
+        if (possible) offered |= set & MECHANISM_BIT(i);
+    }
+    return offered;
+}

@@ -31,6 +31,12 @@ enum {                              /* flags */
        MECHANISM_LEGACY = 16,       /* for old devices: must be named in the configuration */
        MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
 };
+#define MECHANISM_SPOKEN UINT32_C(0) /* service/login has a conversation for them, and the store its place */
+/* Offered where the configuration names none: those that need nothing but an account. */
+#define MECHANISM_DEFAULT                                                                                    \
+    (MECHANISM_SPOKEN &                                                                                      \
+     (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                 \
+      MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN)))
 
 struct mechanism_row {
     enum mechanism mechanism;
@@ -44,6 +50,13 @@ extern const struct mechanism_row mechanism_table[MECHANISM_COUNT];
 
 /* By name, any case, the whole word; null: unknown. */
 const struct mechanism_row *mechanism_find(struct span name);
+
+struct mechanism_facts {       /* of a session */
+    bool tls, clear;           /* clear: this client may log in without TLS */
+    bool binding, certificate; /* TLS gave an exporter; the client has shown a certificate */
+};
+/* Those of a set that can succeed. Without TLS and without permission none is. */
+uint32_t mechanism_offered(uint32_t set, const struct mechanism_facts *f);
 /* Appends the names of a set, best first, one blank between them. */
 void mechanism_put_names(struct buf *b, uint32_t set);
 

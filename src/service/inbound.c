@@ -27,6 +27,7 @@ static bool take_memory(struct inbound *in)
     in->by_id_mask = buckets - 1;
     in->conf = calloc(c->n_servers + 1u, sizeof *in->conf);
     in->sessions = calloc(in->max_sessions + 1u, sizeof *in->sessions);
+    in->principals = calloc(in->max_sessions + 1u, sizeof *in->principals);
     in->transactions = calloc(in->max_transactions, sizeof *in->transactions);
     in->by_id = calloc(buckets, sizeof *in->by_id);
     in->shares = calloc(in->max_transactions, sizeof *in->shares);
@@ -34,8 +35,8 @@ static bool take_memory(struct inbound *in)
     in->listening = calloc(LIMIT_LISTENERS, sizeof *in->listening);
     in->input = malloc(INBOUND_READ_OCTETS);
     in->output = malloc(INBOUND_OUT_OCTETS);
-    return in->conf && in->sessions && in->transactions && in->by_id && in->shares && in->by_source &&
-           in->listening && in->input && in->output;
+    return in->conf && in->sessions && in->principals && in->transactions && in->by_id && in->shares &&
+           in->by_source && in->listening && in->input && in->output;
 }
 
 struct inbound *inbound_create(const struct inbound_setup *setup)
@@ -47,6 +48,7 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
     if (!take_memory(in)) {
         free(in->conf);
         free(in->sessions);
+        free(in->principals);
         free(in->transactions);
         free(in->by_id);
         free(in->shares);

@@ -18,6 +18,10 @@ struct tls_context;
 enum inbound_submit { INBOUND_CHUNK, INBOUND_COMMIT, INBOUND_ABORT };
 typedef bool inbound_submit_fn(void *context, enum inbound_submit kind, struct span payload);
 
+/* What goes to the directory (directory/login_message.h, sender_message.h); false when it cannot take more now. */
+enum inbound_question { INBOUND_LOGIN_BEGIN, INBOUND_LOGIN_STEP, INBOUND_LOGIN_CANCEL, INBOUND_SENDER };
+typedef bool inbound_ask_fn(void *context, enum inbound_question kind, struct span payload);
+
 struct inbound_setup { /* everything is borrowed and must outlive the inbound */
     struct loop *loop;
     const struct config *config;
@@ -28,7 +32,8 @@ struct inbound_setup { /* everything is borrowed and must outlive the inbound */
     unsigned column;          /* of sources */
     struct tls_context **tls; /* one per server of config, null where it has no certificate */
     inbound_submit_fn *submit;
-    void *submit_context;
+    inbound_ask_fn *ask; /* null: nobody can log in */
+    void *context;       /* of both */
 };
 
 /* Takes all memory it will ever use. Null: no memory. */
@@ -45,6 +50,12 @@ void inbound_spooler_lost(struct inbound *in);
 MUST_USE bool inbound_key_answer(struct inbound *in, struct span answer);
 /* The keyring died: handshakes that wait for it end. */
 void inbound_key_lost(struct inbound *in);
+
+/* The directory's answers: a struct login_answer, a struct sender_answer. Those whose session is gone are ignored. False: malformed. */
+MUST_USE bool inbound_login_answer(struct inbound *in, struct span payload);
+MUST_USE bool inbound_sender_answer(struct inbound *in, struct span payload);
+/* The directory died: who waits for it hears that it failed for now. */
+void inbound_directory_lost(struct inbound *in);
 
 /* A certificate turned out useless (its key does not fit): TLS is no longer offered on this server. */
 void inbound_tls_off(struct inbound *in, unsigned server);

@@ -28,6 +28,7 @@ void inbound_session_close(struct session *s, const char *why)
     struct inbound *in = s->in;
     inbound_log_end(s, why);
     inbound_transaction_drop(s);
+    inbound_principal_forget(s);
     inbound_kept_release(s);
     tls_free(&s->tls);
     loop_timer_stop(in->setup.loop, &s->timer);
@@ -81,6 +82,13 @@ bool inbound_in_networks(const struct network *n, uint32_t count, const struct a
     return false;
 }
 
+void inbound_place(struct session *s)
+{
+    const struct config_server *server = &s->in->setup.config->servers[s->server];
+    s->relay_network = inbound_in_networks(server->relay_networks, server->n_relay_networks, &s->client);
+    s->clear_auth = inbound_in_networks(server->clear_auth, server->n_clear_auth, &s->client);
+}
+
 /* Sends the greeting. False: closed. */
 static bool greet(struct session *s)
 {
@@ -88,6 +96,7 @@ static bool greet(struct session *s)
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
     server_begin(&s->engine, &in->conf[s->server], loop_now_ms(in->setup.loop), s->tls != NULL, &out);
     s->greeted = true;
+    inbound_offer(s);
     if (!s->tls && in->setup.config->servers[s->server].early_talker_refuse) {
         uint8_t octet;
         if (recv(s->watch.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
@@ -106,6 +115,8 @@ bool inbound_tls_done(struct session *s)
 {
     if (!s->greeted) return greet(s);
     server_tls_started(&s->engine, loop_now_ms(s->in->setup.loop));
+    inbound_principal_forget(s); /* RFC 3207 4.2 */
+    inbound_offer(s);
     inbound_deadline(s);
     return true;
 }
@@ -191,7 +202,7 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
         loop_timer_set(in->setup.loop, &s->timer, due, inbound_on_timer);
         return;
     }
-    s->relay_network = inbound_in_networks(server->relay_networks, server->n_relay_networks, a);
+    inbound_place(s);
     inbound_begin_stream(s);
 }
 

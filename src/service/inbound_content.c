@@ -19,8 +19,7 @@ static bool send_chunk(struct session *s)
     uint8_t payload[INBOUND_CONTENT_BLOCKS * 8 + 64];
     struct buf b = buf_on(payload, sizeof payload);
     submit_chunk_put(&b, &c);
-    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_CHUNK, buf_span(&b)))
-        return false;
+    if (b.over || !s->in->setup.submit(s->in->setup.context, INBOUND_CHUNK, buf_span(&b))) return false;
     for (unsigned i = 0; i < t->n_content; i++)
         t->sent[t->n_sent++] = t->content[i].block;
     t->n_content = 0;
@@ -129,6 +128,7 @@ bool inbound_content_begin(struct session *s)
         .by = s->engine.conf->hostname,
         .esmtp = s->engine.esmtp,
         .tls = s->tls != NULL,
+        .auth = s->principal != NULL,
         .utf8 = s->engine.utf8,
         .id = buf_span(&idtext),
         .recipient = recipient,

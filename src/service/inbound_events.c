@@ -43,7 +43,7 @@ static bool act(struct session *s, enum server_event event, const struct server_
     struct server_verdict v = {0};
     switch (event) {
     case SERVER_MAIL:
-        inbound_ask_mail(s, d, &v);
+        if (!inbound_ask_mail(s, d, &v)) return false;
         answer(s, &v, out);
         return true;
     case SERVER_RCPT:
@@ -65,6 +65,12 @@ static bool act(struct session *s, enum server_event event, const struct server_
                                         .text = SPAN("Too many TLS handshakes now, try again later")};
         answer(s, &v, out);
         return true; /* the engine discards what came behind it, then waits */
+    case SERVER_AUTH:
+    case SERVER_SASL:
+        if (inbound_ask_login(s, event, d, &v)) return false;
+        answer(s, &v, out);
+        return true;
+    case SERVER_AUTH_CANCEL: inbound_login_cancel(s); return true;
     case SERVER_CLOSE: s->closing = true; return false;
     case SERVER_WAIT: return false;
     case SERVER_INPUT:

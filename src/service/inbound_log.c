@@ -40,6 +40,7 @@ void inbound_log_message(const struct inbound *in, const struct transaction *t, 
     log_u64("recipients", t->recipients);
     log_u64("size", t->octets);
     log_u64("ms", loop_unix_ms(in->setup.loop) - t->began_ms);
+    if (t->session && t->session->principal) log_span("user", inbound_principal_name(t->session));
     if (t->session && t->session->tls) log_str("tls", tls_version(t->session->tls));
     if (!t->session) log_str("client_gone", "before the reply");
     if (*why[st]) log_str("reason", why[st]);
@@ -61,6 +62,27 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
     log_str("enhanced", v->enhanced ? v->enhanced : "");
     log_span("text", v->text);
     if (rule) log_str("rule", rule);
+    log_end();
+}
+
+void inbound_log_login(const struct session *s)
+{
+    log_begin(LOG_LEVEL_INFO, "login");
+    put_session(s);
+    log_span("user", inbound_principal_name(s));
+    log_end();
+}
+
+void inbound_log_sender(const struct session *s, const struct server_verdict *v)
+{
+    log_begin(LOG_LEVEL_INFO, "refused");
+    put_session(s);
+    log_span("user", inbound_principal_name(s));
+    log_str("verb", "MAIL");
+    log_u64("code", v->code);
+    log_str("enhanced", v->enhanced);
+    log_span("text", v->text);
+    log_str("rule", "sender-lock");
     log_end();
 }
 

@@ -13,12 +13,18 @@ static void refuse_decision(struct server_verdict *v, enum decision d)
     refuse(v, code, enhanced, decision_text(d));
 }
 
-void inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v)
+/* The null reverse-path is nobody's: a notification may be sent by whoever may send. */
+static bool sender_locked(const struct session *s, const struct path *path)
+{
+    return s->principal && !(s->principal->rights & RIGHT_ANY_SENDER) && !path->null;
+}
+
+bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v)
 {
     struct inbound *in = s->in;
     const struct config_server *server = &in->setup.config->servers[s->server];
     const char *rule = NULL;
-    enum decision decision = submit_decide(server->access, 0, s->relay_network, &rule);
+    enum decision decision = submit_decide(server->access, inbound_rights(s), s->relay_network, &rule);
     if (in->stopping) {
         refuse(v, 421, "4.3.2", "Service is shutting down, try again later");
     } else if (decision != DECISION_LOCAL) {
@@ -26,8 +32,16 @@ void inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
     } else if (!inbound_transaction_begin(s, d)) {
         in->counters.deferred++;
         refuse(v, 452, "4.3.1", "No buffer for another message now, try again later");
+    } else if (sender_locked(s, &d->path)) {
+        uint8_t memory[LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8];
+        struct buf key = buf_on(memory, sizeof memory);
+        path_key(&d->path, &key);
+        if (!key.over && inbound_ask_sender(s, buf_span(&key))) return false;
+        inbound_transaction_drop(s);
+        refuse(v, 451, "4.3.0", "Your right to this sender cannot be checked now, try again later");
     }
     if (v->code) inbound_log_refused(s, d, v, rule);
+    return true;
 }
 
 void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct server_verdict *v)
@@ -46,7 +60,8 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
     }
     struct relay_facts facts = {
         .access = server->access,
-        .principal = PRINCIPAL_ANONYMOUS,
+        .principal = s->principal ? s->principal->kind : PRINCIPAL_ANONYMOUS,
+        .rights = inbound_rights(s),
         .relay_network = s->relay_network,
         .served = found == RECIPIENTS_KNOWN     ? SERVED_KNOWN
                   : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN

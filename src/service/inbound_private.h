@@ -62,12 +62,21 @@ enum session_wait {                  /* why a session does not read, a set */
                     WAIT_BLOCK = 4,  /* no block in the pool */
                     WAIT_WINDOW = 8, /* too many blocks of this message are with the spooler */
                     WAIT_HANDSHAKE = 16,
-                    WAIT_PROXY = 32, /* the header of the proxy in front */
+                    WAIT_PROXY = 32,     /* the header of the proxy in front */
+                    WAIT_DIRECTORY = 64, /* an ASK is open: the directory's answer */
 };
 
 struct kept {       /* octets kept in a pool block between turns */
     uint32_t block; /* POOL_NONE: nothing is kept */
     uint32_t begin, end;
+};
+
+struct inbound_principal { /* who has logged in */
+    uint32_t number, rights;
+    uint16_t name_n;
+    uint8_t kind; /* enum principal */
+    char name[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct inbound_principal *next; /* free list */
 };
 
 struct session {
@@ -78,7 +87,9 @@ struct session {
     struct transaction *transaction;
     struct tls *tls;
     uint64_t id;
-    uint64_t paused_ms; /* since when it waits for a block; 0: it does not */
+    struct inbound_principal *principal; /* null: nobody has logged in */
+    uint64_t paused_ms;                  /* since when it waits for a block; 0: it does not */
+    uint64_t asked_ms;                   /* the directory */
     struct kept input, output;
     struct address client;
     uint16_t server, listener;
@@ -89,8 +100,9 @@ struct session {
     bool rerun;              /* kept input may hold whole commands */
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
-    bool relay_network, tls_wants_write, watches_writing, greeted, counted;
-    bool fin; /* the peer will send no more */
+    bool relay_network, clear_auth, tls_wants_write, watches_writing, greeted, counted;
+    bool logging_in; /* the directory has a conversation of it */
+    bool fin;        /* the peer will send no more */
     struct server engine;
 };
 
@@ -109,9 +121,12 @@ struct inbound_counters {
 
 struct inbound {
     struct inbound_setup setup;
-    struct server_conf *conf;         /* one per server of the config */
-    struct session *sessions;         /* slab; memory is touched when a session first needs it */
-    struct session *free_sessions;    /* of those that were used before */
+    struct server_conf *conf;             /* one per server of the config */
+    struct session *sessions;             /* slab; memory is touched when a session first needs it */
+    struct session *free_sessions;        /* of those that were used before */
+    struct inbound_principal *principals; /* slab, likewise; as many as sessions */
+    struct inbound_principal *free_principals;
+    uint32_t used_principals;
     struct transaction *transactions; /* slab */
     struct transaction *free_transactions;
     struct transaction **by_id; /* hash table of committed or opened transactions */
@@ -142,6 +157,7 @@ void inbound_count_out(struct session *s);
 const char *inbound_too_many(enum sources_answer a);
 void inbound_turn_away(struct session *s, const char *why); /* 421 in place of the greeting; closes */
 bool inbound_in_networks(const struct network *n, uint32_t count, const struct address *a);
+void inbound_place(struct session *s); /* what its own address permits; never a proxy's */
 void inbound_session_close(struct session *s,
                            const char *why);       /* s is gone afterwards, but not reused in this turn */
 void inbound_ready(struct session *s);             /* goes on in the next turn */
@@ -166,8 +182,22 @@ void inbound_read_proxy(struct session *s);
 /* inbound_events.c: runs the engine over *input until it needs more, waits or closes. False when the session was closed. */
 MUST_USE bool inbound_run(struct session *s, struct span *input, struct buf *out);
 
+/* inbound_auth.c */
+void inbound_offer(struct session *s); /* the mechanisms that can succeed in this session as it is */
+/* SERVER_AUTH, SERVER_SASL. False: the directory cannot be asked, *v says so; else the answer comes later. */
+bool inbound_ask_login(struct session *s, enum server_event event, const struct server_detail *d,
+                       struct server_verdict *v);
+void inbound_login_cancel(struct session *s); /* the directory forgets the conversation, if there is one */
+void inbound_principal_forget(struct session *s); /* nobody has logged in any more */
+/* May who has logged in send from there? False: the directory cannot be asked; else the answer comes later. */
+bool inbound_ask_sender(struct session *s, struct span path);
+void inbound_directory_silent(struct session *s); /* it was asked and did not answer in time */
+uint32_t inbound_rights(const struct session *s);
+struct span inbound_principal_name(const struct session *s); /* empty: nobody */
+
 /* inbound_policy.c */
-void inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v);
+/* False: the answer comes later (the directory was asked). */
+bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v);
 void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct server_verdict *v);
 
 /* inbound_transaction.c */
@@ -208,6 +238,9 @@ bool inbound_content_in_place(const struct session *s, struct span content);
 void inbound_log_message(const struct inbound *in, const struct transaction *t, uint8_t status);
 void inbound_log_refused(const struct session *s, const struct server_detail *d,
                          const struct server_verdict *v, const char *rule);
+void inbound_log_login(const struct session *s);
+void inbound_log_sender(const struct session *s,
+                        const struct server_verdict *v); /* not permitted to its principal */
 void inbound_log_end(const struct session *s, const char *why);
 
 #endif

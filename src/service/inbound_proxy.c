@@ -26,7 +26,7 @@ void inbound_read_proxy(struct session *s)
     if (!h.local) {
         inbound_count_out(s);
         s->client = h.source;
-        s->relay_network = inbound_in_networks(server->relay_networks, server->n_relay_networks, &s->client);
+        inbound_place(s);
         enum sources_answer counted = inbound_count_in(s, server->limits.sessions_per_source);
         if (counted != SOURCES_OK) {
             inbound_turn_away(s, inbound_too_many(counted));

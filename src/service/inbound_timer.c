@@ -54,7 +54,10 @@ void inbound_on_timer(struct timer *t)
         inbound_session_close(s, "TLS handshake took too long");
     else if (s->paused_ms && now - s->paused_ms >= LIMIT_POOL_WAIT_SECONDS * 1000)
         paused_too_long(s);
-    else if ((s->wait & WAIT_RESULT) && now - s->transaction->commit_ms >= LIMIT_COMMIT_SECONDS * 1000) {
+    else if ((s->wait & WAIT_DIRECTORY) && now - s->asked_ms >= LIMIT_DIRECTORY_SECONDS * 1000) {
+        inbound_directory_silent(s);
+        if (s->open) inbound_deadline(s);
+    } else if ((s->wait & WAIT_RESULT) && now - s->transaction->commit_ms >= LIMIT_COMMIT_SECONDS * 1000) {
         inbound_committed(s, SUBMIT_STATUS_COUNT);
         if (s->open) inbound_deadline(s);
     } else if (now >= server_deadline(&s->engine))

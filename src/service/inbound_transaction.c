@@ -180,7 +180,7 @@ static bool send_abort(struct inbound *in, const struct transaction *t)
     uint8_t payload[16];
     struct buf b = buf_on(payload, sizeof payload);
     submit_abort_put(&b, &(struct submit_abort){t->id});
-    return in->setup.submit(in->setup.submit_context, INBOUND_ABORT, buf_span(&b));
+    return in->setup.submit(in->setup.context, INBOUND_ABORT, buf_span(&b));
 }
 
 void inbound_transaction_aborts(struct inbound *in, bool lost)
@@ -244,8 +244,7 @@ bool inbound_transaction_commit(struct session *s)
     uint8_t payload[LIMIT_SUBMIT_BLOCKS * 8 + 64];
     struct buf b = buf_on(payload, sizeof payload);
     submit_commit_put(&b, &c);
-    if (b.over || !s->in->setup.submit(s->in->setup.submit_context, INBOUND_COMMIT, buf_span(&b)))
-        return false;
+    if (b.over || !s->in->setup.submit(s->in->setup.context, INBOUND_COMMIT, buf_span(&b))) return false;
     t->committed = true;
     t->commit_ms = loop_now_ms(s->in->setup.loop);
     return true;

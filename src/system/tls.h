@@ -133,6 +133,10 @@ const char *tls_cipher(const struct tls *t);
 bool tls_resumed(const struct tls *t);
 /* Server name the client asked for (hostile text); empty when none. Valid while t lives. */
 struct span tls_server_name(const struct tls *t);
+/* Channel bindings, once the handshake is done. tls-exporter (RFC 9266); false: this session has none. tls-server-end-point (RFC 5929 4),
+ * at most LIMIT_END_POINT_OCTETS are appended; false: not known, nothing was appended. */
+bool tls_exporter(const struct tls *t, uint8_t ret[LIMIT_EXPORTER_OCTETS]);
+bool tls_end_point(const struct tls *t, struct buf *ret);
 /* Why TLS_FAILED: short constant or OpenSSL text, printable ASCII, never null. Valid until the next call for t. */
 const char *tls_reason(const struct tls *t);
 

@@ -160,6 +160,21 @@ static void body(struct peer *p, struct span slice)
         server_fail_content(&p->s, 452, "4.3.1", "No space for this message");
 }
 
+/* A directory that knows three words. */
+static void log_in(struct peer *p, const struct server_detail *d, bool response, struct buf *out)
+{
+    p->logging_in = !response || span_eq(d->sasl, SPAN("bW9yZQ==")); /* more */
+    if (p->logging_in)
+        server_challenge(&p->s, p->now_ms, SPAN("say good"), out);
+    else if (span_eq(d->sasl, SPAN("Z29vZA=="))) /* good */
+        server_authenticated(&p->s, p->now_ms, true, out);
+    else if (span_eq(d->sasl, SPAN("cHJvdmVu"))) /* proven, and no right */
+        server_authenticated(&p->s, p->now_ms, false, out);
+    else
+        server_answer(&p->s, p->now_ms,
+                      &(struct server_verdict){535, "5.7.8", SPAN("Authentication failed"), false}, out);
+}
+
 /* One event. False when the engine wants something from outside. */
 static bool act(struct peer *p, enum server_event e, const struct server_detail *d, struct buf *out)
 {
@@ -197,6 +212,22 @@ static bool act(struct peer *p, enum server_event e, const struct server_detail 
         server_answer(&p->s, p->now_ms, &(struct server_verdict){0}, out);
         p->handshake = true;
         return true;
+    case SERVER_AUTH:
+        MUST(!p->logging_in && !p->in_transaction);
+        MUST(p->s.mechanisms & MECHANISM_BIT(d->mechanism));
+        note(p, 'L');
+        log_in(p, d, d->initial, out);
+        return true;
+    case SERVER_SASL:
+        MUST(p->logging_in);
+        note(p, 'l');
+        log_in(p, d, true, out);
+        return true;
+    case SERVER_AUTH_CANCEL:
+        MUST(p->logging_in);
+        note(p, 'X');
+        p->logging_in = false;
+        return true;
     case SERVER_CLOSE:
         MUST(!p->in_transaction);
         if (!p->closed) note(p, 'C');
@@ -224,7 +255,7 @@ static void run(struct peer *p)
     if (rest) memmove(p->input.p, p->input.p + (p->input.n - rest), rest);
     p->input.n = rest;
     /* what an edge buffers for a session is bounded: a line, or nothing at all inside content */
-    MUST(p->closed || rest <= LIMIT_COMMAND_LINE_OCTETS);
+    MUST(p->closed || rest <= (p->s.mechanisms ? LIMIT_AUTH_LINE_OCTETS : LIMIT_COMMAND_LINE_OCTETS));
 }
 
 void peer_connect(struct peer *p, bool tls)
@@ -232,7 +263,7 @@ void peer_connect(struct peer *p, bool tls)
     uint8_t memory[SERVER_REPLY_ROOM];
     struct buf out = buf_on(memory, sizeof memory);
     drop(p);
-    p->closed = p->handshake = false;
+    p->closed = p->handshake = p->logging_in = false;
     p->input.n = p->replies.n = p->events.n = 0;
     server_begin(&p->s, &p->conf, p->now_ms, tls, &out);
     say(p, &out);

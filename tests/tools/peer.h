@@ -3,7 +3,8 @@
  *
  * The policy: "user" and "other" exist at dest.example, postmaster everywhere it must, any.example has every mailbox; all
  * else is 550 5.1.1 there and 550 5.7.1 elsewhere. full@dest.example is 452 4.2.2, drop@dest.example 421 4.7.0; the sender
- * banned@sender.example is 550 5.7.1. */
+ * banned@sender.example is 550 5.7.1. Whoever says "good" has logged in, with "proven" without the right to submit; "more" is answered by one
+ * more challenge, all else by 535. */
 #ifndef TESTS_PEER_H
 #define TESTS_PEER_H
 
@@ -30,11 +31,12 @@ struct peer {
     size_t out_octets;     /* size of the reply buffer, at least SERVER_REPLY_ROOM */
     struct octets input;   /* not yet consumed */
     struct octets replies; /* everything that was said */
-    struct octets events;  /* one letter an event: M R B E A S C; the order of things without their slicing */
+    struct octets
+        events; /* one letter an event: M R B E A S C L l X; the order of things without their slicing */
     struct octets content, from, recipients; /* of the transaction */
     struct peer_message *messages;
     size_t n_messages;
-    bool in_transaction, body_begun, closed, handshake;
+    bool in_transaction, body_begun, closed, handshake, logging_in;
     bool slow_answers;                 /* an ASK is left open over one more call */
     uint16_t refuse_begin, refuse_end; /* code for the next BODY_BEGIN / BODY_END, 0 accepts */
     uint32_t fail_after;               /* server_fail_content after so many BODY events, 0 never */

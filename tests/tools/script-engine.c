@@ -133,6 +133,8 @@ static const struct knob knobs[] = {KNOB("message-size", max_message_octets),
                                     KNOB("received", max_received),
                                     KNOB("line", max_line_octets),
                                     KNOB("extensions", extensions),
+                                    KNOB("mechanisms", mechanisms),
+                                    KNOB("auth-failures", max_auth_failures),
                                     KNOB("require-tls", require_tls),
                                     KNOB("require-auth", require_auth),
                                     KNOB("normalize", normalize_bare_lf)};
@@ -144,6 +146,8 @@ static bool set(struct play *y, struct span name, uint64_t value)
         uint8_t *at = (uint8_t *)&y->peer.conf + k->offset;
         uint32_t narrow = (uint32_t)value;
         if (!span_eq(name, span_str(k->name))) continue;
+        if (k->offset == offsetof(struct server_conf, mechanisms))
+            server_offer(&y->peer.s, narrow); /* also without TLS */
         if (k->size == 8)
             memcpy(at, &value, 8);
         else if (k->size == 4)

@@ -1,0 +1,92 @@
+/* read_access: the directives of server { } about who proves what, and what that permits. */
+#include "config/reader_private.h"
+#include "sasl/mechanism.h"
+
+#define QUOTED(s) SPAN("\""), (s), SPAN("\"")
+
+static void read_mechanism(struct reader *r, const struct token *t, struct config_server *s)
+{
+    const struct mechanism_row *m = mechanism_find(t->text);
+    uint8_t memory[256];
+    struct buf all = buf_on(memory, sizeof memory);
+
+    if (!m) {
+        mechanism_put_names(&all, MECHANISM_SPOKEN);
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is no mechanism that is known here")),
+                          PROBLEM_TEXT(r, SPAN("one of "), buf_span(&all)));
+        return;
+    }
+    if (!(MECHANISM_SPOKEN & MECHANISM_BIT(m->mechanism))) value_not_yet(r, t, m->name, "it is not offered");
+    s->mechanisms |= MECHANISM_BIT(m->mechanism) & MECHANISM_SPOKEN;
+}
+
+/* access ACCESS [mechanisms NAME ...] */
+void read_access(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct draft *d = reader_draft(r);
+    struct token t;
+    uint64_t choice;
+
+    if (!reader_argument(r, name, row->arguments, &t)) return;
+    if (value_choice(r, &t, row->choices, &choice)) {
+        d->server.access = (enum access)choice;
+        d->access_given = true;
+    }
+    struct token at = r->token;
+    if (!reader_word(r, "mechanisms")) return;
+    if (d->access_given && d->server.access == ACCESS_ANONYMOUS)
+        config_problem_at(r, &at, SPAN("anonymous clients prove nothing"),
+                          SPAN("access both mechanisms ... (or authenticated), or leave mechanisms out"));
+    if (!reader_argument(r, name, "a NAME behind mechanisms", &t)) return;
+    d->mechanisms_given = true;
+    read_mechanism(r, &t, &d->server);
+    while (reader_more(r, &t))
+        read_mechanism(r, &t, &d->server);
+}
+
+/* right RIGHT to group NAME | user NAME */
+void read_right(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct config_server *s = &reader_draft(r)->server;
+    struct config_grant g = {.place = reader_place(r, name)}, *grown;
+    struct token t;
+    uint64_t choice;
+
+    if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, row->choices, &choice)) return;
+    g.right = UINT32_C(1) << choice;
+    bool to = reader_word(r, "to");
+    g.group = to && reader_word(r, "group");
+    if (!to || (!g.group && !reader_word(r, "user"))) {
+        config_problem_at(r, name, SPAN("right needs to whom it is granted"),
+                          SPAN("right submit to group staff"));
+        return;
+    }
+    if (!reader_argument(r, name, "a NAME", &t)) return;
+    if (g.group ? !value_name(r, &t, &g.name) : !value_pattern(r, &t, PATTERN_ADDRESS, &g.name)) return;
+    if (!g.group && span_find(g.name, '@') == SPAN_NPOS) {
+        config_problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is no user: a user has a domain")),
+                          SPAN("right submit to user alice@example.org"));
+        return;
+    }
+    grown = reader_push(r, s->grants, &s->n_grants, sizeof g, LIMIT_CONFIG_GRANTS);
+    if (!grown) return;
+    s->grants = grown;
+    grown[s->n_grants - 1] = g;
+}
+
+/* allow-cleartext-auth NETWORK ... */
+void read_clear_auth(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct config_server *s = &reader_draft(r)->server;
+    struct token t;
+    bool more = reader_argument(r, name, row->arguments, &t);
+
+    for (; more; more = reader_more(r, &t)) {
+        struct network n, *grown;
+        if (!value_network(r, &t, &n)) continue;
+        grown = reader_push(r, s->clear_auth, &s->n_clear_auth, sizeof n, LIMIT_CONFIG_NETWORKS);
+        if (!grown) return;
+        s->clear_auth = grown;
+        grown[s->n_clear_auth - 1] = n;
+    }
+}

@@ -1,0 +1,473 @@
+#include "process/directory_login.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "process/messages.h"
+#include "sasl/mechanism.h"
+#include "service/login.h"
+#include "system/log.h"
+#include "system/workers.h"
+
+enum {
+    QUICK_THREADS = 1,
+    SLOW_THREADS = 2,
+    THREADS = QUICK_THREADS + SLOW_THREADS,
+    BUCKETS = 1024,
+    ANSWERS_QUEUED = 64
+};
+
+struct conversation {        /* a login, or a question for a sender */
+    struct worker_task task; /* first */
+    struct timer timer;      /* of a refusal that is told later, or of a client that is slow */
+    struct logins *all;
+    struct conversation *next; /* of its bucket */
+    unsigned edge;
+    uint64_t session;
+    uint32_t slot;
+    bool sender;    /* else a login */
+    bool working;   /* a thread has it */
+    bool cancelled; /* nobody waits for it */
+    struct login *login;
+    struct span response; /* of the step in hand; malloc, wiped */
+    uint64_t unix_seconds, began_ms;
+    struct login_answer answer;
+    struct sender_question question; /* its spans point into response */
+    struct sender_answer verdict;
+};
+
+struct login_edge {
+    struct logins *all;
+    struct ipc *channel;
+    int fd; /* a conversation that waits for the start; else -1 */
+    unsigned index;
+};
+
+struct logins {
+    struct child *child;
+    struct login_world world;
+    struct login_thread *threads[THREADS];
+    struct workers *quick, *slow; /* null: the store cannot be opened */
+    struct login_edge edges[LIMIT_EDGES_MAX];
+    struct conversation *buckets[BUCKETS];
+    unsigned n; /* conversations */
+    bool started;
+    uint64_t succeeded, refused, failed;
+};
+
+static const struct ipc_allowed allowed[] = {
+    {MSG_LOGIN_BEGIN, 38, LOGIN_BEGIN_OCTETS, 0},
+    {MSG_LOGIN_STEP, 14, LOGIN_STEP_OCTETS, 0},
+    {MSG_LOGIN_CANCEL, 14, 14, 0},
+    {MSG_SENDER_QUESTION, 22, SENDER_QUESTION_OCTETS, 0},
+};
+
+/* --- the table */
+
+static unsigned bucket_of(unsigned edge, uint64_t session)
+{
+    return (unsigned)((session * UINT64_C(0x9e3779b97f4a7c15)) >> 32 ^ edge) % BUCKETS;
+}
+
+static struct conversation *find(const struct logins *l, unsigned edge, uint64_t session, uint32_t slot)
+{
+    struct conversation *c = l->buckets[bucket_of(edge, session)];
+    while (c && (c->edge != edge || c->session != session || c->slot != slot || c->sender || c->cancelled))
+        c = c->next;
+    return c;
+}
+
+static struct conversation *add(struct login_edge *e, uint64_t session, uint32_t slot)
+{
+    struct logins *l = e->all;
+    struct conversation *c = l->n < LIMIT_LOGINS ? calloc(1, sizeof *c) : NULL;
+    if (!c) return NULL;
+    struct conversation **bucket = &l->buckets[bucket_of(e->index, session)];
+    *c = (struct conversation){.all = l, .edge = e->index, .session = session, .slot = slot, .next = *bucket};
+    *bucket = c;
+    l->n++;
+    return c;
+}
+
+static void response_drop(struct conversation *c)
+{
+    if (!c->response.p) return;
+    explicit_bzero((void *)(uintptr_t)c->response.p, c->response.n);
+    free((void *)(uintptr_t)c->response.p);
+    c->response = (struct span){0};
+}
+
+static bool response_keep(struct conversation *c, struct span s)
+{
+    uint8_t *copy = malloc(s.n + 1);
+    response_drop(c);
+    if (!copy) return false;
+    if (s.n) memcpy(copy, s.p, s.n);
+    c->response = span_of(copy, s.n);
+    return true;
+}
+
+static void forget(struct conversation *c)
+{
+    struct logins *l = c->all;
+    struct conversation **p = &l->buckets[bucket_of(c->edge, c->session)];
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    l->n--;
+    loop_timer_stop(l->child->loop, &c->timer);
+    response_drop(c);
+    login_free(&c->login);
+    free(c);
+}
+
+/* --- answers */
+
+static void edge_lost(struct login_edge *e, const char *reason)
+{
+    struct logins *l = e->all;
+    ipc_close(&e->channel);
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct conversation *c = l->buckets[i], *next; c; c = next) {
+            next = c->next;
+            if (c->edge != e->index) continue;
+            c->cancelled = true;
+            if (!c->working) forget(c);
+        }
+    child_peer_lost(l->child, PROC_EDGE, e->index, reason);
+}
+
+static void edge_closed(void *context, const char *reason)
+{
+    edge_lost(context, reason);
+}
+
+static void send_login(struct login_edge *e, const struct login_answer *a)
+{
+    static uint8_t memory[LOGIN_ANSWER_OCTETS]; /* wiped: some mechanisms' last words are a proof */
+    struct buf b = buf_on(memory, sizeof memory);
+    login_answer_put(&b, a);
+    bool sent = e->channel && !b.over && ipc_send(e->channel, MSG_LOGIN_ANSWER, buf_span(&b));
+    explicit_bzero(memory, b.n);
+    if (!sent && e->channel) edge_lost(e, "answers cannot be sent");
+}
+
+static void send_later(struct login_edge *e, uint64_t session, uint32_t slot)
+{
+    send_login(e, &(struct login_answer){.session = session, .slot = slot, .kind = LOGIN_LATER});
+}
+
+static void send_sender(struct login_edge *e, const struct sender_answer *a)
+{
+    uint8_t memory[SENDER_ANSWER_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    sender_answer_put(&b, a);
+    if (e->channel && !ipc_send(e->channel, MSG_SENDER_ANSWER, buf_span(&b)))
+        edge_lost(e, "answers cannot be sent");
+}
+
+/* --- what became of it */
+
+static void report(const struct conversation *c)
+{
+    const struct login_report *r = login_report_of(c->login);
+    const struct config *config = c->all->child->config;
+    uint8_t text[64];
+    struct buf client = buf_on(text, sizeof text);
+    struct address a;
+    const struct login_begin *m = login_begin_of(c->login);
+    if (!r->event) return;
+    memcpy(a.octets, m->client, sizeof a.octets);
+    address_put(&client, &a);
+    log_begin(LOG_LEVEL_SECURITY, "login-refused");
+    log_id(c->session);
+    log_span("server", config->servers[m->server].name);
+    log_span("client", buf_span(&client));
+    log_str("mechanism", mechanism_table[m->mechanism].name);
+    log_span("claimed", span_of(r->claimed, r->claimed_n));
+    log_str("reason", r->event);
+    log_end();
+}
+
+/* False: its edge is gone. */
+static bool send_answer(struct conversation *c)
+{
+    c->working = true; /* edge_lost leaves it to us */
+    send_login(&c->all->edges[c->edge], &c->answer);
+    c->working = false;
+    return !c->cancelled;
+}
+
+static void tell(struct conversation *c)
+{
+    (void)send_answer(c);
+    forget(c);
+}
+
+static void told_later(struct timer *t)
+{
+    tell((struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer)));
+}
+
+static void client_is_slow(struct timer *t)
+{
+    forget((struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer)));
+}
+
+static void login_done(struct conversation *c)
+{
+    struct logins *l = c->all;
+    uint64_t now = loop_now_ms(l->child->loop);
+    uint64_t spent = now - c->began_ms;
+    switch (c->answer.kind) {
+    case LOGIN_CHALLENGE:
+        if (!send_answer(c)) {
+            forget(c);
+            return;
+        }
+        loop_timer_set(l->child->loop, &c->timer, now + LIMIT_LOGIN_IDLE_SECONDS * 1000, client_is_slow);
+        return;
+    case LOGIN_SUCCESS: l->succeeded++; break;
+    case LOGIN_LATER: l->failed++; break;
+    default: l->refused++;
+    }
+    report(c);
+    if (c->answer.kind == LOGIN_SUCCESS || c->answer.kind == LOGIN_LATER) {
+        tell(c);
+        return;
+    }
+    loop_timer_set(l->child->loop, &c->timer, now + LIMIT_LOGIN_REFUSAL_MS - spent % LIMIT_LOGIN_REFUSAL_MS,
+                   told_later);
+}
+
+static void done(void *context, struct worker_task *task)
+{
+    struct conversation *c = (struct conversation *)(void *)task;
+    (void)context;
+    c->working = false;
+    if (c->cancelled) {
+        forget(c);
+    } else if (c->sender) {
+        struct sender_answer verdict = c->verdict;
+        struct login_edge *e = &c->all->edges[c->edge];
+        forget(c);
+        send_sender(e, &verdict);
+    } else {
+        response_drop(c);
+        login_done(c);
+    }
+}
+
+/* In a thread: it has c for itself. */
+static void work(struct worker_task *task, void *state)
+{
+    struct conversation *c = (struct conversation *)(void *)task;
+    if (c->sender)
+        login_sender(state, &c->question, &c->verdict);
+    else
+        login_step(c->login, state, c->response, c->unix_seconds, &c->answer);
+}
+
+static void submit(struct conversation *c, bool slow)
+{
+    struct logins *l = c->all;
+    c->working = true;
+    c->unix_seconds = loop_unix_ms(l->child->loop) / 1000;
+    c->began_ms = loop_now_ms(l->child->loop);
+    workers_submit(slow ? l->slow : l->quick, &c->task);
+}
+
+/* --- questions */
+
+static void asked_begin(struct login_edge *e, const struct login_begin *m)
+{
+    struct logins *l = e->all;
+    struct conversation *c =
+        l->quick && !find(l, e->index, m->session, m->slot) ? add(e, m->session, m->slot) : NULL;
+    if (c) c->login = login_create(&l->world, m);
+    if (c && !c->login) {
+        forget(c);
+        c = NULL;
+    }
+    if (c)
+        submit(c, login_slow(c->login));
+    else
+        send_later(e, m->session, m->slot);
+}
+
+static void asked_step(struct login_edge *e, const struct login_step *m)
+{
+    struct conversation *c = find(e->all, e->index, m->session, m->slot);
+    if (!c || c->working || c->answer.kind != LOGIN_CHALLENGE || !response_keep(c, m->response)) {
+        send_later(e, m->session, m->slot); /* it began with another directory, or took too long */
+        return;
+    }
+    loop_timer_stop(e->all->child->loop, &c->timer);
+    submit(c, login_slow(c->login));
+}
+
+static void asked_cancel(struct login_edge *e, const struct login_step *m)
+{
+    struct conversation *c = find(e->all, e->index, m->session, m->slot);
+    if (!c) return;
+    c->cancelled = true;
+    if (!c->working) forget(c);
+}
+
+static void asked_sender(struct login_edge *e, const struct sender_question *q)
+{
+    struct conversation *c = e->all->quick ? add(e, q->session, q->slot) : NULL;
+    if (!c || !response_keep(c, q->path)) {
+        if (c) forget(c);
+        send_sender(e, &(struct sender_answer){q->session, q->slot, SENDER_LATER});
+        return;
+    }
+    c->sender = true;
+    c->question = *q;
+    c->question.path = c->response;
+    c->question.name = SPAN("");
+    submit(c, false);
+}
+
+static void asked(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
+{
+    struct login_edge *e = context;
+    struct login_begin begin;
+    struct login_step step;
+    struct sender_question question;
+    (void)fds;
+    (void)n_fds;
+    if (!e->channel) return; /* closed while its packet is worked off */
+    if (type == MSG_LOGIN_BEGIN && login_begin_read(payload, &begin))
+        asked_begin(e, &begin);
+    else if (type == MSG_LOGIN_STEP && login_step_read(payload, &step))
+        asked_step(e, &step);
+    else if (type == MSG_LOGIN_CANCEL && login_step_read(payload, &step))
+        asked_cancel(e, &step);
+    else if (type == MSG_SENDER_QUESTION && sender_question_read(payload, &question))
+        asked_sender(e, &question);
+    else
+        edge_lost(e, "malformed question");
+}
+
+/* --- life */
+
+static bool threads_create(struct logins *l)
+{
+    const char *why = NULL;
+    for (unsigned i = 0; i < THREADS; i++) {
+        l->threads[i] = login_thread_create(&l->world, &why);
+        if (!l->threads[i]) {
+            log_note(LOG_LEVEL_ERROR, "identity-unusable", why, 0);
+            return false;
+        }
+    }
+    return true;
+}
+
+struct logins *logins_create(struct child *c)
+{
+    struct logins *l = calloc(1, sizeof *l);
+    if (!l) return NULL;
+    *l = (struct logins){.child = c, .world = {.config = c->config, .identity = -1}};
+    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
+        l->edges[i] = (struct login_edge){.all = l, .fd = -1, .index = i};
+    return l;
+}
+
+void logins_open(struct logins *l, int identity, struct span home)
+{
+    void *states[THREADS];
+    l->world.identity = identity;
+    l->world.home = home;
+    if (getrandom(l->world.chance, sizeof l->world.chance, 0) != (ssize_t)sizeof l->world.chance ||
+        !threads_create(l))
+        return;
+    for (unsigned i = 0; i < THREADS; i++)
+        states[i] = l->threads[i];
+    l->slow = workers_create(l->child->loop, SLOW_THREADS, states + QUICK_THREADS, work, done, l);
+    l->quick = l->slow ? workers_create(l->child->loop, QUICK_THREADS, states, work, done, l) : NULL;
+    if (!l->quick) log_note(LOG_LEVEL_ERROR, "identity-unusable", "no memory for threads", errno);
+}
+
+void logins_free(struct logins **logins)
+{
+    struct logins *l = *logins;
+    if (!l) return;
+    *logins = NULL;
+    workers_free(&l->quick);
+    workers_free(&l->slow);
+    for (unsigned i = 0; i < BUCKETS; i++)
+        while (l->buckets[i])
+            forget(l->buckets[i]);
+    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++) {
+        ipc_close(&l->edges[i].channel);
+        if (l->edges[i].fd >= 0) close(l->edges[i].fd);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        login_thread_free(&l->threads[i]);
+    explicit_bzero(l, sizeof *l);
+    free(l);
+}
+
+static void edge_open(struct login_edge *e)
+{
+    ipc_close(&e->channel);
+    e->channel = ipc_open(e->all->child->loop, e->fd, allowed, sizeof allowed / sizeof allowed[0],
+                          ANSWERS_QUEUED, asked, edge_closed, e);
+    e->fd = -1;
+    if (e->channel)
+        ipc_secret(e->channel);
+    else
+        log_note(LOG_LEVEL_ERROR, "channel-failed", "edge", errno);
+}
+
+void logins_peer(struct logins *l, unsigned edge, int fd)
+{
+    if (edge >= LIMIT_EDGES_MAX) {
+        close(fd);
+        return;
+    }
+    struct login_edge *e = &l->edges[edge];
+    if (e->channel) edge_lost(e, "replaced");
+    if (e->fd >= 0) close(e->fd);
+    e->fd = fd;
+    if (l->started) edge_open(e);
+}
+
+bool logins_start(struct logins *l)
+{
+    l->started = true;
+    if (l->quick && (!workers_start(l->quick) || !workers_start(l->slow))) return false;
+    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
+        if (l->edges[i].fd >= 0) edge_open(&l->edges[i]);
+    return true;
+}
+
+unsigned logins_edges(const struct logins *l)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
+        n += l->edges[i].channel != NULL;
+    return n;
+}
+
+void logins_flush(struct logins *l)
+{
+    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
+        if (l->edges[i].channel) ipc_flush(l->edges[i].channel);
+}
+
+void logins_status(const struct logins *l, struct buf *json)
+{
+    buf_str(json, ",\"logins\":");
+    buf_u64(json, l->succeeded);
+    buf_str(json, ",\"logins_refused\":");
+    buf_u64(json, l->refused);
+    buf_str(json, ",\"logins_failed\":");
+    buf_u64(json, l->failed);
+    buf_str(json, ",\"logins_open\":");
+    buf_u64(json, l->n);
+}

@@ -1,0 +1,176 @@
+#include "service/login_private.h"
+
+#include <stdlib.h>
+
+enum { ARENA_OCTETS = 262144 };
+
+static const struct login_mechanism mechanisms[] = {
+    {MECHANISM_SCRAM_SHA_256_PLUS, login_scram},
+    {MECHANISM_SCRAM_SHA_256, login_scram},
+    {MECHANISM_SCRAM_SHA_1_PLUS, login_scram},
+    {MECHANISM_SCRAM_SHA_1, login_scram},
+    {MECHANISM_PLAIN, login_plain},
+    {MECHANISM_LOGIN, login_login},
+};
+
+static const struct login_mechanism *mechanism_of(uint8_t m)
+{
+    for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++)
+        if (mechanisms[i].mechanism == m) return &mechanisms[i];
+    return NULL;
+}
+
+/* --- threads */
+
+struct login_thread *login_thread_create(const struct login_world *w, const char **why)
+{
+    struct login_thread *t = calloc(1, sizeof *t);
+    *why = "no memory";
+    if (!t) return NULL;
+    t->world = w;
+    t->identity = identity_open(w->identity, false, why);
+    if (!t->identity) login_thread_free(&t);
+    return t;
+}
+
+void login_thread_free(struct login_thread **t)
+{
+    if (!*t) return;
+    login_scram_end(*t);
+    identity_close(&(*t)->identity);
+    free(*t);
+    *t = NULL;
+}
+
+/* --- a conversation */
+
+static bool keep(struct login *l, struct span *s)
+{
+    bool any = s->n > 0;
+    *s = arena_copy(l->arena, *s);
+    return !any || s->p;
+}
+
+struct login *login_create(const struct login_world *w, const struct login_begin *m)
+{
+    if (m->server >= w->config->n_servers || !mechanism_of(m->mechanism) ||
+        !(w->config->servers[m->server].mechanisms & MECHANISM_BIT(m->mechanism)))
+        return NULL; /* an edge offers what its configuration says, which is ours */
+    struct login *l = calloc(1, sizeof *l);
+    struct arena *arena = arena_create(ARENA_OCTETS);
+    if (!l || !arena) {
+        free(l);
+        arena_destroy(&arena);
+        return NULL;
+    }
+    *l = (struct login){.world = w, .arena = arena, .begin = *m};
+    if (keep(l, &l->begin.exporter) && keep(l, &l->begin.end_point) && keep(l, &l->begin.certificate) &&
+        keep(l, &l->begin.response))
+        return l;
+    login_free(&l);
+    return NULL;
+}
+
+void login_free(struct login **login)
+{
+    struct login *l = *login;
+    if (!l) return;
+    *login = NULL;
+    if (l->end) l->end(l);
+    arena_wipe(l->arena);
+    arena_destroy(&l->arena);
+    explicit_bzero(l, sizeof *l);
+    free(l);
+}
+
+const struct login_report *login_report_of(const struct login *l)
+{
+    return &l->report;
+}
+
+const struct login_begin *login_begin_of(const struct login *l)
+{
+    return &l->begin;
+}
+
+bool login_slow(const struct login *l)
+{
+    return mechanism_table[l->begin.mechanism].flags & MECHANISM_SLOW;
+}
+
+void login_claim(struct login *l, struct span name)
+{
+    name = span_head(name, sizeof l->report.claimed);
+    if (name.n) memcpy(l->report.claimed, name.p, name.n);
+    l->report.claimed_n = (uint16_t)name.n;
+}
+
+enum login_kind login_refuse(struct login *l, const char *event)
+{
+    l->report.event = event;
+    return LOGIN_REFUSED;
+}
+
+/* --- what it permits. The only place that says LOGIN_SUCCESS to an edge. */
+
+static bool in_group(const struct identity_principal *who, struct span group)
+{
+    for (uint32_t i = 0; i < who->n_groups; i++)
+        if (span_eq_nocase(who->groups[i], group)) return true;
+    return false;
+}
+
+static uint32_t rights_of(const struct login *l)
+{
+    const struct config_server *s = &l->world->config->servers[l->begin.server];
+    const struct identity_principal *who = &l->who;
+    uint32_t rights = who->rights;
+    for (uint32_t i = 0; i < s->n_grants; i++)
+        if (s->grants[i].group ? in_group(who, s->grants[i].name) : span_eq(s->grants[i].name, who->name))
+            rights |= s->grants[i].right;
+    return rights;
+}
+
+static enum login_kind authorise(struct login *l, struct login_answer *ret)
+{
+    static const uint32_t doors = RIGHT_SUBMIT | RIGHT_ORG_PROPS | RIGHT_ORG_STATUS;
+    if (!l->proven || l->who.number == 0 || l->who.kind == PRINCIPAL_ANONYMOUS)
+        return login_refuse(l, "anonymous");
+    if (l->who.locked) return login_refuse(l, "locked");
+    uint32_t rights = rights_of(l);
+    if (!(rights & doors)) return login_refuse(l, "no-right");
+    *ret = (struct login_answer){.session = l->begin.session,
+                                 .slot = l->begin.slot,
+                                 .kind = LOGIN_SUCCESS,
+                                 .principal = l->who.kind,
+                                 .rights = rights,
+                                 .number = l->who.number,
+                                 .name = l->who.name};
+    return LOGIN_SUCCESS;
+}
+
+void login_step(struct login *l, struct login_thread *t, struct span response, uint64_t unix_seconds,
+                struct login_answer *ret)
+{
+    bool first = l->step == 0;
+    l->out = SPAN("");
+    l->unix_seconds = unix_seconds;
+    enum login_kind kind = mechanism_of(l->begin.mechanism)
+                               ->step(l, t, first ? l->begin.response : response, first && l->begin.initial);
+    l->step++;
+    *ret = (struct login_answer){.session = l->begin.session, .slot = l->begin.slot};
+    if (kind == LOGIN_SUCCESS) kind = authorise(l, ret);
+    ret->kind = (uint8_t)kind;
+    if (kind == LOGIN_CHALLENGE) ret->challenge = l->out;
+    if (kind == LOGIN_MALFORMED) l->report.event = "malformed";
+}
+
+void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret)
+{
+    enum identity_found found = identity_sender(t->identity, q->number, q->path);
+    *ret = (struct sender_answer){.session = q->session,
+                                  .slot = q->slot,
+                                  .verdict = found == IDENTITY_FOUND     ? SENDER_PERMITTED
+                                             : found == IDENTITY_UNKNOWN ? SENDER_REFUSED
+                                                                         : SENDER_LATER};
+}

@@ -1,0 +1,47 @@
+/* login: a conversation in which a client proves who it is (RFC 4422). In the directory process only; each step is worked in a helper
+ * thread (system/workers.h), straight on: it may compute for long or wait. What a mechanism proves and what that permits are decided
+ * by different functions (decision 0010, invariants I1 and I2): however it was proven, login_step ends in the same question for rights. */
+#ifndef SERVICE_LOGIN_H
+#define SERVICE_LOGIN_H
+
+#include "config/config.h"
+#include "directory/login_message.h"
+#include "directory/sender_message.h"
+#include "identity/identity.h"
+
+struct login_world { /* of the process; nobody changes it while threads run */
+    const struct config *config;
+    int identity;       /* descriptor of the identity store's folder */
+    struct span home;   /* domain of names without one */
+    uint8_t chance[32]; /* secret: what users who do not exist seem to have */
+};
+
+/* What a thread has for itself: its own opened database. Null: *why. */
+struct login_thread;
+struct login_thread *login_thread_create(const struct login_world *w, const char **why);
+void login_thread_free(struct login_thread **t);
+
+/* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "locked", "no-right",
+ * "malformed", "anonymous", "guest", "authzid", "downgrade", "unavailable" ...; null: nothing to report. */
+struct login_report {
+    const char *event;
+    char claimed[LIMIT_PRINCIPAL_NAME_OCTETS]; /* the name as it was said, hostile; may be empty */
+    uint16_t claimed_n;
+};
+
+struct login;
+/* m is copied. Null: no memory, or no such server or mechanism. */
+struct login *login_create(const struct login_world *w, const struct login_begin *m);
+/* The first step takes the initial response of login_begin, each further one the client's answer. *ret is whole (session and slot too);
+ * its spans live as long as l and until the next step. After anything but LOGIN_CHALLENGE it is over. */
+void login_step(struct login *l, struct login_thread *t, struct span response, uint64_t unix_seconds,
+                struct login_answer *ret);
+const struct login_report *login_report_of(const struct login *l);
+const struct login_begin *login_begin_of(const struct login *l);
+bool login_slow(const struct login *l); /* MECHANISM_SLOW */
+void login_free(struct login **l);      /* wipes; accepts null */
+
+/* In a thread. */
+void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret);
+
+#endif

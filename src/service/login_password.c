@@ -1,0 +1,59 @@
+/* PLAIN (RFC 4616) and LOGIN ([MS-XLOGIN]): name and password in clear. */
+#include "identity/secret.h"
+#include "sasl/plain.h"
+#include "service/login_private.h"
+
+/* A verifier of a password that nobody has, as costly as those of sallyport user. */
+#define NO_VERIFIER "$y$j9T$yL/ypHDZdidzqVBKuIiwD/$lartI5c/SuJ43vO8TEZ2HPLXwx7YdUp2iqMdGtAVee/"
+
+bool login_password_fits(struct login *l, struct login_thread *t, struct span password)
+{
+    struct address client;
+    uint32_t number = 0;
+    bool known = l->who.number != 0, has = l->who.crypt.n > 0;
+    memcpy(client.octets, l->begin.client, sizeof client.octets);
+    bool app = identity_app_password(t->identity, l->who.number, password, &client, l->unix_seconds,
+                                     &number) == IDENTITY_FOUND;
+    bool own = secret_fits(password, has ? l->who.crypt : SPAN(NO_VERIFIER)) && has;
+    if (known && app && !own) l->who.app_password = number;
+    return known && (own || app);
+}
+
+static enum login_kind check(struct login *l, struct login_thread *t, const struct plain_message *p)
+{
+    if (!login_find(l, t, p->authcid)) return LOGIN_LATER;
+    if (!login_password_fits(l, t, p->password))
+        return login_refuse(l, l->who.number ? "wrong-secret" : "unknown-user");
+    if (!login_authzid_permitted(l, p->authzid, p->authcid)) return LOGIN_REFUSED;
+    l->proven = true;
+    return LOGIN_SUCCESS;
+}
+
+enum login_kind login_plain(struct login *l, struct login_thread *t, struct span response, bool initial)
+{
+    struct plain_message p;
+    if (l->step == 0 && !initial) return LOGIN_CHALLENGE; /* an empty one */
+    return plain_read(response, &p) ? check(l, t, &p) : LOGIN_MALFORMED;
+}
+
+/* Prompts as every client knows them; some look at them. */
+enum login_kind login_login(struct login *l, struct login_thread *t, struct span response, bool initial)
+{
+    struct span *name = l->state;
+    if (!name) {
+        name = l->state = arena_take(l->arena, sizeof *name);
+        if (!name) return LOGIN_LATER;
+        if (!initial) {
+            l->out = SPAN(PLAIN_LOGIN_NAME);
+            return LOGIN_CHALLENGE;
+        }
+    }
+    if (name->n == 0) {
+        if (!authzid_is_name(response)) return LOGIN_MALFORMED;
+        *name = arena_copy(l->arena, response);
+        l->out = SPAN(PLAIN_LOGIN_PASSWORD);
+        return name->n ? LOGIN_CHALLENGE : LOGIN_LATER;
+    }
+    const struct plain_message p = {.authcid = *name, .password = response};
+    return plain_is_password(response) ? check(l, t, &p) : LOGIN_MALFORMED;
+}

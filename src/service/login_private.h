@@ -1,0 +1,56 @@
+/* login_private: a conversation, as its mechanisms see it. Each mechanism is a file; service/login.c has the table. */
+#ifndef SERVICE_LOGIN_PRIVATE_H
+#define SERVICE_LOGIN_PRIVATE_H
+
+#include "base/arena.h"
+#include "sasl/mechanism.h"
+#include "service/login.h"
+
+struct login_thread {
+    const struct login_world *world;
+    struct identity *identity;
+    void *scram; /* the library's handle, made when first needed */
+};
+
+struct login {
+    const struct login_world *world;
+    struct arena *arena;      /* everything of it: secrets too; wiped at the end */
+    struct login_begin begin; /* its spans lie in the arena */
+    unsigned step;            /* steps done */
+    uint64_t unix_seconds;    /* of this step */
+    uint8_t challenge[LIMIT_SASL_CHALLENGE_OCTETS];
+    struct span out;               /* of this step; points into challenge */
+    void *state;                   /* the mechanism's own, in the arena */
+    void (*end)(struct login *l);  /* what of state is not in the arena; or null */
+    struct identity_principal who; /* who it is, once known; number 0: nobody */
+    bool proven;                   /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
+    struct login_report report;
+};
+
+/* One step of a mechanism, in a thread. response: hostile; initial: it came with AUTH (only in step 0, where response is empty otherwise).
+ * Returns LOGIN_CHALLENGE with l->out set, LOGIN_SUCCESS with who and proven set, or a refusal with its reason reported. It never looks at
+ * rights: the caller does. */
+typedef enum login_kind login_step_fn(struct login *l, struct login_thread *t, struct span response,
+                                      bool initial);
+
+struct login_mechanism {
+    enum mechanism mechanism;
+    login_step_fn *step;
+};
+
+login_step_fn login_plain, login_login, login_scram;
+void login_scram_end(struct login_thread *t); /* what the thread holds of it */
+
+/* The claimed name for the report: at most what fits. */
+void login_claim(struct login *l, struct span name);
+/* A refusal with its reason. */
+enum login_kind login_refuse(struct login *l, const char *event);
+/* Who that name is. When nobody, l->who is made up so that every further step takes as long: proof against it fails. False: the store cannot
+ * be read now (reported). */
+bool login_find(struct login *l, struct login_thread *t, struct span name);
+/* RFC 4422 3.4.1: to act as somebody else is a right that nobody has here. Empty, or the name itself. */
+bool login_authzid_permitted(struct login *l, struct span authzid, struct span authcid);
+/* Checks a password in clear against what the principal has: verifier, SCRAM keys or app passwords. Takes as long whatever is wrong. */
+bool login_password_fits(struct login *l, struct login_thread *t, struct span password);
+
+#endif
