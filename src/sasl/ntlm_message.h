@@ -28,10 +28,11 @@
  * server needs. False: no NEGOTIATE, or neither Unicode nor OEM (3.2.5.1.1). */
 MUST_USE bool ntlm_negotiate_read(struct span message, uint32_t *flags);
 
-struct
-    ntlm_target { /* what the server calls itself. ASCII, as names of hosts are; an empty name is left out */
-    struct span netbios_computer, netbios_domain; /* at most LIMIT_NETBIOS_NAME_OCTETS */
-    struct span dns_computer, dns_domain;         /* at most LIMIT_DOMAIN_OCTETS */
+/* What the server calls itself. ASCII, as names of hosts are; an empty name is left out, but some clients cannot do without
+ * netbios_computer. The first two at most LIMIT_NETBIOS_NAME_OCTETS, the others LIMIT_DOMAIN_OCTETS. */
+struct ntlm_target {
+    struct span netbios_computer, netbios_domain;
+    struct span dns_computer, dns_domain;
 };
 /* CHALLENGE, 2.2.1.2, in answer to a client that offered such flags. The version is never told. */
 void ntlm_challenge_put(struct buf *b, uint32_t offered, const struct ntlm_target *t,

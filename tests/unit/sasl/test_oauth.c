@@ -127,6 +127,7 @@ static void x2(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(oauth_x2_read(span_str(wrong[i]), &m));
     assert_false(oauth_x2_read(SPAN("user=u\0\1auth=Bearer t\1\1"), &m));
+    assert_false(oauth_x2_read(SPAN("user=u\1auth=Bearer a\0b\1\1"), &m));
 }
 
 static void error(void **state)
