@@ -180,9 +180,44 @@ static void i8_what_is_taken_reaches_somebody(void **state)
     arena_destroy(&a);
 }
 
+/* More aliases and domains than are looked at: nobody's mail is refused for that, and check says so. */
+static void too_many_count_as_alive(void **state)
+{
+    (void)state;
+    enum { MANY = 4500, OCTETS = 200000 };
+    static char domain_text[OCTETS], alias_text[OCTETS];
+    struct buf d = buf_on(domain_text, OCTETS - 1), b = buf_on(alias_text, OCTETS);
+    struct names n;
+    buf_str(&d, "server mx { listen 127.0.0.1:2525 }\nrecipients");
+    for (unsigned i = 0; i < MANY; i++) {
+        buf_str(&d, " d");
+        buf_u64(&d, i);
+        buf_str(&d, ".test");
+        buf_str(&b, "alias");
+        buf_u64(&b, i);
+        buf_str(&b, i ? ": x@else.test\n" : ": gone\n");
+    }
+    assert_false(d.over || b.over);
+    struct arena *a = arena_create(LIMIT_CONFIG_MEMORY_OCTETS);
+    const struct config *c = config_of(a, domain_text);
+    assert_true(names_load(&n, c, SPAN(""), buf_span(&b)));
+    assert_int_equal(recipients_find(&n.map, SPAN("alias0@d7.test")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("alias9@d7.test")), RECIPIENTS_KNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("bob@d7.test")), RECIPIENTS_UNKNOWN);
+    assert_int_equal(n.problems.count, 1);
+    assert_true(span_starts_nocase(span_str(n.problems.first->text), SPAN("has too many aliases")));
+    names_free(&n);
+    assert_true(names_load(&n, c, SPAN(""), SPAN("alias0: gone\nalias1: x@else.test\n")));
+    assert_int_equal(recipients_find(&n.map, SPAN("alias0@d7.test")), RECIPIENTS_UNKNOWN);
+    assert_int_equal(recipients_find(&n.map, SPAN("alias1@d7.test")), RECIPIENTS_KNOWN);
+    names_free(&n);
+    arena_destroy(&a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(i8_what_is_taken_reaches_somebody)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(i8_what_is_taken_reaches_somebody),
+                                       cmocka_unit_test(too_many_count_as_alive)};
     for (unsigned i = 0; i < LISTS; i++) {
         lists[i] = memfd_create("list", MFD_CLOEXEC);
         if (lists[i] < 0) return 1;
