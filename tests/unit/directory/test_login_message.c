@@ -1,0 +1,170 @@
+#include "directory/login_message.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "directory/sender_message.h"
+
+static uint8_t memory[65536];
+
+/* What was put is read back, and nothing shorter or longer is a message. */
+static void only_whole(struct span s, bool (*reads)(struct span))
+{
+    static uint8_t longer[65536];
+    assert_true(reads(s));
+    for (size_t n = 0; n < s.n; n++)
+        assert_false(reads(span_head(s, n)));
+    memcpy(longer, s.p, s.n);
+    longer[s.n] = 0;
+    assert_false(reads(span_of(longer, s.n + 1)));
+}
+
+static bool reads_begin(struct span s)
+{
+    struct login_begin m;
+    return login_begin_read(s, &m);
+}
+
+static bool reads_step(struct span s)
+{
+    struct login_step m;
+    return login_step_read(s, &m);
+}
+
+static bool reads_answer(struct span s)
+{
+    struct login_answer m;
+    return login_answer_read(s, &m);
+}
+
+static bool reads_question(struct span s)
+{
+    struct sender_question m;
+    return sender_question_read(s, &m);
+}
+
+static bool reads_verdict(struct span s)
+{
+    struct sender_answer m;
+    return sender_answer_read(s, &m);
+}
+
+static struct login_begin a_begin(void)
+{
+    return (struct login_begin){.session = 7,
+                                .slot = 3,
+                                .server = 1,
+                                .mechanism = 11,
+                                .tls = LOGIN_TLS_1_3,
+                                .client = {1, 2, 3},
+                                .exporter = SPAN("0123456789abcdef0123456789abcdef"),
+                                .end_point = SPAN("hash"),
+                                .certificate = SPAN("der"),
+                                .initial = true,
+                                .response = SPAN("\0user\0word")};
+}
+
+static void begin(void **state)
+{
+    struct buf b = buf_on(memory, sizeof memory);
+    struct login_begin m = a_begin(), got;
+    (void)state;
+    login_begin_put(&b, &m);
+    only_whole(buf_span(&b), reads_begin);
+    assert_true(login_begin_read(buf_span(&b), &got));
+    assert_int_equal(got.session, 7);
+    assert_int_equal(got.slot, 3);
+    assert_int_equal(got.mechanism, 11);
+    assert_memory_equal(got.client, m.client, sizeof m.client);
+    assert_true(span_eq(got.exporter, m.exporter) && span_eq(got.response, m.response) && got.initial);
+}
+
+/* A response that did not come cannot be there; an exporter has one length; TLS is one of four. */
+static void begin_in_range(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct buf b = buf_on(memory, sizeof memory);
+        struct login_begin m = a_begin();
+        if (i == 0) m.initial = false;
+        if (i == 1) m.exporter = SPAN("short");
+        if (i == 2) m.tls = LOGIN_TLS_COUNT;
+        login_begin_put(&b, &m);
+        assert_int_equal(reads_begin(buf_span(&b)), i == 3);
+    }
+}
+
+static void step(void **state)
+{
+    struct buf b = buf_on(memory, sizeof memory);
+    (void)state;
+    login_step_put(&b, &(struct login_step){1, 2, SPAN("x")});
+    only_whole(buf_span(&b), reads_step);
+}
+
+/* Only a success names somebody, and it names somebody with a right. */
+static void answer(void **state)
+{
+    static const struct {
+        struct login_answer a;
+        bool good;
+    } t[] = {
+        {{.kind = LOGIN_CHALLENGE, .challenge = SPAN("r=1")}, true},
+        {{.kind = LOGIN_REFUSED}, true},
+        {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 1, .number = 5, .name = SPAN("a@b")}, true},
+        {{.kind = LOGIN_SUCCESS, .principal = 0, .rights = 1, .number = 5, .name = SPAN("a@b")}, false},
+        {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 0, .number = 5, .name = SPAN("a@b")}, false},
+        {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 1, .number = 5}, false},
+        {{.kind = LOGIN_REFUSED, .rights = 1}, false},
+        {{.kind = LOGIN_CHALLENGE, .name = SPAN("a@b")}, false},
+        {{.kind = LOGIN_KIND_COUNT}, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct buf b = buf_on(memory, sizeof memory);
+        login_answer_put(&b, &t[i].a);
+        assert_int_equal(reads_answer(buf_span(&b)), t[i].good);
+        if (t[i].good) only_whole(buf_span(&b), reads_answer);
+    }
+}
+
+static void too_long(void **state)
+{
+    static uint8_t text[LIMIT_SASL_RESPONSE_OCTETS + 1];
+    struct buf b = buf_on(memory, sizeof memory);
+    (void)state;
+    login_step_put(&b, &(struct login_step){1, 2, span_of(text, sizeof text)});
+    assert_true(b.over);
+    b = buf_on(memory, sizeof memory);
+    login_answer_put(&b, &(struct login_answer){.challenge = span_of(text, LIMIT_SASL_CHALLENGE_OCTETS + 1)});
+    assert_true(b.over);
+}
+
+static void sender(void **state)
+{
+    struct buf b = buf_on(memory, sizeof memory);
+    (void)state;
+    sender_question_put(&b, &(struct sender_question){1, 2, 3, SPAN("a@b"), SPAN("c@d")});
+    only_whole(buf_span(&b), reads_question);
+    b.n = 0;
+    sender_question_put(&b, &(struct sender_question){1, 2, 3, SPAN("a@b"), SPAN("")});
+    assert_false(reads_question(buf_span(&b)));
+    b.n = 0;
+    sender_answer_put(&b, &(struct sender_answer){1, 2, SENDER_REFUSED});
+    only_whole(buf_span(&b), reads_verdict);
+    b.n = 0;
+    sender_answer_put(&b, &(struct sender_answer){1, 2, SENDER_VERDICT_COUNT});
+    assert_false(reads_verdict(buf_span(&b)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(begin),  cmocka_unit_test(begin_in_range), cmocka_unit_test(step),
+        cmocka_unit_test(answer), cmocka_unit_test(too_long),       cmocka_unit_test(sender),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
