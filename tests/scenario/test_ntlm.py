@@ -1,12 +1,15 @@
-"""Real clients of NTLM against the acceptor alone (tests/tools/ntlm-try.c): impacket by its message classes, curl by SMTP to a few lines of
-Python that carry its words."""
+"""Real clients of NTLM against the acceptor alone (tests/tools/ntlm-try.c): impacket by its message classes, gss-ntlmssp through GSSAPI, curl
+by SMTP to a few lines of Python that carry its words."""
 import base64
 import hashlib
 import socketserver
+import struct
 import subprocess
 import threading
 
+import gssapi
 import pytest
+from gssapi.raw import ChannelBindings, set_neg_mechs
 from impacket import ntlm
 
 from sallyport import BUILD, run
@@ -140,8 +143,52 @@ def test_curl(tmp_path, login, password, want, initial):
         assert (done.returncode == 0) == want.startswith("user proven")
 
 
-def test_channel_bindings():
-    """A client that gives none where they are required."""
-    a = Acceptor(end_point=hashlib.sha256(b"certificate").digest())
-    assert impacket(a) == "user no-bindings user"
+NTLM_OID, SPNEGO_OID = (gssapi.OID.from_int_seq(i) for i in ("1.3.6.1.4.1.311.2.2.10", "1.3.6.1.5.5.2"))
+END_POINT = hashlib.sha256(b"certificate").digest()
+
+
+def der(tag, content):
+    n = len(content)
+    return bytes([tag]) + (bytes([n]) if n < 128 else b"\x82" + struct.pack(">H", n)) + content
+
+
+def unwrapped(token):
+    """The NTLM message in a token of SPNEGO: an OCTET STRING."""
+    at = token.index(b"NTLMSSP\0")
+    length = struct.unpack(">H", token[at - 2:at])[0] if token[at - 4:at - 2] == b"\x04\x82" else token[at - 1]  # X.690 8.1.3
+    return token[at:at + length]
+
+
+def gss(monkeypatch, folder, acceptor, binding=None, change=()):
+    """gss-ntlmssp makes a MIC only inside SPNEGO (RFC 4178), which is taken off and put on here. Returns the answer, and the header's length."""
+    users = folder / "users"
+    users.write_text("DOM:user:Password\n")
+    monkeypatch.setenv("NTLM_USER_FILE", str(users))
+    credentials = gssapi.Credentials(name=gssapi.Name("user@DOM", gssapi.NameType.user), usage="initiate", mechs=[SPNEGO_OID])
+    set_neg_mechs(credentials, [NTLM_OID])
+    context = gssapi.SecurityContext(
+        name=gssapi.Name("smtp@mx.example.org", gssapi.NameType.hostbased_service), creds=credentials, mech=SPNEGO_OID, usage="initiate",
+        flags=[gssapi.RequirementFlag.integrity, gssapi.RequirementFlag.confidentiality],
+        channel_bindings=ChannelBindings(application_data=b"tls-server-end-point:" + binding) if binding else None)
+    challenge = base64.b64decode(acceptor.message(unwrapped(context.step())))
+    accept_incomplete = der(0xA0, der(0x0A, b"\x01")) + der(0xA1, der(6, bytes(NTLM_OID)))
+    third = bytearray(unwrapped(context.step(der(0xA1, der(0x30, accept_incomplete + der(0xA2, der(4, challenge)))))))
+    fields = [struct.unpack("<HHI", third[i:i + 8]) for i in range(12, 60, 8)]
+    for at in change:
+        third[at] ^= 1
+    return acceptor.message(bytes(third)), min(offset for n, _, offset in fields if n)
+
+
+def test_gss_ntlmssp(monkeypatch, tmp_path):
+    a = Acceptor(password="Password")
+    assert gss(monkeypatch, tmp_path, a) == ("user proven user", 88)
+    for at in (64, 72, 87):  # the version, which means nothing, and the MIC
+        assert gss(monkeypatch, tmp_path, a, change=[at]) == ("user wrong-mic user", 88)
+    a.close()
+
+
+@pytest.mark.parametrize("binding,want", [(END_POINT, "proven"), (END_POINT[::-1], "wrong-bindings"), (None, "no-bindings")])
+def test_channel_bindings(monkeypatch, tmp_path, binding, want):
+    a = Acceptor(password="Password", end_point=END_POINT)
+    assert gss(monkeypatch, tmp_path, a, binding)[0] == f"user {want} user"
     a.close()
