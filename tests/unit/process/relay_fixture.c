@@ -6,7 +6,9 @@
 #include <cmocka.h>
 
 #include "base/crc32c.h"
+#include "process/relay_private.h"
 #include "relay_fixture.h"
+#include "service/outbound_private.h"
 #include "system/log.h"
 #include "system/sandbox.h"
 
@@ -60,8 +62,26 @@ void child_peer_lost(struct child *c, enum role role, unsigned index, const char
         loop_timer_set(c->loop, &moment, loop_now_ms(c->loop) + FIXTURE_MOMENT_MS, introduce);
 }
 
+unsigned fixture_transaction_ms, fixture_job_ms;
+
+/* The clock goes faster for one of them. */
+static void hurry(struct relay_link *l)
+{
+    uint64_t now = loop_now_ms(relay_child->loop), whole = LIMIT_JOB_SECONDS * 1000;
+    struct outbound_session *s = l->session;
+    if (fixture_transaction_ms && s && s->message && s->until_ms > s->begun_ms + fixture_transaction_ms) {
+        s->until_ms = s->begun_ms + fixture_transaction_ms;
+        outbound_arm(s);
+    }
+    uint64_t *begun = &l->job->begun_ms;
+    if (fixture_job_ms && now - *begun >= fixture_job_ms && now - *begun < whole) *begun -= whole;
+}
+
 static void turn(void *context)
 {
+    struct relay *r = relay_child->state;
+    for (unsigned i = 0; (fixture_transaction_ms || fixture_job_ms) && i < RELAY_LINKS; i++)
+        if (r->links[i].job) hurry(&r->links[i]);
     relay_hooks.after_turn(context);
     log_flush();
 }
@@ -79,9 +99,9 @@ static _Noreturn void relay_run(const int fds[4])
     signal(SIGPIPE, SIG_IGN);
     c = (struct child){.role = PROC_RELAY, .name = "relay", .loop = loop_create(64), .config = &config};
     log_open(open("/dev/null", O_WRONLY), "relay", LOG_LEVEL_DEBUG);
+    relay_child = &c;
     for (unsigned i = 0; i < 3; i++)
         relay_hooks.peer(&c, roles[i], 0, 1, fds[i]);
-    relay_child = &c;
     spare = fds[3];
     if (!relay_hooks.prepare(&c, &error) || (CAGED && sandbox_enter(&s, &error) == SANDBOX_FAILED)) {
         fprintf(stderr, "%s\n", error);

@@ -23,6 +23,8 @@ extern struct channel spooler, connector, directory;
 extern struct channel next_directory;
 enum { FIXTURE_MOMENT_MS = 300 };
 
+/* How long a transaction, or a job, may take before relay_begin; 0: as limits.h says. */
+extern unsigned fixture_transaction_ms, fixture_job_ms;
 void relay_begin(void);
 /* The process ends by itself when the spooler does, and not by a signal. */
 void relay_end(void);

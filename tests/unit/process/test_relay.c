@@ -330,6 +330,55 @@ static void credentials(void **state)
     relay_end();
 }
 
+/* A next hop that takes too long has failed as a whole, also one that took a message before in the same session. */
+static void too_slow(void **state)
+{
+    (void)state;
+    fixture_transaction_ms = 500;
+    relay_begin();
+    fixture_transaction_ms = 0;
+    lend(5);
+    give_simple(7, 1);
+    struct connect_question q = asked();
+    int fd = answer_open(&q, "192.0.2.1");
+    dialogue(fd, HELLO MAIL TO("0") BODY TAKEN);
+    expect(7, RELAY_MESSAGE, JOB_DELIVERED, 250, "2.6.0");
+    give_simple(8, 1);
+    dialogue(fd, MAIL "RCPT TO:<u0@d>\n");
+    expect(8, RELAY_NEXT_HOP, JOB_DEFERRED, 0, "4.4.2");
+    char octet;
+    assert_int_equal(read(fd, &octet, 1), 0);
+    close(fd);
+    relay_end();
+}
+
+/* After some time with one job no other host is tried for it, and none of its parts begins. */
+static void too_long_in_hand(void **state)
+{
+    (void)state;
+    fixture_job_ms = 1;
+    relay_begin();
+    fixture_job_ms = 0;
+    lend(5);
+    give_simple(7, 1);
+    struct connect_question q = asked();
+    usleep(50000);
+    int fd = answer_open(&q, "192.0.2.1");
+    dialogue(fd, ">220 hi\nEHLO me.example\n");
+    close(fd);
+    expect(7, RELAY_NEXT_HOP, JOB_DEFERRED, 0, "4.4.2");
+    give_simple(8, 3);
+    q = asked();
+    assert_int_equal(q.n_tried, 0);
+    usleep(50000);
+    fd = answer_open(&q, "192.0.2.1");
+    dialogue(fd, ">220 hi\nEHLO me.example\n>250-x\n>250 LIMITS RCPTMAX=1\n" MAIL TO("0") BODY TAKEN);
+    expect(8, RELAY_RECIPIENT, JOB_DELIVERED, 250, "2.6.0");
+    expect(8, RELAY_MESSAGE, JOB_DEFERRED, 0, "4.4.2");
+    expect_quit(fd);
+    relay_end();
+}
+
 /* The directory dies while a session logs in: the session ends at once; another one begins when there is another directory, and not
  * before. */
 static void directory_dies(void **state)
@@ -406,6 +455,8 @@ int main(void)
         cmocka_unit_test(leases),
         cmocka_unit_test(credentials),
         cmocka_unit_test(directory_dies),
+        cmocka_unit_test(too_slow),
+        cmocka_unit_test(too_long_in_hand),
         cmocka_unit_test(hostile_spooler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
