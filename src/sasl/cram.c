@@ -27,17 +27,13 @@ bool cram_read(struct span message, struct cram_response *ret)
     return true;
 }
 
-enum cram_verdict cram_verify(const struct cram_response *r, struct span challenge,
-                              const uint8_t contexts[32], cram_md5_fn *md5, void *md5_context)
+bool cram_verify(const struct cram_response *r, struct span challenge, const uint8_t *contexts,
+                 cram_digest_fn *digest)
 {
     static const uint8_t nobody[32];
-    const uint8_t *from = contexts ? contexts : nobody;
-    uint8_t inner[16], digest[16];
-    if (!md5(md5_context, from, challenge, inner) ||
-        !md5(md5_context, from + 16, span_of(inner, sizeof inner), digest))
-        return CRAM_FAILED;
-    bool equal = secret_equal(span_of(r->digest, sizeof r->digest), span_of(digest, sizeof digest));
-    explicit_bzero(inner, sizeof inner);
-    explicit_bzero(digest, sizeof digest);
-    return equal && contexts ? CRAM_PROVEN : CRAM_WRONG;
+    uint8_t right[16];
+    digest(contexts ? contexts : nobody, challenge, right);
+    bool equal = secret_equal(span_of(r->digest, sizeof r->digest), span_of(right, sizeof right));
+    explicit_bzero(right, sizeof right);
+    return equal && contexts;
 }

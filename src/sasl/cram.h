@@ -17,15 +17,12 @@ struct cram_response {
 /* "name SP 32 hexadecimal digits". False: no such message. */
 MUST_USE bool cram_read(struct span message, struct cram_response *ret);
 
-/* MD5 (RFC 1321) of 64 octets and what follows them, going on from the state that the 64 left: A, B, C, D, each little-endian. False: the
- * library failed. Lent by the caller. */
-typedef bool cram_md5_fn(void *context, const uint8_t state[16], struct span rest, uint8_t ret[16]);
+/* HMAC-MD5 of the challenge, from the contexts of a password; lent by the caller (identity/secret.h has one). */
+typedef void cram_digest_fn(const uint8_t contexts[32], struct span challenge, uint8_t ret[16]);
 
-enum cram_verdict { CRAM_PROVEN, CRAM_WRONG, CRAM_FAILED };
-
-/* contexts: the state after the key xor ipad, then that after the key xor opad; null: there is no such account, and the answer is never
- * PROVEN, with the same work as for a wrong password. */
-enum cram_verdict cram_verify(const struct cram_response *r, struct span challenge,
-                              const uint8_t contexts[32], cram_md5_fn *md5, void *md5_context);
+/* challenge: as it was sent. contexts: the states of MD5 after the key xor ipad, and after the key xor opad; null: there is no such account,
+ * and the answer is never true, with the same work as for a wrong password. */
+bool cram_verify(const struct cram_response *r, struct span challenge, const uint8_t *contexts,
+                 cram_digest_fn *digest);
 
 #endif
