@@ -54,7 +54,7 @@ static void put_escaped(struct buf *b, struct span s, size_t max_in, uint32_t es
     while (rest.n && !b->over) {
         uint32_t code = 0;
         size_t n = utf8_next(rest, &code);
-        if (n && code != escape && !utf8_is_control(code)) {
+        if (n && code != escape && !utf8_is_hidden(code)) {
             buf_put(b, span_head(rest, n));
         } else {
             n = n ? n : 1;
@@ -76,8 +76,13 @@ void buf_shown(struct buf *b, struct span s, size_t max_in)
     put_escaped(b, s, max_in, 0 /* a control, escaped in any case */);
 }
 
+/* RFC 8259 7: beyond U+FFFF a character is a pair of surrogates. */
 static void put_json_escape(struct buf *b, uint32_t code)
 {
+    if (code > 0xFFFF) {
+        put_json_escape(b, 0xD800 + ((code - 0x10000) >> 10));
+        code = 0xDC00 + (code & 0x3FF);
+    }
     const uint8_t d[6] = {'\\',
                           'u',
                           (uint8_t)hex_digits[code >> 12 & 15],
@@ -99,8 +104,7 @@ void buf_json(struct buf *b, struct span s, size_t max_in)
         } else if (code == '"' || code == '\\') {
             buf_byte(b, '\\');
             buf_byte(b, (uint8_t)code);
-        } else if (utf8_is_control(
-                       code)) { /* RFC 8259 7 asks for C0; the others are the terminal's enemies */
+        } else if (utf8_is_hidden(code)) { /* RFC 8259 7 asks for C0; the others are the terminal's enemies */
             put_json_escape(b, code);
         } else {
             buf_put(b, span_head(rest, n));

@@ -15,4 +15,9 @@ bool utf8_valid(struct span s);
  * paragraph separator, the bidirectional controls, byte order mark. They are never shown raw (invariant I11). */
 bool utf8_is_control(uint32_t code);
 
+/* True for those, and for code points that show nothing at all: zero-width characters, joiners, fillers, tags (Unicode's
+ * Default_Ignorable_Code_Point). They may stand in names, and two names may differ in them alone: what is shown to people shows
+ * them escaped (invariant I11). */
+bool utf8_is_hidden(uint32_t code);
+
 #endif

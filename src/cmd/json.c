@@ -106,7 +106,7 @@ static int hex(uint8_t c)
                                                             : -1;
 }
 
-/* \uHHHH: what the daemon writes that way are controls and the replacement character; both are shown as '?'. */
+/* \uHHHH: what the daemon writes that way are controls, what shows nothing, and the replacement character; all are shown as '?'. */
 static size_t put_unicode(struct span s, struct buf *out)
 {
     unsigned v = 0;

@@ -76,6 +76,10 @@ static void escaped(void **state)
         {SPAN("\xe2\x80\xae"
               "x"),
          64, "\\xe2\\x80\\xaex"}, /* right-to-left override */
+        {SPAN("a\xe2\x80\x8b"
+              "b"),
+         64, "a\\xe2\\x80\\x8bb"}, /* a space without width */
+        {SPAN("\xef\xbb\xbf\xf3\xa0\x81\x81"), 64, "\\xef\\xbb\\xbf\\xf3\\xa0\\x81\\x81"},
         {SPAN("abcdef"), 3, "abc..."},
         {SPAN("abc"), 3, "abc"},
         {SPAN("ab\xc3\xbc"), 3, "ab\\xc3..."}, /* a character is not completed beyond the limit */
@@ -110,6 +114,8 @@ static void json(void **state)
         {SPAN("\xff\xfe"), 64, "\\ufffd\\ufffd"},
         {SPAN("\xf0\x9f\x93\xa7"), 64, "\xf0\x9f\x93\xa7"},
         {SPAN("\xf4\x90\x80\x80"), 64, "\\ufffd\\ufffd\\ufffd\\ufffd"}, /* above U+10FFFF */
+        {SPAN("\xe2\x80\x8d\xf3\xa0\x81\x81"), 64,
+         "\\u200d\\udb40\\udc41"}, /* a joiner, a tag beyond U+FFFF */
         {SPAN("abcd"), 2, "ab..."},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {

@@ -81,13 +81,26 @@ static void controls(void **state)
         assert_false(utf8_is_control(no[i]));
 }
 
+static void hidden(void **state)
+{
+    (void)state;
+    static const uint32_t yes[] = {0,      0x1b,   0x9f,   0x202e,  0xad,    0x34f,   0x1160, 0x180e,
+                                   0x200b, 0x200c, 0x200d, 0x200f,  0x2060,  0x206f,  0x3164, 0xfe0f,
+                                   0xfeff, 0xffa0, 0xfff8, 0x1d173, 0xe0000, 0xe007f, 0xe0fff};
+    static const uint32_t no[] = {' ',    '~',    0xa0,   0xac,   0xae,    0xfc,    0x200a,  0x2010,
+                                  0x2070, 0x20ac, 0xfe10, 0xfffd, 0x1f4e7, 0xe1000, 0x10ffff};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (!utf8_is_hidden(yes[i])) fail_msg("U+%04x", (unsigned)yes[i]);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        if (utf8_is_hidden(no[i])) fail_msg("U+%04x", (unsigned)no[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_code_point),
-        cmocka_unit_test(every_short_sequence),
-        cmocka_unit_test(broken),
-        cmocka_unit_test(controls),
+        cmocka_unit_test(every_code_point), cmocka_unit_test(every_short_sequence),
+        cmocka_unit_test(broken),           cmocka_unit_test(controls),
+        cmocka_unit_test(hidden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
