@@ -35,7 +35,7 @@ static void log_result(const struct relay_link *l, const struct client_recipient
     message_id_put(&id, l->job->id);
     next_hop_put_text(&hop, &l->job->hop);
     log_begin(m->status == JOB_DELIVERED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, event[m->status]);
-    log_id(l->id);
+    if (l->id) log_id(l->id); /* there is none where nothing could be connected to */
     log_span("id", buf_span(&id));
     log_span("to", to->path);
     log_span("next_hop", buf_span(&hop));

@@ -176,14 +176,6 @@ static bool standard_descriptors(void)
     return fd > STDERR_FILENO;
 }
 
-static void say_plainly(struct span text)
-{
-    for (ssize_t n; text.n > 0; text = span_skip(text, (size_t)n)) {
-        n = write(STDERR_FILENO, text.p, text.n);
-        if (n <= 0) return; /* nobody listens */
-    }
-}
-
 static bool prepare(struct supervisor *s)
 {
     s->loop = loop_create(EVENTS_PER_TURN);
@@ -201,19 +193,10 @@ static bool prepare(struct supervisor *s)
     return true;
 }
 
-/* What hinders the start is for people: plain lines, file:line:column first. */
 static int begin(struct supervisor *s)
 {
-    static uint8_t memory[65536];
-    struct buf text = buf_on(memory, sizeof memory);
-    bool ok = supervisor_generation_begin(s, &text);
-    if (ok) { /* warnings at most */
-        supervisor_log_problems(LOG_LEVEL_WARNING, "config-warning", buf_span(&text));
-        return 0;
-    }
-    say_plainly(buf_span(&text));
-    if (text.over) say_plainly(SPAN("... and more problems\n"));
-    return s->status;
+    struct buf nobody = buf_on(NULL, 0); /* asked: the log has it all */
+    return supervisor_generation_begin(s, &nobody) ? 0 : s->status;
 }
 
 int supervisor_main(const struct supervisor_options *options)

@@ -59,13 +59,10 @@ static struct generation *free_generation(struct supervisor *s)
     return NULL;
 }
 
-/* why null: text says it already. */
+/* why null: it was told already. */
 static bool say_no(struct generation *g, struct buf *text, const char *why)
 {
-    if (why) {
-        buf_str(text, why);
-        buf_byte(text, '\n');
-    }
+    if (why) supervisor_tell_reason(text, span_str(why));
     if (g->supervisor->serving) supervisor_listeners_revert(g->supervisor);
     supervisor_unload(g);
     return false;
@@ -75,7 +72,7 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
 {
     struct generation *g = free_generation(s);
     if (!g) {
-        buf_str(text, "too many generations still drain: try again later\n");
+        supervisor_tell_reason(text, SPAN("too many generations still drain: try again later"));
         return false;
     }
     *g = (struct generation){.supervisor = s, .number = s->generations_made + 1, .bundle = -1, .map = -1};
@@ -330,15 +327,6 @@ void supervisor_generation_tidy(struct generation *g)
 
 /* ---- reload */
 
-void supervisor_log_problems(enum log_level level, const char *event, struct span text)
-{
-    for (size_t end; (end = span_find(text, '\n')) != SPAN_NPOS; text = span_skip(text, end + 1)) {
-        log_begin(level, event);
-        log_span("text", span_head(text, end));
-        log_end();
-    }
-}
-
 void supervisor_reload(struct supervisor *s, struct process *asker)
 {
     static uint8_t memory[PROBLEMS_OCTETS];
@@ -366,9 +354,8 @@ void supervisor_reload(struct supervisor *s, struct process *asker)
     }
     s->asker = asker;
     bool begun = supervisor_generation_begin(s, &text);
-    supervisor_log_problems(begun ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
-                            begun ? "config-warning" : "reload-refused", buf_span(&text));
     if (begun) return;
+    log_note(LOG_LEVEL_ERROR, "reload-refused", "the former configuration stays in use", 0);
     s->asker = NULL;
     notify_send(SPAN("READY=1\nSTATUS=serving; the last reload was refused"));
     if (asker) supervisor_answer(s, asker, CHILD_ASK_RELOAD, text.n ? buf_span(&text) : SPAN("refused"));

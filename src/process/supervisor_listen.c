@@ -141,24 +141,18 @@ static int bind_one(const struct address *a, uint16_t port, bool first)
     return -1;
 }
 
-static void put_bind_problem(struct buf *text, const struct config_listener *l, int error)
+static void tell_bind(struct buf *text, const struct config_listener *l, int error)
 {
-    const char *what_to_do = advice(error);
-    buf_escaped(text, l->place.file, LIMIT_CONFIG_PATH_OCTETS);
-    buf_byte(text, ':');
-    buf_u64(text, l->place.line);
-    buf_byte(text, ':');
-    buf_u64(text, l->place.column);
-    buf_str(text, ": error: cannot listen on ");
-    put_endpoint(text, &l->address, l->port);
-    buf_str(text, ": ");
-    buf_str(text, strerrordesc_np(error));
-    if (what_to_do) {
-        buf_str(text, " (");
-        buf_str(text, what_to_do);
-        buf_byte(text, ')');
-    }
-    buf_byte(text, '\n');
+    uint8_t memory[256];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_str(&b, "cannot listen on ");
+    put_endpoint(&b, &l->address, l->port);
+    buf_str(&b, ": ");
+    buf_str(&b, strerrordesc_np(error));
+    supervisor_tell(text, &(struct config_problem){.severity = CONFIG_ERROR,
+                                                   .place = l->place,
+                                                   .text = buf_span(&b),
+                                                   .suggestion = span_str(advice(error))});
 }
 
 /* A wildcard and an address of this machine may share a port; then only the kernel's rule for SO_REUSEPORT (one user) is
@@ -181,12 +175,12 @@ static bool bind_listener(struct supervisor *s, const struct config_listener *l,
             fd = bind_one(&l->address, l->port, false);
         if (fd < 0 && errno == EADDRINUSE && supervisor_may_wait(s)) continue;
         if (fd < 0) {
-            put_bind_problem(text, l, errno);
+            tell_bind(text, l, errno);
             return false;
         }
         k->fds[k->n++] = fd;
     }
-    if (!k) buf_str(text, "too many listeners\n");
+    if (!k) supervisor_tell_reason(text, SPAN("too many listeners"));
     if (k) k->wanted = true;
     return k != NULL;
 }
@@ -305,10 +299,12 @@ bool supervisor_listen_control(struct supervisor *s, const struct config *c, str
         }
     }
     if (fd >= 0) close(fd);
-    buf_str(text, "cannot listen on the control socket ");
-    buf_escaped(text, c->control_socket, LIMIT_SOCKET_PATH_OCTETS);
-    buf_str(text, ": ");
-    buf_str(text, why);
-    buf_byte(text, '\n');
+    uint8_t memory[4 * LIMIT_SOCKET_PATH_OCTETS + 256];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_str(&b, "cannot listen on the control socket ");
+    buf_escaped(&b, c->control_socket, LIMIT_SOCKET_PATH_OCTETS);
+    buf_str(&b, ": ");
+    buf_str(&b, why);
+    supervisor_tell_reason(text, buf_span(&b));
     return false;
 }

@@ -9,36 +9,13 @@
 #include "process/supervisor_private.h"
 #include "service/config_files.h"
 
-static void put_problem(struct buf *text, const struct config_problem *p)
-{
-    size_t before = text->n;
-    buf_escaped(text, p->place.file, LIMIT_CONFIG_PATH_OCTETS);
-    if (p->place.line) {
-        buf_byte(text, ':');
-        buf_u64(text, p->place.line);
-    }
-    if (p->place.line && p->place.column) {
-        buf_byte(text, ':');
-        buf_u64(text, p->place.column);
-    }
-    buf_str(text, p->severity == CONFIG_ERROR ? ": error: " : ": warning: ");
-    buf_put(text, p->text);
-    if (p->suggestion.n) {
-        buf_str(text, " (");
-        buf_put(text, p->suggestion);
-        buf_byte(text, ')');
-    }
-    buf_byte(text, '\n');
-    if (text->over) text->n = before; /* whole lines; what is lost is said */
-}
-
 /* Where there is not room for all, errors come first. */
-static void put_problems(struct buf *text, const struct config_report *r)
+static void tell_problems(struct buf *text, const struct config_report *r)
 {
-    for (const struct config_problem *p = r->first; p && !text->over; p = p->next)
-        if (p->severity == CONFIG_ERROR) put_problem(text, p);
-    for (const struct config_problem *p = r->first; p && !text->over; p = p->next)
-        if (p->severity != CONFIG_ERROR) put_problem(text, p);
+    for (const struct config_problem *p = r->first; p; p = p->next)
+        if (p->severity == CONFIG_ERROR) supervisor_tell(text, p);
+    for (const struct config_problem *p = r->first; p; p = p->next)
+        if (p->severity != CONFIG_ERROR) supervisor_tell(text, p);
 }
 
 static int make_bundle(const struct config_load *l)
@@ -140,9 +117,10 @@ static bool look(struct generation *g, struct buf *text)
     config_report_take(&report, g->load.problems);
     if (c) config_files_check(c, &who, &report);
     bool ok = c && report.errors == 0 && config_files_make(c, &who, &report) && open_all(g, &report);
-    put_problems(text, &report);
-    if (!ok && text->n == 0)
-        buf_str(text, "the configuration cannot be used, and no memory is left to say why\n");
+    tell_problems(text, &report);
+    if (!ok && !report.first)
+        supervisor_tell_reason(text,
+                               SPAN("the configuration cannot be used, and no memory is left to say why"));
     return ok;
 }
 
@@ -151,7 +129,7 @@ bool supervisor_load(struct supervisor *s, struct generation *g, struct buf *tex
     g->bundle = g->map = -1;
     g->n_opened = 0;
     if (!config_load(&g->load, s->options.config_file)) {
-        buf_str(text, "no memory for the configuration\n");
+        supervisor_tell_reason(text, SPAN("no memory for the configuration"));
         return false;
     }
     if (!look(g, text)) {
@@ -160,7 +138,7 @@ bool supervisor_load(struct supervisor *s, struct generation *g, struct buf *tex
     }
     g->bundle = make_bundle(&g->load);
     if (g->bundle < 0) {
-        buf_str(text, "the configuration and its includes are too large together\n");
+        supervisor_tell_reason(text, SPAN("the configuration and its includes are too large together"));
         supervisor_unload(g);
         return false;
     }

@@ -75,6 +75,23 @@ static uint64_t holder(int folder)
     return pid;
 }
 
+/* pid: of who has it; 0: nobody knows. */
+static void tell_spool(struct buf *text, struct span folder, int error, uint64_t pid)
+{
+    uint8_t memory[4 * LIMIT_CONFIG_PATH_OCTETS + 256];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_str(&b, "the spool ");
+    buf_escaped(&b, folder, LIMIT_CONFIG_PATH_OCTETS);
+    buf_str(&b, error == EWOULDBLOCK ? " is in use by another sallyportd" : " cannot be locked: ");
+    if (pid) {
+        buf_str(&b, ", process ");
+        buf_u64(&b, pid);
+    }
+    buf_str(&b, error == EWOULDBLOCK ? ": stop it first, or give this one a spool of its own"
+                                     : strerrordesc_np(error));
+    supervisor_tell_reason(text, buf_span(&b));
+}
+
 bool supervisor_lock_spool(struct supervisor *s, const struct generation *g, struct buf *text)
 {
     if (s->lock >= 0) return true; /* a reload: the spool is the same */
@@ -82,25 +99,11 @@ bool supervisor_lock_spool(struct supervisor *s, const struct generation *g, str
     while (flock(folder, LOCK_EX | LOCK_NB) != 0) {
         why = errno;
         if (why == EINTR || (why == EWOULDBLOCK && supervisor_may_wait(s))) continue;
-        buf_str(text, "the spool ");
-        buf_escaped(text, g->load.config->spool_folder, LIMIT_CONFIG_PATH_OCTETS);
-        if (why == EWOULDBLOCK) {
-            uint64_t pid = holder(folder);
-            s->status = SUPERVISOR_EXIT_BUSY;
-            buf_str(text, " is in use by another sallyportd");
-            if (pid) {
-                buf_str(text, ", process ");
-                buf_u64(text, pid);
-            }
-            buf_str(text, ": stop it first, or give this one a spool of its own\n");
-        } else {
-            buf_str(text, " cannot be locked: ");
-            buf_str(text, strerrordesc_np(why));
-            buf_byte(text, '\n');
-        }
+        if (why == EWOULDBLOCK) s->status = SUPERVISOR_EXIT_BUSY;
+        tell_spool(text, g->load.config->spool_folder, why, why == EWOULDBLOCK ? holder(folder) : 0);
         return false;
     }
     s->lock = fcntl(folder, F_DUPFD_CLOEXEC, 3);
-    if (s->lock < 0) buf_str(text, "no descriptor for the lock of the spool\n");
+    if (s->lock < 0) supervisor_tell_reason(text, SPAN("no descriptor for the lock of the spool"));
     return s->lock >= 0;
 }

@@ -143,9 +143,15 @@ void supervisor_stop(struct supervisor *s);
 /* Called whenever a process was reaped while stopping. */
 void supervisor_stop_next(struct supervisor *s);
 
+/* supervisor_tell.c */
+/* One thing that hinders a start or a reload, or (a warning) is odd about it: a line in the log (config-error, config-warning; without a
+ * file cannot-serve), and in text for whoever asked, FILE:LINE:COLUMN: error: ... . Its texts are printable already. */
+void supervisor_tell(struct buf *text, const struct config_problem *p);
+void supervisor_tell_reason(struct buf *text, struct span reason); /* an error of no file */
+
 /* supervisor_load.c */
-/* Reads, checks and opens what the configuration names. False: text holds the problems (FILE:LINE:COLUMN: error: ...), one
- * a line; warnings alone are in text too and true is returned. */
+/* Reads, checks and opens what the configuration names. False: it cannot be used. The problems were told (supervisor_tell), warnings
+ * in any case. */
 bool supervisor_load(struct supervisor *s, struct generation *g, struct buf *text);
 void supervisor_unload(struct generation *g);
 /* A description of its own, so that no two processes share an offset. -1: errno. */
@@ -158,7 +164,7 @@ const char *supervisor_unchangeable(const struct supervisor *s, const struct gen
 bool supervisor_new_folders(const struct generation *before, const struct generation *g);
 
 /* supervisor_lock.c */
-/* Locks the spool's folder, once. False: text says who has it. */
+/* Locks the spool's folder, once. False: who has it was told. */
 bool supervisor_lock_spool(struct supervisor *s, const struct generation *g, struct buf *text);
 /* Before anything serves: what is in use may be a killed predecessor's, whose processes need a moment. Sleeps for a moment; true:
  * try again. */
@@ -166,7 +172,7 @@ bool supervisor_may_wait(struct supervisor *s);
 
 /* supervisor_listen.c */
 void supervisor_adopt_sockets(struct supervisor *s); /* systemd's */
-/* Binds what g wants and is not there yet. False: *text says why, and what to do. */
+/* Binds what g wants and is not there yet. False: it was told why, and what to do. */
 bool supervisor_listen(struct supervisor *s, const struct generation *g, struct buf *text);
 /* g serves: sockets that it does not want are closed. */
 void supervisor_listeners_serve(struct supervisor *s);
@@ -202,7 +208,7 @@ void supervisor_on_message(void *context, uint16_t type, struct span payload, co
 void supervisor_on_closed(void *context, const char *reason);
 
 /* supervisor_generation.c */
-/* Loads, binds and begins to start. False: nothing changed, text says why. */
+/* Loads, binds and begins to start. False: nothing changed, and it was told why (supervisor_tell). */
 bool supervisor_generation_begin(struct supervisor *s, struct buf *text);
 /* Something became ready: the next step, up to serving. */
 void supervisor_generation_step(struct generation *g);
@@ -212,8 +218,6 @@ void supervisor_generation_fail(struct generation *g, const char *why);
 void supervisor_generation_blame(struct generation *g, const struct process *p, struct span why);
 /* A process was reaped: the generation may be over. */
 void supervisor_generation_tidy(struct generation *g);
-/* Problems of a configuration, a line each. */
-void supervisor_log_problems(enum log_level level, const char *event, struct span text);
 struct generation *supervisor_starting(struct supervisor *s);
 /* An edge said that it stopped accepting, or died: the reload that waited for the last of them is done. */
 void supervisor_retire_step(struct supervisor *s);

@@ -31,7 +31,7 @@ void inbound_log_message(const struct inbound *in, const struct transaction *t, 
     }
     unsigned st = status < SUBMIT_STATUS_COUNT ? status : SUBMIT_REFUSED;
     log_begin(st == SUBMIT_DURABLE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, event[st]);
-    log_id(h.session);
+    if (h.session) log_id(h.session);
     log_span("server", h.server);
     log_span("client", h.client_address);
     log_span("id", buf_span(&id));

@@ -172,6 +172,16 @@ class Sallyport:
         lines = [json.loads(line) for line in self.log_text().split("\n")[:-1] if line.startswith("{")]
         return [line for line in lines if event in (None, line["event"])]
 
+    def complaints(self):
+        """What the log says of the configuration and of a failed start, as `sallyport check` would: FILE:LINE:COLUMN: error: TEXT (SUGGESTION)"""
+        said = []
+        for e in self.log():
+            if e["event"] in ("config-error", "config-warning", "cannot-serve"):
+                place = ":".join(str(e[key]) for key in ("file", "line", "column") if key in e)
+                kind = f"{place}: {e['event'].removeprefix('config-')}: " if place else ""
+                said.append(kind + e["text"] + (f" ({e['suggestion']})" if "suggestion" in e else ""))
+        return said
+
     def cli(self, *arguments, stdin=None, check=True, config=True, timeout=120):
         verb = list(arguments)
         if config:

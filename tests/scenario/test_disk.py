@@ -192,8 +192,8 @@ def test_a_start_on_a_read_only_disk_says_so(disk):
     s.start(wait=False)
     assert s.process.wait(60) == 78
     s.process = None
-    error = next(line for line in s.log_text().splitlines() if "read-only" in line)
-    assert "error: the spool " in error and str(d.spool) in error
+    error = next(e for e in s.log("config-error") if "read-only" in e["text"])
+    assert error["text"].startswith("the spool ") and str(d.spool) in error["text"] and error["file"] == str(s.config)
     done = s.cli("check", check=False)
     assert done.returncode == 78 and b"is on a read-only file system" in done.stdout
     d.unmount()

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from next_hop import NextHop
-from sallyport import DOMAIN, USER, Sallyport, as_sent, wait_for
+from sallyport import DOMAIN, USER, Sallyport, as_sent, free_ports, wait_for
 from test_exact import CONTENTS, HEAD, stored
 
 FAR = "far.example"
@@ -476,3 +476,12 @@ def test_hold_and_discard_hold_for_what_leads_there(make, hop):
     s.wait_mails(3, "bob", "any.example")
     wait_for(lambda: sum(len(m["to"]) for m in h.messages) == 2, 10)
     wait_for(lambda: s.queue() == [], 10)
+
+
+def test_what_was_never_connected_to_has_no_session(make):
+    """A refused connection: the log does not name a session that was not."""
+    port, = free_ports(1)
+    s = make(config=f"recipients {FAR} any\nrelay {FAR} via smarthost 127.0.0.1:{port}")
+    s.send(to=(f"r@{FAR}",))
+    wait_for(lambda: s.log("relay-deferred"), 15)
+    assert "session" not in s.log("relay-deferred")[0]

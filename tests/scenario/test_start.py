@@ -21,7 +21,7 @@ def ends(s, seconds=90):
     s.start(wait=False)
     code = s.process.wait(seconds)
     s.process = None
-    return code, s.log_text()
+    return code, "\n".join([s.log_text(), *s.complaints()])
 
 
 def refused_everywhere(s, *words):
@@ -39,8 +39,8 @@ def refused_everywhere(s, *words):
 
         def logged():
             """the same words in the log"""
-            text = " ".join(line["text"] for line in s.log("reload-refused"))
-            return all(word in text for word in words)
+            text = " ".join(s.complaints())
+            return s.log("reload-refused") and all(word in text for word in words)
         wait_for(logged, 5)
         assert s.ask("status")[0]["generation"] == generation
         before = len(s.mails())
@@ -55,6 +55,20 @@ def refused_everywhere(s, *words):
 
 def openssl(*arguments, folder):
     run("openssl", *arguments, cwd=folder)
+
+
+def test_a_failed_start_is_told_in_json(make):
+    s = make(start=False)
+    s.append("hostnme mail.example.org\ndeliver b\u200b.example to")
+    line = s.config.read_text().splitlines().index("hostnme mail.example.org") + 1
+    code, _ = ends(s)
+    assert code == 78
+    if not UNCAGED:  # sanitizers write warnings of their own
+        assert all(text.startswith("{") for text in s.log_text().splitlines()), s.log_text()
+    first = s.log("config-error")[0]
+    assert (first["level"], first["file"], first["line"], first["column"]) == ("error", str(s.config), line, 1)
+    assert "hostnme" in first["text"] and "hostname" in first["suggestion"]
+    assert "\u200b" not in s.log_text()
 
 
 # --- one service for one spool
