@@ -194,7 +194,7 @@ static void put_name(struct buf *out, const struct alias_entry *e, struct span d
 }
 
 /* Where a dead alias leads: back to a place of the path, else to another alias, else (false) to a name that nobody has. */
-static bool step(const struct alive *v, const struct place *path, uint32_t n, struct place *ret,
+static bool step(struct alive *v, const struct place *path, uint32_t n, struct place *ret,
                  const struct alias_target **nobody)
 {
     struct walk k;
@@ -205,6 +205,7 @@ static bool step(const struct alive *v, const struct place *path, uint32_t n, st
         const struct alias_target *t;
         while ((t = walk_next(&k, v->world->aliases)) != NULL) {
             struct place alias;
+            if (++v->looks > LIMIT_ALIAS_LOOKS) return found;
             enum lead lead = look(v, t, path[n - 1], &alias);
             if (lead == LEADS_TO_NOBODY && !*nobody) *nobody = t;
             if (lead != LEADS_TO_ALIAS) continue;
@@ -220,7 +221,7 @@ static bool step(const struct alive *v, const struct place *path, uint32_t n, st
     return found;
 }
 
-void alive_path(const struct alive *v, const struct alias_entry *e, uint32_t domain, struct buf *out)
+void alive_path(struct alive *v, const struct alias_entry *e, uint32_t domain, struct buf *out)
 {
     struct place path[LIMIT_ALIAS_DEPTH + 2] = {{e, domain}};
     const struct alias_target *nobody;
@@ -229,7 +230,7 @@ void alive_path(const struct alive *v, const struct alias_entry *e, uint32_t dom
         bool goes_on = step(v, path, n, &path[n], &nobody);
         buf_str(out, " -> ");
         if (!goes_on) {
-            buf_put(out, nobody ? nobody->text : SPAN("...")); /* somebody is there, but too deep */
+            buf_put(out, nobody ? nobody->text : SPAN("...")); /* too deep, or too much to look at */
             return;
         }
         put_name(out, path[n].entry, v->domains[path[n].domain], path[n].domain != domain);

@@ -26,8 +26,8 @@ MUST_USE bool alive_find(struct arena *a, const struct world *w, const struct sp
 void alive_range(const struct alive *v, const struct alias_entry *e, uint32_t *begin, uint32_t *end);
 /* Mail for the alias in that domain of its range reaches somebody. */
 bool alive_in(const struct alive *v, const struct alias_entry *e, uint32_t domain);
-/* Where the mail of a dead alias goes round or ends: "a -> b -> a", "a -> gone"; "..." where it is too deep. Not
- * escaped; cut where the buffer ends. */
-void alive_path(const struct alive *v, const struct alias_entry *e, uint32_t domain, struct buf *out);
+/* Where the mail of a dead alias goes round or ends: "a -> b -> a", "a -> gone"; "..." where it is too deep, or where more than
+ * LIMIT_ALIAS_LOOKS would be looked at in all. Not escaped; cut where the buffer ends. */
+void alive_path(struct alive *v, const struct alias_entry *e, uint32_t domain, struct buf *out);
 
 #endif

@@ -69,7 +69,7 @@ static bool expand(const struct world *world, struct span key, struct arena *a)
     return somebody;
 }
 
-static void check_alias(const struct alive *alive, const struct alias_entry *e, struct arena *a)
+static void check_alias(struct alive *alive, const struct alias_entry *e, struct arena *a)
 {
     struct span local, domain;
     uint32_t begin, end;
