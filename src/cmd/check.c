@@ -36,6 +36,7 @@ int command_check(struct command_call *v)
         struct config_files_who who = {.starts = false};
         role_account(PROC_SPOOLER, &who.spooler);
         role_account(PROC_MAILBOX, &who.mailbox);
+        role_account(PROC_DIRECTORY, &who.directory);
         config_files_check(load.config, &who, &list);
     }
     if (v->json)

@@ -9,17 +9,18 @@
 #include "cmd/queue.h"
 #include "cmd/send.h"
 #include "cmd/user.h"
+#include "policy/right.h"
 
 const struct command command_table[] = {
     {"init", "--dir DIR --domain DOMAIN --smtp-port PORT [options]",
      "make a complete folder for a new server",
-     "Writes DIR with a configuration, a certificate, one mailbox and an empty spool. The password of the "
-     "mailbox\n"
+     "Writes DIR with a configuration, a certificate, one user and an empty spool. The password of the "
+     "user\n"
      "is read from standard input. Nothing is overwritten.\n"
      "\n"
      "  --submission-port PORT    a submission listener with STARTTLS\n"
      "  --submissions-port PORT   a submission listener with implicit TLS\n"
-     "  --user NAME               the first mailbox (default: the login name)\n",
+     "  --user NAME               the first user, who may submit and relay (default: the login name)\n",
      command_init},
     {"check", "[FILE]", "find every error of a configuration",
      "Reads the configuration and all files it names. Prints FILE:LINE:COLUMN, what is wrong and what to "
@@ -40,17 +41,33 @@ const struct command command_table[] = {
      "  --server NAME   the virtual server it speaks to (default: the first)\n"
      "  --tls           under TLS\n",
      command_explain},
-    {"user", "add NAME@DOMAIN | passwd NAME@DOMAIN | remove NAME@DOMAIN | list [--no-password]",
-     "who has a mailbox here: the users file of the configuration",
-     "The password is read from standard input, or asked for on a terminal; never given as an argument.\n"
+    {"user",
+     "add | passwd | remove | lock | unlock | list | show | grant | revoke | group | sender | app | "
+     "certificate\n"
+     "       | import | audit  ...",
+     "who exists, how they prove it, and what they may do",
+     "Passwords are read from standard input, or asked for on a terminal; never given as an argument.\n"
      "\n"
-     "  add             a mailbox that does not exist yet\n"
-     "  passwd          another password for it\n"
-     "  remove          it is refused from then on; mail that was delivered stays\n"
+     "  add NAME@DOMAIN [--grant RIGHT,...] [--no-password] [--no-mailbox], add --host NAME\n"
+     "  passwd NAME@DOMAIN [--no-password]\n"
+     "  remove | lock | unlock | show NAME@DOMAIN\n"
      "  list            all of them\n"
-     "  --no-password   add, passwd: mail is delivered, nobody can log in\n"
+     "  grant | revoke  NAME@DOMAIN RIGHT ..., or --group GROUP RIGHT ...: " RIGHT_NAMES "\n"
+     "  group add | remove GROUP [NAME@DOMAIN ...], group list [GROUP]\n"
+     "  sender add | remove NAME@DOMAIN ADDRESS|@DOMAIN|* ..., sender list [NAME@DOMAIN]\n"
+     "  app add NAME@DOMAIN LABEL [--from NETWORK,...] [--expires TIME]: a password for one device\n"
+     "  app remove NAME@DOMAIN LABEL, app list [NAME@DOMAIN]\n"
+     "  certificate add NAME@DOMAIN FILE [--label LABEL], certificate remove NAME@DOMAIN FILE|KEY,\n"
+     "  certificate list [NAME@DOMAIN]\n"
+     "  import FILE [--domain DOMAIN] [--grant RIGHT,...] [--no-mailbox] [--dry-run]\n"
+     "  audit           who changed what, and when\n"
      "\n"
-     "The file is replaced in one step. The running server knows the change after sallyport reload.\n",
+     "  --no-password   mail is delivered, nobody can log in\n"
+     "  --no-mailbox    it can log in, and receives no mail\n"
+     "  --nt, --cram, --scram-sha-1   add, passwd, app add: what NTLM, CRAM-MD5, SCRAM-SHA-1 need, for old "
+     "devices\n"
+     "  --host          NAME is a host\n"
+     "  --no-reload     add, remove, import: the running server is not told of mailboxes\n",
      command_user},
     {"status", "", "what the running server does", "", command_status},
     {"reload", "", "read the configuration and certificates anew, without dropping a session",

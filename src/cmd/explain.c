@@ -249,8 +249,9 @@ int command_explain(struct command_call *v)
     const struct config_server *s = load.config ? find_server(load.config, q.server) : NULL;
     int code = !load.config ? complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config)
                : !s         ? command_usage(v, "no such server in the configuration", q.server)
-               : !people_load(&people, load.config) ? complain(EXIT_NO, "no memory for users and aliases")
-                                                    : EXIT_YES;
+               : !people_load(&people, load.config, true)
+                   ? complain(EXIT_NO, "no memory for users and aliases")
+                   : EXIT_YES;
     if (code != EXIT_YES) {
         config_load_free(&load);
         return code;

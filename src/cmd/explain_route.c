@@ -371,7 +371,7 @@ int command_explain_route(struct command_call *v)
     int code = EXIT_NO;
     if (!q.config)
         code = complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config);
-    else if (!people_load(&q.people, q.config))
+    else if (!people_load(&q.people, q.config, true))
         complain(EXIT_NO, "no memory for users and aliases");
     else {
         snprintf(socket, sizeof socket, "%.*s", SPAN_ARG(q.config->control_socket));

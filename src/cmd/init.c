@@ -1,5 +1,6 @@
 /* init: a complete folder for a new server: configuration, certificate, users, one mailbox, an empty spool. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "cmd/command.h"
 #include "cmd/complain.h"
 #include "cmd/init_folder.h"
-#include "cmd/password.h"
+#include "cmd/user_private.h"
 #include "directory/mailbox_name.h"
 #include "smtp/domain.h"
 #include "smtp/path.h"
@@ -179,21 +180,47 @@ static void put_config(struct buf *b, const struct init *i)
     buf_str(b, " to maildir mail\n");
 }
 
-static bool write_text_files(const struct init_folder *f, const struct init *i, const char *verifier)
+static bool add_user(struct user_call *u, const struct init *i, const struct change_secrets *secrets)
+{
+    char name[2 * NAME_OCTETS + 2];
+    uint32_t number = 0;
+
+    snprintf(name, sizeof name, "%s@%s", i->user, i->domain);
+    user_caller(u);
+    bool good =
+        change_begin(u->identity) &&
+        change_add(u->identity, PRINCIPAL_USER, span_str(name), true, u->now, &number) == CHANGE_DONE &&
+        change_secrets(u->identity, number, secrets) == CHANGE_DONE;
+    for (uint32_t right = RIGHT_SUBMIT; good && right <= RIGHT_RELAY; right <<= 1)
+        good =
+            change_grant(u->identity, (struct change_subject){.number = number}, right, true) == CHANGE_DONE;
+    return (good && change_commit(u->identity, &u->who, SPAN("init"))) ||
+           complain(EXIT_NO, "cannot add %s: %s", name, change_why(u->identity)) == EXIT_YES;
+}
+
+/* The database, with the first user in it: one who may send to everywhere through the submission listeners. */
+static bool write_users(const struct init_folder *f, struct user_call *u, const struct init *i,
+                        const struct change_secrets *secrets)
+{
+    const char *why = NULL;
+
+    if (!init_folder_make(f, "users", INIT_USERS)) return false;
+    int folder = openat(f->fd, "users", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    u->identity = folder >= 0 ? identity_open(folder, true, &why) : NULL;
+    bool good = u->identity && add_user(u, i, secrets);
+    if (!u->identity)
+        complain(EXIT_NO, "cannot make %s/users/" IDENTITY_FILE ": %s", f->path,
+                 why ? why : strerrordesc_np(errno));
+    identity_close(&u->identity);
+    if (folder >= 0) close(folder);
+    return good;
+}
+
+static bool write_text_files(const struct init_folder *f, const struct init *i)
 {
     char memory[CONFIG_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
 
-    buf_str(&b, "# mailbox <TAB> verifier <TAB> options; one a line\n");
-    buf_str(&b, i->user);
-    buf_byte(&b, '@');
-    buf_str(&b, i->domain);
-    buf_byte(&b, '\t');
-    buf_str(&b, verifier);
-    buf_str(&b, "\t\n");
-    bool good = !b.over && init_folder_write(f, "users", buf_span(&b), INIT_DIRECTORY);
-    explicit_bzero(memory, sizeof memory);
-    b = buf_on(memory, sizeof memory);
     buf_str(&b, "# name: target, target ...   Format of /etc/aliases; names without @ are for every served "
                 "domain.\n");
     if (strcmp(i->user, "postmaster") != 0) {
@@ -203,7 +230,7 @@ static bool write_text_files(const struct init_folder *f, const struct init *i, 
         buf_str(&b, i->domain);
         buf_byte(&b, '\n');
     }
-    good = good && !b.over && init_folder_write(f, "aliases", buf_span(&b), INIT_DIRECTORY);
+    bool good = !b.over && init_folder_write(f, "aliases", buf_span(&b), INIT_DIRECTORY);
     b = buf_on(memory, sizeof memory);
     put_config(&b, i);
     return good && !b.over && init_folder_write(f, "sallyport.conf", buf_span(&b), INIT_PUBLIC);
@@ -261,10 +288,11 @@ static bool is_fresh(const struct init_folder *f)
 }
 
 /* The configuration comes last: a folder that has one is complete. */
-static bool make_all(const struct init_folder *f, const struct init *i, const char *verifier)
+static bool make_all(const struct init_folder *f, struct user_call *u, const struct init *i,
+                     const struct change_secrets *secrets)
 {
     return make_mailbox(f, i) && init_folder_make(f, "spool", INIT_SPOOLER) && write_certificate(f, i) &&
-           write_text_files(f, i, verifier) && init_folder_sync(f);
+           write_users(f, u, i, secrets) && write_text_files(f, i) && init_folder_sync(f);
 }
 
 static void report(const struct command_call *v, const struct init *i)
@@ -290,18 +318,15 @@ int command_init(struct command_call *v)
 {
     struct init i = {.dir = NULL};
     struct init_folder f;
-    char password[LIMIT_PASSWORD_OCTETS + 1], verifier[PASSWORD_VERIFIER_OCTETS];
+    struct user_call u = {.v = v};
+    struct change_secrets secrets;
     const char *why = NULL;
 
     if (!read_request(v, &i)) return EXIT_USAGE;
     look_at_machine(&i);
     if (!init_folder_open(&f, i.dir, &why)) return complain(EXIT_NO, "cannot make %s: %s", i.dir, why);
-    bool fresh = is_fresh(&f);
-    bool good = fresh && password_read(password, &why) && password_verifier(password, verifier, &why);
-    explicit_bzero(password, sizeof password);
-    if (fresh && !good) complain(EXIT_NO, "%s", why);
-    good = good && make_all(&f, &i, verifier);
-    explicit_bzero(verifier, sizeof verifier);
+    bool good = is_fresh(&f) && user_read_secrets(&u, &secrets) && make_all(&f, &u, &i, &secrets);
+    explicit_bzero(&secrets, sizeof secrets);
     close(f.fd);
     if (!good) return EXIT_NO;
     report(v, &i);

@@ -25,6 +25,7 @@ static const struct access_row rows[] = {
     [INIT_SPOOLER] = {0750, 0640, "spooler", PROC_SPOOLER, true},
     [INIT_MAILBOX] = {0750, 0640, "mailbox", PROC_MAILBOX, true},
     [INIT_DIRECTORY] = {0750, 0640, "directory", PROC_DIRECTORY, false},
+    [INIT_USERS] = {0700, 0600, "directory", PROC_DIRECTORY, true},
 };
 
 static bool cannot(const struct init_folder *f, const char *name, const char *what)

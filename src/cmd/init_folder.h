@@ -13,6 +13,7 @@ enum init_owner {
     INIT_SPOOLER,   /* that process and root's group */
     INIT_MAILBOX,   /* likewise */
     INIT_DIRECTORY, /* root's, and that process may read it */
+    INIT_USERS,     /* that process's alone */
 };
 
 struct init_folder {

@@ -1,13 +1,10 @@
 #include "cmd/password.h"
 
-#include <crypt.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
-
-_Static_assert(PASSWORD_VERIFIER_OCTETS >= CRYPT_OUTPUT_SIZE, "crypt_r writes that much");
 
 /* Octet by octet: what stands behind the line is left for others, and in no buffer of stdio. */
 static bool read_line(char text[LIMIT_PASSWORD_OCTETS + 1], const char **why)
@@ -55,20 +52,5 @@ bool password_read(char text[LIMIT_PASSWORD_OCTETS + 1], const char **why)
     bool good = read_line(text, why);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     fprintf(stderr, "\n");
-    return good;
-}
-
-bool password_verifier(const char *text, char verifier[PASSWORD_VERIFIER_OCTETS], const char **why)
-{
-    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-    struct crypt_data data;
-
-    memset(&data, 0, sizeof data);
-    *why = "yescrypt failed";
-    if (!crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof setting)) return false;
-    const char *hash = crypt_r(text, setting, &data);
-    bool good = hash && hash[0] == '$' && strlen(hash) < PASSWORD_VERIFIER_OCTETS;
-    if (good) memcpy(verifier, hash, strlen(hash) + 1);
-    explicit_bzero(&data, sizeof data);
     return good;
 }

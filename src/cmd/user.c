@@ -1,201 +1,288 @@
 #include "cmd/user.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "cmd/complain.h"
-#include "cmd/password.h"
-#include "cmd/users_file.h"
-#include "directory/mailbox_name.h"
-#include "directory/recipients.h"
+#include "cmd/control_client.h"
+#include "cmd/user_folder.h"
+#include "cmd/user_private.h"
 #include "service/config_load.h"
-#include "service/names.h"
 
-enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + 1 + LIMIT_DOMAIN_OCTETS + 8, SHOWN_OCTETS = 512 };
+enum option {
+    NO_PASSWORD,
+    NO_MAILBOX,
+    HOST,
+    GRANT,
+    NT,
+    CRAM,
+    SCRAM_SHA_1,
+    GROUP,
+    FROM,
+    EXPIRES,
+    LABEL,
+    DOMAIN_OF,
+    DRY_RUN,
+    NO_RELOAD,
+    OPTIONS
+};
+#define TAKES(o) (1u << (o))
 
-struct user {
-    const struct config *config;
-    struct span key; /* of the mailbox that is meant, local@domain in lower case; not for list */
-    uint8_t memory[KEY_OCTETS];
-    bool json, no_password;
-    char verifier[PASSWORD_VERIFIER_OCTETS];
+enum { SECRETS = TAKES(NT) | TAKES(CRAM) | TAKES(SCRAM_SHA_1), MANY = 1000 };
+
+static const struct sub {
+    const char *first, *second; /* second null: there is none */
+    user_run_fn *run;
+    int least, most; /* words behind it */
+    unsigned options;
+    bool reads; /* else it writes */
+    bool makes; /* a database that there is not yet */
+    const char *usage;
+} subs[] = {
+    {"add", NULL, user_add, 1, 1,
+     SECRETS | TAKES(NO_PASSWORD) | TAKES(NO_MAILBOX) | TAKES(HOST) | TAKES(GRANT) | TAKES(NO_RELOAD), false,
+     true,
+     "add NAME@DOMAIN [--grant RIGHT,...] [--no-password] [--no-mailbox] [--nt] [--cram] [--scram-sha-1], or "
+     "add --host NAME"},
+    {"passwd", NULL, user_passwd, 1, 1, SECRETS | TAKES(NO_PASSWORD), false, false,
+     "passwd NAME@DOMAIN [--no-password] [--nt] [--cram] [--scram-sha-1]"},
+    {"remove", NULL, user_remove, 1, 1, TAKES(HOST) | TAKES(NO_RELOAD), false, false, "remove NAME@DOMAIN"},
+    {"lock", NULL, user_lock, 1, 1, TAKES(HOST), false, false, "lock NAME@DOMAIN"},
+    {"unlock", NULL, user_unlock, 1, 1, TAKES(HOST), false, false, "unlock NAME@DOMAIN"},
+    {"list", NULL, user_list, 0, 0, 0, true, false, "list"},
+    {"show", NULL, user_show, 1, 1, TAKES(HOST), true, false, "show NAME@DOMAIN"},
+    {"grant", NULL, user_grant, 2, MANY, TAKES(HOST) | TAKES(GROUP), false, false,
+     "grant NAME@DOMAIN RIGHT ..., or grant --group GROUP RIGHT ..."},
+    {"revoke", NULL, user_revoke, 2, MANY, TAKES(HOST) | TAKES(GROUP), false, false,
+     "revoke NAME@DOMAIN RIGHT ..., or revoke --group GROUP RIGHT ..."},
+    {"group", "add", user_group_add, 1, MANY, TAKES(HOST), false, true, "group add GROUP [NAME@DOMAIN ...]"},
+    {"group", "remove", user_group_remove, 1, MANY, TAKES(HOST), false, false,
+     "group remove GROUP [NAME@DOMAIN ...]"},
+    {"group", "list", user_group_list, 0, 1, 0, true, false, "group list [GROUP]"},
+    {"sender", "add", user_sender_add, 2, MANY, TAKES(HOST), false, false,
+     "sender add NAME@DOMAIN ADDRESS|@DOMAIN|* ..."},
+    {"sender", "remove", user_sender_remove, 2, MANY, TAKES(HOST), false, false,
+     "sender remove NAME@DOMAIN ADDRESS|@DOMAIN|* ..."},
+    {"sender", "list", user_sender_list, 0, 1, TAKES(HOST), true, false, "sender list [NAME@DOMAIN]"},
+    {"app", "add", user_app_add, 2, 2, SECRETS | TAKES(FROM) | TAKES(EXPIRES), false, false,
+     "app add NAME@DOMAIN LABEL [--from NETWORK,...] [--expires TIME] [--nt] [--cram] [--scram-sha-1]"},
+    {"app", "remove", user_app_remove, 2, 2, 0, false, false, "app remove NAME@DOMAIN LABEL"},
+    {"app", "list", user_app_list, 0, 1, 0, true, false, "app list [NAME@DOMAIN]"},
+    {"certificate", "add", user_certificate_add, 2, 2, TAKES(HOST) | TAKES(LABEL), false, false,
+     "certificate add NAME@DOMAIN FILE [--label LABEL]"},
+    {"certificate", "remove", user_certificate_remove, 2, 2, TAKES(HOST), false, false,
+     "certificate remove NAME@DOMAIN FILE|KEY"},
+    {"certificate", "list", user_certificate_list, 0, 1, TAKES(HOST), true, false,
+     "certificate list [NAME@DOMAIN]"},
+    {"import", NULL, user_import, 1, 1,
+     TAKES(DOMAIN_OF) | TAKES(GRANT) | TAKES(NO_MAILBOX) | TAKES(DRY_RUN) | TAKES(NO_RELOAD), false, true,
+     "import FILE [--domain DOMAIN] [--grant RIGHT,...] [--no-mailbox] [--dry-run]"},
+    {"audit", NULL, user_audit, 0, 0, 0, true, false, "audit"},
 };
 
-/* A name that SMTP, the recipient map and the mailbox process all take. */
-static bool read_name(const char *name, struct user *u)
+/* --- what sub-commands share */
+
+bool user_name(struct user_call *u, struct span *ret)
 {
-    struct buf key = buf_on(u->memory, sizeof u->memory);
-    struct span local, domain, written = span_str(name);
-    if (span_find(written, '@') == SPAN_NPOS || !names_canonical(written, &key)) return false;
-    u->key = buf_span(&key);
-    return recipients_split(u->key, &local, &domain) && mailbox_name_local(local) &&
-           mailbox_name_domain(domain) && span_eq_nocase(local, span_head(written, span_rfind(written, '@')));
+    struct buf b = buf_on(u->name_memory, sizeof u->name_memory);
+    struct span written = span_str(u->words[0]);
+    bool at = span_find(written, '@') != SPAN_NPOS;
+
+    if (at == (u->host != NULL) || !identity_name(written, SPAN(""), &b)) {
+        command_usage(u->v,
+                      u->host ? "this is no name of a host" : "this is no name of a user (write name@domain)",
+                      u->words[0]);
+        return false;
+    }
+    *ret = buf_span(&b);
+    return true;
 }
 
-static void warn_of_domain(const struct user *u)
+bool user_number(struct user_call *u, struct span name, uint32_t *ret)
 {
-    struct span local, domain;
-    bool served = false;
-    if (!recipients_split(u->key, &local, &domain)) return;
-    for (uint32_t i = 0; i < u->config->n_servers; i++)
-        served |= config_domain_served(&u->config->servers[i], domain);
-    if (!served)
-        complain(EXIT_YES, "no server of the configuration has \"recipients %.*s\": mail for it is refused",
-                 SPAN_ARG(domain));
-    else if (!config_deliver_find(u->config, domain))
-        complain(EXIT_YES, "the configuration has no \"deliver %.*s to ...\": mail for it waits",
-                 SPAN_ARG(domain));
+    enum identity_found found = change_find(u->identity, name, ret);
+    if (found == IDENTITY_UNREADABLE)
+        complain(EXIT_NO, "the users cannot be read: %s", change_why(u->identity));
+    if (found == IDENTITY_UNKNOWN)
+        complain(EXIT_NO, "there is no %s %.*s", u->host ? "host" : "user", SPAN_ARG(name));
+    return found == IDENTITY_FOUND;
 }
 
-static void report(const struct user *u, const struct users_file *f, const char *done)
+bool user_is_label(const char *text)
 {
-    char memory[SHOWN_OCTETS * 6 + 8], file[SHOWN_OCTETS * 6 + 8];
-    struct buf b = buf_on(memory, sizeof memory), path = buf_on(file, sizeof file);
-    if (!u->json) {
-        printf("%.*s was %s in %s. The running server knows it after: sallyport reload\n", SPAN_ARG(u->key),
-               done, f->real);
+    size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++)
+        if (!octet_is_alnum((uint8_t)text[i]) && !strchr("-._", text[i])) return false;
+    return n > 0 && n <= LIMIT_IDENTITY_LABEL_OCTETS;
+}
+
+bool user_begin(struct user_call *u)
+{
+    if (change_begin(u->identity)) return true;
+    complain(EXIT_NO, "the users cannot be changed: %s", change_why(u->identity));
+    return false;
+}
+
+int user_failed(struct user_call *u)
+{
+    change_undo(u->identity);
+    return complain(EXIT_NO, "nothing was changed: %s", change_why(u->identity));
+}
+
+static void say_done(const struct user_call *u, struct span text)
+{
+    char memory[USER_TEXT_OCTETS * 6];
+    struct buf b = buf_on(memory, sizeof memory);
+    if (u->v->json) {
+        buf_json(&b, text, USER_TEXT_OCTETS);
+        printf("{\"done\":\"%.*s\"}\n", SPAN_ARG(buf_span(&b)));
+    } else {
+        buf_escaped(&b, text, USER_TEXT_OCTETS);
+        printf("%.*s.\n", SPAN_ARG(buf_span(&b)));
+    }
+}
+
+int user_end(struct user_call *u, enum change change, const char *none, const char *format, ...)
+{
+    char text[USER_TEXT_OCTETS];
+    va_list values;
+
+    if (change == CHANGE_FAILED) return user_failed(u);
+    if (change == CHANGE_NONE) {
+        change_undo(u->identity);
+        return complain(EXIT_NO, "%s", none);
+    }
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    if (!change_commit(u->identity, &u->who, span_str(text))) return user_failed(u);
+    say_done(u, span_str(text));
+    return EXIT_YES;
+}
+
+/* --- the running server */
+
+static void no_line(void *context, struct span line)
+{
+    (void)context, (void)line;
+}
+
+/* Recipients are in a map that a reload makes anew; everything else is asked of the database each time. */
+static void tell_server(const struct user_call *u)
+{
+    const struct control_request reload = {.verb = CONTROL_RELOAD};
+    enum control_status status;
+    char text[LIMIT_CONTROL_TEXT_OCTETS + 1];
+
+    if (!u->recipients_changed) return;
+    if (u->no_reload) {
+        if (!u->v->json) printf("The running server knows it after: sallyport reload\n");
         return;
     }
-    buf_json(&b, u->key, SHOWN_OCTETS);
-    buf_json(&path, span_str(f->real), SHOWN_OCTETS);
-    printf("{\"mailbox\":\"%.*s\",\"done\":\"%s\",\"file\":\"%.*s\",\"next\":\"reload\"}\n",
-           SPAN_ARG(buf_span(&b)), done, SPAN_ARG(buf_span(&path)));
+    enum control_client_outcome outcome =
+        control_client_ask((const char *)u->config->control_socket.p, &reload, no_line, NULL, &status, text);
+    if (outcome == CONTROL_CLIENT_ABSENT) return; /* it reads the users when it starts */
+    if (outcome == CONTROL_CLIENT_BROKEN || status != CONTROL_OK)
+        complain(EXIT_YES, "the running server does not know it yet: sallyport reload says why");
+    else if (!u->v->json)
+        printf("The running server knows it.\n");
 }
 
-/* --- what it does; each with the file open and locked */
+/* --- */
 
-static int user_add(struct user *u, struct users_file *f)
+static const struct sub *find_sub(const struct command_call *v, int words, int *used)
 {
-    if (users_file_has(f, u->key))
-        return complain(EXIT_NO, "%.*s has a mailbox already (%s)", SPAN_ARG(u->key), f->real);
-    if (!users_file_add(f, u->key, span_str(u->verifier))) return complain(EXIT_NO, "no memory");
-    if (!users_file_save(f)) return EXIT_NO;
-    warn_of_domain(u);
-    report(u, f, "added");
-    return EXIT_YES;
-}
-
-static int absent(const struct user *u, const struct users_file *f)
-{
-    return complain(EXIT_NO, "%.*s has no mailbox in %s", SPAN_ARG(u->key), f->real);
-}
-
-static int user_passwd(struct user *u, struct users_file *f)
-{
-    if (!users_file_has(f, u->key)) return absent(u, f);
-    if (!users_file_set(f, u->key, span_str(u->verifier))) return complain(EXIT_NO, "no memory");
-    if (!users_file_save(f)) return EXIT_NO;
-    report(u, f, "changed");
-    return EXIT_YES;
-}
-
-static int user_remove(struct user *u, struct users_file *f)
-{
-    if (!users_file_has(f, u->key)) return absent(u, f);
-    users_file_remove(f, u->key);
-    if (!users_file_save(f)) return EXIT_NO;
-    report(u, f, "removed");
-    return EXIT_YES;
-}
-
-static int user_list(struct user *u, struct users_file *f)
-{
-    struct span mailbox, verifier;
-    for (size_t at = 0; users_file_next(f, &at, &mailbox, &verifier);) {
-        char memory[SHOWN_OCTETS * 6 + 8];
-        struct buf b = buf_on(memory, sizeof memory);
-        bool password =
-            verifier.n > 0 && verifier.p[0] == '$'; /* crypt(5): every hash that is still in use */
-        if (u->json) {
-            buf_json(&b, mailbox, SHOWN_OCTETS);
-            printf("{\"mailbox\":\"%.*s\",\"password\":%s}\n", SPAN_ARG(buf_span(&b)),
-                   password ? "true" : "false");
-        } else {
-            buf_escaped(&b, mailbox, SHOWN_OCTETS);
-            printf("%.*s%s\n", SPAN_ARG(buf_span(&b)), password ? "" : "  (no password)");
-        }
+    for (size_t i = 0; words > 0 && i < sizeof subs / sizeof subs[0]; i++) {
+        const struct sub *s = &subs[i];
+        if (strcmp(v->argv[1], s->first) != 0) continue;
+        if (s->second && (words < 2 || strcmp(v->argv[2], s->second) != 0)) continue;
+        *used = s->second ? 2 : 1;
+        return s;
     }
-    return EXIT_YES;
+    return NULL;
 }
 
-static const struct action {
-    const char *name;
-    int (*run)(struct user *u, struct users_file *f);
-    bool named, password;
-} actions[] = {
-    {"add", user_add, true, true},
-    {"passwd", user_passwd, true, true},
-    {"remove", user_remove, true, false},
-    {"list", user_list, false, false},
-};
-
-/* --- what it needs */
-
-static bool make_verifier(struct user *u)
+static bool options_fit(const struct user_call *u, const struct sub *s, const struct command_option *options)
 {
-    char password[LIMIT_PASSWORD_OCTETS + 1];
-    const char *why = NULL;
-    if (u->no_password) {
-        memcpy(u->verifier, USERS_FILE_NO_PASSWORD, sizeof USERS_FILE_NO_PASSWORD);
-        return true;
+    for (unsigned k = 0; k < OPTIONS; k++) {
+        if (!*options[k].value || (s->options & TAKES(k))) continue;
+        char memory[USER_TEXT_OCTETS];
+        snprintf(memory, sizeof memory, "%s is not for %s", options[k].name, s->usage);
+        command_usage(u->v, memory, NULL);
+        return false;
     }
-    bool good = password_read(password, &why) && password_verifier(password, u->verifier, &why);
-    explicit_bzero(password, sizeof password);
-    if (!good) complain(EXIT_NO, "%s", why);
-    return good;
+    return true;
 }
 
-/* Before somebody is asked for a password in vain. */
-static bool is_possible(const struct user *u, const struct action *a)
+/* Who changes something: the account, and who became root by sudo to do it. */
+void user_caller(struct user_call *u)
 {
-    struct users_file f;
-    bool ok = users_file_open(&f, (const char *)u->config->users_file.p);
-    if (ok && users_file_has(&f, u->key) != (a->run == user_passwd)) {
-        ok = false;
-        if (a->run == user_passwd)
-            absent(u, &f);
-        else
-            complain(EXIT_NO, "%.*s has a mailbox already (%s)", SPAN_ARG(u->key), f.real);
-    }
-    users_file_close(&f);
-    return ok;
+    const struct passwd *account = getpwuid(getuid());
+    const char *before = getuid() == 0 ? getenv("SUDO_USER") : NULL;
+    snprintf(u->caller, sizeof u->caller, "%s%s%s%s", account ? account->pw_name : "", before ? " (" : "",
+             before ? before : "", before ? ")" : "");
+    u->now = (uint64_t)time(NULL);
+    u->who = (struct change_caller){getuid(), span_str(u->caller), u->now};
 }
 
-static int act(struct user *u, const struct action *a)
+static int run(struct user_call *u, const struct sub *s)
 {
-    struct users_file f;
-    if (a->password && (!is_possible(u, a) || !make_verifier(u))) return EXIT_NO;
-    int code = users_file_open(&f, (const char *)u->config->users_file.p) ? a->run(u, &f) : EXIT_NO;
-    users_file_close(&f);
-    explicit_bzero(u->verifier, sizeof u->verifier);
+    const char *path = (const char *)u->config->users_folder.p, *why = NULL;
+    int folder = user_folder_open(path, s->makes);
+    if (folder < 0) return EXIT_NO;
+    int code = EXIT_NO;
+    u->identity = identity_open(folder, !s->reads, &why);
+    if (u->identity)
+        code = s->run(u);
+    else
+        complain(EXIT_NO, "cannot open %s/" IDENTITY_FILE ": %s", path, why);
+    identity_close(&u->identity);
+    close(folder);
+    if (code == EXIT_YES) tell_server(u);
     return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 
 int command_user(struct command_call *v)
 {
-    const char *no_password = NULL;
-    const struct command_option options[] = {{"--no-password", &no_password, true, false}};
-    const struct action *a = NULL;
-    struct user u = {.json = v->json};
+    struct user_call u = {.v = v};
+    const struct command_option options[OPTIONS] = {
+        [NO_PASSWORD] = {"--no-password", &u.no_password, true, false},
+        [NO_MAILBOX] = {"--no-mailbox", &u.no_mailbox, true, false},
+        [HOST] = {"--host", &u.host, true, false},
+        [GRANT] = {"--grant", &u.grant, false, false},
+        [NT] = {"--nt", &u.nt, true, false},
+        [CRAM] = {"--cram", &u.cram, true, false},
+        [SCRAM_SHA_1] = {"--scram-sha-1", &u.scram_sha_1, true, false},
+        [GROUP] = {"--group", &u.group, true, false},
+        [FROM] = {"--from", &u.from, false, false},
+        [EXPIRES] = {"--expires", &u.expires, false, false},
+        [LABEL] = {"--label", &u.label, false, false},
+        [DOMAIN_OF] = {"--domain", &u.domain, false, false},
+        [DRY_RUN] = {"--dry-run", &u.dry_run, true, false},
+        [NO_RELOAD] = {"--no-reload", &u.no_reload, true, false},
+    };
     struct config_load load;
-    int words;
+    int words, used = 0;
 
-    if (!command_options(v, options, 1, &words)) return EXIT_USAGE;
-    for (size_t i = 0; words > 0 && i < sizeof actions / sizeof actions[0]; i++)
-        if (strcmp(v->argv[1], actions[i].name) == 0) a = &actions[i];
-    if (!a || words != (a->named ? 2 : 1))
-        return command_usage(v, "add NAME@DOMAIN, passwd NAME@DOMAIN, remove NAME@DOMAIN or list", NULL);
-    u.no_password = no_password != NULL;
-    if (u.no_password && !a->password) return command_usage(v, "--no-password is for add and passwd", NULL);
-    if (a->named && !read_name(v->argv[2], &u))
-        return command_usage(v, "this is no name of a mailbox (write name@domain)", v->argv[2]);
+    if (!command_options(v, options, OPTIONS, &words)) return EXIT_USAGE;
+    const struct sub *s = find_sub(v, words, &used);
+    if (!s) return command_usage(v, "what about the user?", words ? v->argv[1] : NULL);
+    if (words - used < s->least || words - used > s->most) return command_usage(v, s->usage, NULL);
+    if (!options_fit(&u, s, options)) return EXIT_USAGE;
+    u.words = v->argv + 1 + used;
+    u.n_words = words - used;
     if (!command_config_there(v, v->config)) return EXIT_CONFIG;
     if (!config_load(&load, v->config))
-        return complain(EXIT_NO, "reading the configuration: %s", strerror(errno));
+        return complain(EXIT_NO, "reading the configuration: %s", strerrordesc_np(errno));
     u.config = load.config;
+    user_caller(&u);
     int code =
-        u.config ? act(&u, a) : complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config);
+        u.config ? run(&u, s) : complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config);
     config_load_free(&load);
     return code;
 }

@@ -1,5 +1,5 @@
-/* user: `sallyport user add|passwd|remove|list`: the mailboxes of a configuration's users file. Exit codes: 0 done; 1 there is one
- * already, there is none, or the file cannot be changed; 64 no name of a mailbox; 78 no configuration. */
+/* user: `sallyport user`: the identity database of a configuration. Exit codes: 0 done; 1 there is one already, there is none, or the
+ * database cannot be changed; 64 wrong usage; 78 no configuration. */
 #ifndef CMD_USER_H
 #define CMD_USER_H
 

@@ -85,7 +85,7 @@ struct config {
     struct span file;                /* the main one */
     const struct config_place *said; /* for config_said */
     struct span hostname;
-    struct span spool_folder, users_file, aliases_file,
+    struct span spool_folder, users_folder, aliases_file,
         control_socket;              /* absolute; users and aliases may be empty */
     bool users_given, aliases_given; /* named in the file: then they must exist */
     struct config_resolver *resolvers;

@@ -26,7 +26,7 @@ static void finish_paths(struct reader *r)
                                             : span_head(main_file, slash);
     bool fhs = span_eq(folder, SPAN("/etc/sallyport"));
 
-    c->users_given = c->users_file.n > 0;
+    c->users_given = c->users_folder.n > 0;
     c->aliases_given = c->aliases_file.n > 0;
     if (!c->spool_folder.n)
         c->spool_folder = fhs ? SPAN("/var/spool/sallyport") : path_join(r, folder, SPAN("spool"));
@@ -34,7 +34,8 @@ static void finish_paths(struct reader *r)
     if (!c->trust_anchor.n) c->trust_anchor = SPAN("/usr/share/dns/root.key");
     c->authorities_given = c->authorities.n > 0;
     if (!c->authorities.n) c->authorities = SPAN("/etc/ssl/certs/ca-certificates.crt");
-    if (!c->users_file.n) c->users_file = path_join(r, folder, SPAN("users"));
+    if (!c->users_folder.n)
+        c->users_folder = fhs ? SPAN("/var/lib/sallyport/users") : path_join(r, folder, SPAN("users"));
     if (!c->aliases_file.n)
         c->aliases_file = fhs ? SPAN("/etc/aliases") : path_join(r, folder, SPAN("aliases"));
     if (!c->control_socket.n)

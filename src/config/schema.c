@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "config/config.h"
 #include "config/reader_private.h"
+#include "policy/right.h"
 
 #define TAKES(type, member) .octets = sizeof(((type *)NULL)->member), .offset = offsetof(type, member)
 #define KIB                 1024ULL
@@ -43,8 +44,9 @@ const struct schema_row schema_table[] = {
      .doc = "What is permitted towards all domains together whose mail exchangers have these names (.DOMAIN for those below): many domains, one provider."},
     {.name = "spool", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, spool_folder), .arguments = "FOLDER",
      .fallback_text = "spool beside this file, /var/spool/sallyport when that is in /etc/sallyport", .since = "0.1", .doc = "The folder of the queue."},
-    {.name = "users", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, users_file), .arguments = "FILE",
-     .fallback_text = "users beside this file", .since = "0.1", .doc = "Mailboxes and password verifiers, one a line: sallyport-users(5)."},
+    {.name = "users", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, users_folder), .arguments = "FOLDER",
+     .fallback_text = "users beside this file; /var/lib/sallyport/users for /etc/sallyport", .since = "0.2",
+     .doc = "Folder of the database of users, their secrets and rights: sallyport user, sallyport-users(5)."},
     {.name = "aliases", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, aliases_file), .arguments = "FILE",
      .fallback_text = "aliases beside this file, /etc/aliases when that is in /etc/sallyport; it may be absent", .since = "0.1",
      .doc = "Aliases in the format of /etc/aliases."},
@@ -110,7 +112,7 @@ const struct schema_row schema_table[] = {
      .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right. Mechanisms in clear text (PLAIN, LOGIN) are "
             "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN."},
     {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
-     .choices = "submit relay any-sender bypass-size org-props org-status xclient xforward", .fallback_text = "none", .since = "0.1", .read = read_right,
+     .choices = RIGHT_NAMES, .fallback_text = "none", .since = "0.1", .read = read_right,
      .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "
             "any-sender: from any address."},
     {.name = "allow-cleartext-auth", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",

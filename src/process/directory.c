@@ -1,4 +1,4 @@
-/* directory: who exists. It reads users and aliases before the cage, hands the supervisor a sealed map of all recipients for the
+/* directory: who exists. It reads mailboxes and aliases before the cage, hands the supervisor a sealed map of all recipients for the
  * edges, and then answers what the spooler asks: where does mail for this recipient go? What relays ask: directory_credentials. */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include "process/directory_credentials.h"
 #include "process/directory_login.h"
 #include "process/messages.h"
+#include "service/mailboxes.h"
 #include "service/names.h"
 #include "system/file_octets.h"
 #include "system/log.h"
@@ -31,11 +32,13 @@ struct directory_question {
 
 struct directory {
     struct child *child;
+    struct arena *users_arena;
+    struct users users;
     struct names names;
     struct credentials *credentials;
     struct logins *logins;
     uint8_t *aliases_text; /* names point into it */
-    int users_fd, aliases_fd, map_fd, spooler_fd;
+    int users_folder, aliases_fd, map_fd, spooler_fd;
     bool started;
     bool draining; /* a newer one has taken over; edges of this generation go on */
     struct ipc *spooler;
@@ -66,7 +69,7 @@ static struct directory *directory_of(struct child *c)
         free(d);
         return NULL;
     }
-    d->users_fd = d->aliases_fd = d->map_fd = d->spooler_fd = -1;
+    d->users_folder = d->aliases_fd = d->map_fd = d->spooler_fd = -1;
     c->state = d;
     return d;
 }
@@ -86,7 +89,7 @@ static void directory_grant(struct child *c, enum grant kind, unsigned a, unsign
     if (d && kind == GRANT_CREDENTIALS)
         credentials_grant(d->credentials, a, fd);
     else if (d && !d->started && kind == GRANT_USERS)
-        replace_fd(&d->users_fd, fd);
+        replace_fd(&d->users_folder, fd);
     else if (d && !d->started && kind == GRANT_ALIASES)
         replace_fd(&d->aliases_fd, fd);
     else
@@ -152,25 +155,18 @@ static int sealed_map(const struct recipients *map)
     return -1;
 }
 
-/* The users file holds verifiers: its text is wiped as soon as the names are copied (invariant I10). */
 static bool load(struct directory *d, const char **error)
 {
-    uint8_t *users;
-    size_t n_users, n_aliases;
-    *error = "the users file cannot be read";
-    bool ok = read_whole(d->users_fd, &users, &n_users);
-    if (ok) {
-        *error = "the aliases file cannot be read";
-        ok = read_whole(d->aliases_fd, &d->aliases_text, &n_aliases);
-    }
-    if (ok) {
-        *error = "users and aliases are too many for the memory allowed";
-        ok = names_load(&d->names, d->child->config, span_of(users, n_users),
-                        span_of(d->aliases_text, n_aliases));
-    }
-    if (users) explicit_bzero(users, n_users);
-    free(users);
-    return ok;
+    size_t n_aliases;
+    *error = "no memory";
+    d->users_arena = arena_create(LIMIT_DIRECTORY_MEMORY_OCTETS);
+    if (!d->users_arena) return false;
+    if (mailboxes_read(d->users_folder, d->users_arena, &d->users, error) == MAILBOXES_UNREADABLE)
+        return false;
+    *error = "the aliases file cannot be read";
+    if (!read_whole(d->aliases_fd, &d->aliases_text, &n_aliases)) return false;
+    *error = "users and aliases are too many for the memory allowed";
+    return names_load(&d->names, d->child->config, &d->users, span_of(d->aliases_text, n_aliases));
 }
 
 static bool directory_prepare(struct child *c, const char **error)
@@ -180,11 +176,10 @@ static bool directory_prepare(struct child *c, const char **error)
     if (!d) return false;
     d->questions = calloc(QUESTIONS_MAX, sizeof *d->questions);
     if (!d->questions || !load(d, error)) return false;
-    replace_fd(&d->users_fd, -1);
     replace_fd(&d->aliases_fd, -1);
     log_problems(&d->names.problems);
     credentials_load(d->credentials);
-    logins_open(d->logins, d->users_fd, d->names.home);
+    logins_open(d->logins, d->users_folder, d->names.home);
     *error = "the recipient map cannot be made";
     d->map_fd = sealed_map(&d->names.map);
     return d->map_fd >= 0;
@@ -316,7 +311,7 @@ static bool directory_start(struct child *c, const char **error)
     *error = "the threads of logins cannot be made";
     if (!logins_start(d->logins)) return false;
     log_begin(LOG_LEVEL_INFO, "directory");
-    log_u64("mailboxes", d->names.users->count);
+    log_u64("mailboxes", d->users.count);
     log_u64("aliases", d->names.aliases->n_names);
     log_u64("map_octets", d->names.map.octets);
     log_u64("credentials", credentials_count(d->credentials));
@@ -337,7 +332,7 @@ static void directory_status(struct child *c, struct buf *json)
 {
     const struct directory *d = c->state;
     buf_str(json, "\"mailboxes\":");
-    buf_u64(json, d->names.users->count);
+    buf_u64(json, d->users.count);
     buf_str(json, ",\"aliases\":");
     buf_u64(json, d->names.aliases->n_names);
     buf_str(json, ",\"problems\":");

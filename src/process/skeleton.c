@@ -182,6 +182,7 @@ static struct span folder_name(const struct supervise_grant *g)
 {
     const struct config *c = me.child.config;
     if (g->kind == GRANT_SPOOL) return c->spool_folder;
+    if (g->kind == GRANT_USERS) return c->users_folder;
     return g->a < c->n_deliver ? c->deliver[g->a].target : SPAN("of mail");
 }
 
@@ -266,7 +267,8 @@ static void on_grant(struct span payload, int fd)
         return;
     }
     if (g.kind == GRANT_LOCK) return; /* it is held until this process ends */
-    if (!me.started && (g.kind == GRANT_SPOOL || g.kind == GRANT_MAIL) && me.n_folders < FOLDERS_MAX) {
+    if (!me.started && (g.kind == GRANT_SPOOL || g.kind == GRANT_MAIL || g.kind == GRANT_USERS) &&
+        me.n_folders < FOLDERS_MAX) {
         int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (copy >= 0) {
             me.folders[me.n_folders].grant = g;

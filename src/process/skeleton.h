@@ -24,8 +24,8 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
              GRANT_MAIL, /* mailbox: a = index in config->deliver: the Maildir root folder. After a reload the folders of the
                         * fresh config come right before it, all of them; folders that are new end the mailbox (Landlock
                         * cannot be widened): it is drained and started again */
-             GRANT_USERS,       /* directory: users file */
-             GRANT_ALIASES,     /* directory: aliases file */
+             GRANT_USERS,   /* directory: the folder of the identity database, O_PATH; there may be none */
+             GRANT_ALIASES, /* directory: aliases file */
              GRANT_AUTHORITIES, /* relay: PEM of the certificate authorities; there may be none */
              GRANT_CREDENTIALS, /* directory: a = number of a user-file (config/user_file.h) */
              GRANT_CONTROL,     /* admin: the listening control socket */

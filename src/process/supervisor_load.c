@@ -37,9 +37,11 @@ static int make_bundle(const struct config_load *l)
 static bool open_named(struct generation *g, enum grant kind, unsigned a, unsigned b, struct span path,
                        const struct config_place *place, bool absent_ok, struct config_report *report)
 {
-    bool folder = kind == GRANT_SPOOL || kind == GRANT_MAIL;
-    /* paths of a configuration have a NUL behind them; a FIFO without a writer must not hang us */
-    int fd = open((const char *)path.p, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (folder ? O_DIRECTORY : 0));
+    bool folder = kind == GRANT_SPOOL || kind == GRANT_MAIL || kind == GRANT_USERS;
+    /* paths of a configuration have a NUL behind them; a FIFO without a writer must not hang us; users are for the directory
+     * process alone to look at */
+    int fd = open((const char *)path.p, O_CLOEXEC | (kind == GRANT_USERS ? O_PATH : O_RDONLY | O_NONBLOCK) |
+                                            (folder ? O_DIRECTORY : 0));
     if (fd >= 0) {
         g->opened[g->n_opened++] = (struct opened){kind, a, b, fd};
         return true;
@@ -78,8 +80,8 @@ static bool open_all(struct generation *g, struct config_report *report)
     if (!g->opened) return false;
     struct config_place whole = {.file = g->load.sources[0].name};
     bool ok = open_named(g, GRANT_SPOOL, 0, 0, c->spool_folder, &whole, false, report);
-    if (c->users_file.n)
-        ok &= open_named(g, GRANT_USERS, 0, 0, c->users_file, &whole, !c->users_given, report);
+    if (c->users_folder.n)
+        ok &= open_named(g, GRANT_USERS, 0, 0, c->users_folder, &whole, !c->users_given, report);
     if (c->aliases_file.n)
         ok &= open_named(g, GRANT_ALIASES, 0, 0, c->aliases_file, &whole, !c->aliases_given, report);
     if (c->n_resolvers == 0 && !c->recursion)
@@ -113,6 +115,7 @@ static bool look(struct generation *g, struct buf *text)
     struct config_report report;
     role_account(PROC_SPOOLER, &who.spooler);
     role_account(PROC_MAILBOX, &who.mailbox);
+    role_account(PROC_DIRECTORY, &who.directory);
     config_report_begin(&report, g->load.arena);
     config_report_take(&report, g->load.problems);
     if (c) config_files_check(c, &who, &report);
@@ -163,7 +166,8 @@ int supervisor_open_again(int fd)
     struct stat st;
     char path[32];
     if (fstat(fd, &st) != 0) return -1;
-    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    bool offset = (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !(fcntl(fd, F_GETFL) & O_PATH);
+    if (!offset) return fcntl(fd, F_DUPFD_CLOEXEC, 3);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return open(path, O_RDONLY | O_CLOEXEC | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
 }

@@ -1,12 +1,14 @@
 #include "service/config_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "identity/identity.h"
 #include "service/config_files_private.h"
 #include "service/config_load.h"
 #include "service/people.h"
@@ -112,7 +114,7 @@ static void check_certificates(const struct config_files *f)
 
 /* --- who exists */
 
-/* The first domain whose recipients are listed somewhere; null: nobody needs the users file. */
+/* The first domain whose recipients are listed somewhere; null: nobody needs users. */
 static const struct config_domain *listed_domain(const struct config *c)
 {
     for (uint32_t i = 0; i < c->n_servers; i++)
@@ -121,39 +123,83 @@ static const struct config_domain *listed_domain(const struct config *c)
     return NULL;
 }
 
+/* Where it would have to name recipients, and there is none. */
+static void no_users(const struct config_files *f)
+{
+    const struct config_domain *needs = listed_domain(f->config);
+    const char *folder = config_files_text(f->config->users_folder);
+
+    if (f->config->users_given)
+        config_report_add(f->report, CONFIG_ERROR, config_said(f->config, "users"),
+                          CONFIG_FILES_SAY("nobody was ever added to the users in ", folder),
+                          "sallyport user add NAME@DOMAIN");
+    else if (needs)
+        config_report_add(f->report, CONFIG_ERROR, needs->place,
+                          CONFIG_FILES_SAY("nobody was ever added to the users in ", folder,
+                                           ", which would have to name the recipients of ",
+                                           config_files_text(needs->name)),
+                          CONFIG_FILES_ADVISE("sallyport user add NAME@", config_files_text(needs->name),
+                                              ", or say that everyone exists: recipients ",
+                                              config_files_text(needs->name), " any"));
+}
+
+static void file_of_before(const struct config_files *f)
+{
+    config_report_add(f->report, CONFIG_ERROR, config_said(f->config, "users"),
+                      CONFIG_FILES_SAY(config_files_text(f->config->users_folder),
+                                       " is a file; users are kept in a folder of that name"),
+                      "move it away, then: sallyport user import FILE");
+}
+
+static void unreadable_users(const struct config_files *f, const char *why)
+{
+    config_files_unreadable(f, config_said(f->config, "users"), "the users in", f->config->users_folder, why);
+}
+
+/* Every page of the database; the service looks at those that it needs, when it needs them. */
+static void check_database(const struct config_files *f)
+{
+    const char *why = NULL;
+    int folder = open(config_files_text(f->config->users_folder), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct identity *i = folder >= 0 ? identity_open(folder, false, &why) : NULL;
+
+    if (i && !identity_check(i, &why)) unreadable_users(f, why);
+    identity_close(&i);
+    if (folder >= 0) close(folder);
+}
+
 static void check_users(const struct config_files *f, const struct people *people)
 {
-    const struct config *c = f->config;
-    const struct config_domain *needs = listed_domain(c);
-
-    if (people->users_absent && !c->users_given) {
-        if (!needs) return;
-        config_report_add(f->report, CONFIG_ERROR, needs->place,
-                          CONFIG_FILES_SAY("there is no users file ", config_files_text(c->users_file),
-                                           ", and it would have to name the recipients of ",
-                                           config_files_text(needs->name)),
-                          CONFIG_FILES_ADVISE("make the file, or say that everyone exists: recipients ",
-                                              config_files_text(needs->name), " any"));
-    } else if (people->users_unreadable) {
-        config_files_unreadable(f, config_said(c, "users"), "the users file", c->users_file,
-                                people->users_unreadable);
-    } else if (needs && people->names.users->count == 0) {
-        config_report_add(
-            f->report, CONFIG_WARNING, config_said(c, "users"),
-            CONFIG_FILES_SAY("nobody has a mailbox: ", config_files_text(c->users_file), " names no user"),
-            NULL);
+    switch (people->mailboxes) {
+    case MAILBOXES_ABSENT: no_users(f); break;
+    case MAILBOXES_FILE: file_of_before(f); break;
+    case MAILBOXES_UNREADABLE: unreadable_users(f, people->users_unreadable); break;
+    case MAILBOXES_READ:
+        if (listed_domain(f->config) && people->users.count == 0)
+            config_report_add(f->report, CONFIG_WARNING, config_said(f->config, "users"),
+                              CONFIG_FILES_SAY("nobody has a mailbox: ",
+                                               config_files_text(f->config->users_folder), " names none"),
+                              NULL);
+        check_database(f);
     }
 }
 
-/* A line of the users file that is wrong takes somebody's mailbox away, and an alias that is wrong (`|command` and `/file` are
- * refused: nothing here executes) makes its mail wait: errors. The service starts with a wrong alias all the same. */
+/* The supervisor looks into no database: it may be no root, and it shall not read what a captured directory process wrote. */
+static void check_users_at_start(const struct config_files *f)
+{
+    struct stat st;
+    bool there = stat(config_files_text(f->config->users_folder), &st) == 0;
+    if (!there && errno == ENOENT) no_users(f);
+    if (there && !S_ISDIR(st.st_mode)) file_of_before(f);
+}
+
+/* An alias that is wrong (`|command` and `/file` are refused: nothing here executes) makes its mail wait: an error. The service starts
+ * with a wrong alias all the same, and the directory process logs it. */
 static void check_lines(const struct config_files *f, const struct people *people)
 {
     struct config_report *r = f->report;
 
     for (const struct problem *p = people->names.problems.first; p; p = p->next) {
-        bool users = span_eq(p->place.file, f->config->users_file);
-        if (!users && f->who->starts) continue;
         const struct config_place place = {arena_copy(r->arena, p->place.file), p->place.line,
                                            p->place.column};
         struct span subject = arena_copy(r->arena, p->subject);
@@ -162,7 +208,7 @@ static void check_lines(const struct config_files *f, const struct people *peopl
                           NULL);
     }
     if (people->names.problems.count > LIMIT_PROBLEMS)
-        config_report_add(r, CONFIG_WARNING, f->whole, "more lines of users or aliases are wrong", NULL);
+        config_report_add(r, CONFIG_WARNING, f->whole, "more lines of aliases are wrong", NULL);
 }
 
 static void check_people(const struct config_files *f)
@@ -170,15 +216,17 @@ static void check_people(const struct config_files *f)
     const struct config *c = f->config;
     struct people people;
 
-    if (!people_load(&people, c)) {
+    config_files_users(f);
+    if (f->who->starts) check_users_at_start(f);
+    if (!people_load(&people, c, !f->who->starts)) {
         config_report_add(f->report, CONFIG_ERROR, f->whole, "no memory for users and aliases", NULL);
         return;
     }
-    check_users(f, &people);
+    if (!f->who->starts) check_users(f, &people);
     if (people.aliases_unreadable && (c->aliases_given || !people.aliases_absent))
         config_files_unreadable(f, config_said(c, "aliases"), "the aliases file", c->aliases_file,
                                 people.aliases_unreadable);
-    check_lines(f, &people);
+    if (!f->who->starts) check_lines(f, &people);
     people_free(&people);
 }
 

@@ -115,6 +115,16 @@ void config_files_folders(const struct config_files *f)
                  NULL);
 }
 
+/* One that is missing, or is no folder, is no matter here. */
+void config_files_users(const struct config_files *f)
+{
+    struct span path = f->config->users_folder;
+    struct stat st;
+
+    if (stat(config_files_text(path), &st) == 0 && S_ISDIR(st.st_mode))
+        check_folder(f, config_said(f->config, "users"), "the folder of users", path, &f->who->directory);
+}
+
 /* ---- what can be made */
 
 /* Null, or what failed; errno says why. */

@@ -166,12 +166,12 @@ static bool look_around(struct names *n, const struct config *c)
     return alive_find(n->arena, &n->world, n->domains, n_domains, &n->alive) && make_map(n, c, true, &n->map);
 }
 
-bool names_load(struct names *n, const struct config *c, struct span users, struct span aliases)
+bool names_load(struct names *n, const struct config *c, const struct users *users, struct span aliases)
 {
-    *n = (struct names){.arena = arena_create(LIMIT_DIRECTORY_MEMORY_OCTETS), .home = home_of(c)};
+    *n = (struct names){
+        .arena = arena_create(LIMIT_DIRECTORY_MEMORY_OCTETS), .users = users, .home = home_of(c)};
     if (!n->arena) return false;
-    n->users = users_parse(n->arena, c->users_file, users, names_canonical, &n->problems);
-    if (n->users && load_aliases(n, c->aliases_file, aliases) && look_around(n, c)) {
+    if (load_aliases(n, c->aliases_file, aliases) && look_around(n, c)) {
         names_find_odd(n, c->aliases_file);
         return true;
     }

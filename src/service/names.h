@@ -1,4 +1,4 @@
-/* names: who exists here, from the users file, the aliases file, the lists it includes and the domains of the config: as the
+/* names: who exists here, from the mailboxes, the aliases file, the lists it includes and the domains of the config: as the
  * directory process publishes it, and as `check` and `explain` look at it. */
 #ifndef SERVICE_NAMES_H
 #define SERVICE_NAMES_H
@@ -7,9 +7,9 @@
 #include "directory/alive.h"
 #include "directory/expansion.h"
 
-struct names {           /* stays where it is: parts of it point to others */
-    struct arena *arena; /* holds everything below */
-    struct users *users;
+struct names {                 /* stays where it is: parts of it point to others */
+    struct arena *arena;       /* holds everything below */
+    const struct users *users; /* the caller's */
     struct aliases *aliases;
     struct problems problems;    /* of all files, and names that lead to nobody */
     struct recipients map;       /* domains, mailboxes, aliases that reach somebody: what the edges look at */
@@ -21,9 +21,10 @@ struct names {           /* stays where it is: parts of it point to others */
     struct alive alive;   /* which aliases reach somebody, in which of them */
 };
 
-/* Texts of the two files (empty when there is none). Lists that aliases include are opened by their absolute names. users may
- * be wiped afterwards, aliases must stay. False: no memory, or more names than a map can hold. */
-MUST_USE bool names_load(struct names *n, const struct config *c, struct span users, struct span aliases);
+/* aliases: the text of that file (empty when there is none). Lists that aliases include are opened by their absolute names. users
+ * and aliases must stay. False: no memory, or more names than a map can hold. */
+MUST_USE bool names_load(struct names *n, const struct config *c, const struct users *users,
+                         struct span aliases);
 void names_free(struct names *n);
 
 /* Where mail for a recipient as written ("local@domain" or "postmaster") goes; targets live in a. */

@@ -14,22 +14,20 @@ static const char *read_file(struct arena *arena, struct span path, struct span 
     return why;
 }
 
-bool people_load(struct people *p, const struct config *c)
+bool people_load(struct people *p, const struct config *c, bool mailboxes)
 {
-    struct span users, aliases;
+    struct span aliases;
 
     *p = (struct people){.arena = arena_create(LIMIT_DIRECTORY_MEMORY_OCTETS)};
     if (!p->arena) return false;
-    p->users_unreadable = read_file(p->arena, c->users_file, &users, &p->users_absent);
+    p->mailboxes = MAILBOXES_ABSENT;
+    if (mailboxes)
+        p->mailboxes =
+            mailboxes_open((const char *)c->users_folder.p, p->arena, &p->users, &p->users_unreadable);
     p->aliases_unreadable = read_file(p->arena, c->aliases_file, &aliases, &p->aliases_absent);
-    bool good = names_load(&p->names, c, users, aliases);
-    union { /* verifiers were read into memory of our own; their names are copied (invariant I10) */
-        const uint8_t *in;
-        void *out;
-    } secret = {.in = users.p};
-    explicit_bzero(secret.out, users.n);
-    if (!good) arena_destroy(&p->arena);
-    return good;
+    if (names_load(&p->names, c, &p->users, aliases)) return true;
+    arena_destroy(&p->arena);
+    return false;
 }
 
 void people_free(struct people *p)

@@ -17,4 +17,7 @@ enum tls_certificate_result tls_certificate_check(struct span chain, const char 
                                                   const char *key_file, uint64_t unix_seconds,
                                                   struct buf *problem);
 
+/* SHA-256 of the SubjectPublicKeyInfo of a certificate: DER, or the first one of a PEM text. False: there is none. */
+bool tls_certificate_key_hash(struct span certificate, uint8_t ret[32]);
+
 #endif

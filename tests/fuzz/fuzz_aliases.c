@@ -103,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(a != NULL && make_map(a, &map));
     static struct span keys[] = {{(const uint8_t *)"x@a.b", 5}};
     static const struct span domains[] = {{(const uint8_t *)"a.b", 3}, {(const uint8_t *)"c", 1}};
-    const struct users users = {keys, 1};
+    const struct users users = {keys, 1, 1};
     struct aliases *all = aliases_parse(a, s, 2, canonical, &problems);
     const struct world world = {all, &map, &users, SPAN("a.b")};
     struct alive alive;

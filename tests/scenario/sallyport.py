@@ -108,12 +108,9 @@ class Sallyport:
 
     def serve_domain(self, domain, users):
         """Mailboxes in one more domain, with the first user's password. The domain itself: recipients in the config."""
-        users_file = self.folder / "users"
-        text = users_file.read_text()
-        fields = next(line for line in text.splitlines() if line and not line.startswith("#")).split("\t")
-        with users_file.open("a") as f:
-            for user in users:
-                f.write("\t".join([f"{user}@{domain}", *fields[1:]]) + "\n")
+        more = self.top / "more-users"
+        more.write_text("".join(f"{user}@{domain}:{{PLAIN}}{PASSWORD}\n" for user in users))
+        self.cli("user", "import", more, "--grant", "submit,relay", "--no-reload")
         self.append(f"deliver {domain} to maildir mail")
 
     def start(self, *more, wait=True, through=()):

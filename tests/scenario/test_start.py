@@ -239,29 +239,43 @@ def test_hundreds_of_certificates(make):
 
 # --- users
 
-def test_no_users_file(make):
+def test_no_users(make):
     s = make()
-    (s.folder / "users").unlink()
-    refused_everywhere(s, f"there is no users file {s.folder}/users", DOMAIN)
+    shutil.rmtree(s.folder / "users")
+    refused_everywhere(s, f"nobody was ever added to the users in {s.folder}/users", DOMAIN)
 
 
-@pytest.mark.parametrize("line, column", [("garbage", 1), ("no-domain\tverifier\t", 1), (f"{USER}@{DOMAIN}\t\x01\t", len(f"{USER}@{DOMAIN}") + 2)])
-def test_a_wrong_line_of_the_users_file(make, line, column):
+def test_a_users_file_of_before(make):
     s = make()
-    users = s.folder / "users"
-    users.write_text(users.read_text() + line + "\n")
-    refused_everywhere(s, f"{users}:3:{column}: error: ")
+    shutil.rmtree(s.folder / "users")
+    (s.folder / "users").write_text(f"{USER}@{DOMAIN}\t!\t\n")
+    refused_everywhere(s, f"{s.folder}/users is a file", "sallyport user import")
+    s.stop()
+    (s.folder / "users").rename(s.folder / "users.old")
+    s.cli("user", "import", s.folder / "users.old")
+    s.start()
+    s.send()
+    s.wait_mails(1)
 
 
-def test_a_users_file_that_is_named_must_exist(make):
+def test_users_that_are_damaged(make):
+    s = make()
+    database = s.folder / "users/identity.db"
+    database.write_bytes(b"nonsense" + database.read_bytes()[8:])
+    assert b"not a database" in s.cli("check", check=False).stdout
+    done = s.cli("reload", check=False)
+    assert done.returncode == 1 and b"not a database" in done.stdout + done.stderr
+
+
+def test_users_that_are_named_must_exist(make):
     s = make()
     s.append("users nowhere")
-    refused_everywhere(s, f"cannot read the users file {s.folder}/nowhere")
+    refused_everywhere(s, f"nobody was ever added to the users in {s.folder}/nowhere")
 
 
-def test_nobody_needs_a_users_file_where_everyone_exists(make):
+def test_nobody_needs_users_where_everyone_exists(make):
     s = make(start=False)
-    (s.folder / "users").unlink()
+    shutil.rmtree(s.folder / "users")
     s.append(f"recipients {DOMAIN} any\nhold *")
     assert s.cli("check").returncode == 0
     s.start()

@@ -2,7 +2,6 @@
 
 #include "../span_check.h"
 
-#include <crypt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,29 +51,11 @@ static void refused(void **state)
     assert_false(read_from(big, LIMIT_PASSWORD_OCTETS + 1, text, &why));
 }
 
-static void verifiers(void **state)
-{
-    char one[PASSWORD_VERIFIER_OCTETS], two[PASSWORD_VERIFIER_OCTETS];
-    const char *why;
-    struct crypt_data data;
-    (void)state;
-
-    assert_true(password_verifier("secret", one, &why));
-    assert_true(password_verifier("secret", two, &why));
-    assert_string_not_equal(one, two); /* each has a salt of its own */
-    assert_memory_equal(one, "$y$", 3);
-    assert_null(strpbrk(one, "\t\n "));
-    memset(&data, 0, sizeof data);
-    assert_string_equal(crypt_r("secret", one, &data), one);
-    assert_string_not_equal(crypt_r("Secret", one, &data), one);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines),
         cmocka_unit_test(refused),
-        cmocka_unit_test(verifiers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -295,7 +295,7 @@ static void places_of_files(void **state)
     (void)state;
     parse(&p, "users people\ncontrol ./c.sock\n");
     assert_span(p.config->spool_folder, "/d/spool");
-    assert_span(p.config->users_file, "/d/people");
+    assert_span(p.config->users_folder, "/d/people");
     assert_true(p.config->users_given);
     assert_span(p.config->aliases_file, "/d/aliases");
     assert_false(p.config->aliases_given);
@@ -303,7 +303,7 @@ static void places_of_files(void **state)
     parsed_free(&p);
     parse_sources(&p, &fhs, 1);
     assert_span(p.config->spool_folder, "/var/spool/sallyport");
-    assert_span(p.config->users_file, "/etc/sallyport/users");
+    assert_span(p.config->users_folder, "/var/lib/sallyport/users");
     assert_span(p.config->aliases_file, "/etc/aliases");
     assert_span(p.config->control_socket, "/run/sallyport/control.sock");
     parsed_free(&p);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../mailbox_list.h"
 #include "canonical.h"
 
 static struct arena *arena;
@@ -16,15 +17,14 @@ static struct recipients map;
 /* example.org and example.net with names, any.test with every name; alice bob carol @example.org, alice @example.net */
 static void setup(const char *text, const struct aliases_source *lists, size_t n_lists)
 {
-    static const char users[] = "alice@example.org\t-\nbob@example.org\t-\ncarol@example.org\t-\nalice@"
-                                "example.net\t-\na+b@example.org\t-\n";
     struct aliases_source s[8] = {{SPAN("aliases"), span_str(text), NULL}};
     struct problems problems = {.count = 0};
     for (size_t i = 0; i < n_lists; i++)
         s[i + 1] = lists[i];
     arena_destroy(&arena);
     arena = arena_create(1 << 26);
-    struct users *u = users_parse(arena, SPAN("users"), span_str(users), canonical, &problems);
+    struct users *u = mailbox_list(arena, "alice@example.org bob@example.org carol@example.org "
+                                          "alice@example.net a+b@example.org");
     struct recipients_builder b;
     void *memory = NULL;
     size_t octets = 0;
@@ -107,7 +107,7 @@ static void roles(void **state)
     assert_string_equal(expand("root@example.net"), "alice@example.net");
     assert_string_equal(expand("abuse@example.net"), "alice@example.net");
     setup("", NULL, 0);
-    world.users = &(struct users){NULL, 0};
+    world.users = &(struct users){NULL, 0, 0};
     assert_string_equal(expand("postmaster@empty.test"), "postmaster@empty.test");
 }
 

@@ -9,6 +9,7 @@
 #include "directory/credential.h"
 #include "directory/expand.h"
 #include "directory/recipients.h"
+#include "identity/change.h"
 #include "process/messages.h"
 #include "process/skeleton.h"
 #include "system/log.h"
@@ -25,6 +26,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../mailbox_list.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define CAGED false /* sanitizers do not work inside a cage; the plain build runs the same test in it */
@@ -89,10 +92,11 @@ static const struct config config = {.hostname = SPAN("mail.example.org"),
                                      .n_servers = 1,
                                      .routes = routes,
                                      .n_routes = 5,
-                                     .users_file = SPAN("users"),
+                                     .users_folder = SPAN("users"),
                                      .aliases_file = SPAN("aliases")};
 static pid_t pid;
-static int channel, relay_channel, map_fd;
+static int channel, relay_channel, map_fd, users_at = -1;
+static char folder_path[64];
 
 static void turn(void *context)
 {
@@ -108,20 +112,46 @@ static int file_of(const char *text)
     return fd;
 }
 
-static _Noreturn void directory_run(const char *users, const char *aliases, int fd, int relay_fd)
+/* A database with these mailboxes, in a folder that end() removes. */
+static int users_folder(const char *names)
+{
+    const char *why;
+    struct arena *a = arena_create(1 << 16);
+    const struct change_caller who = {.uid = 0, .name = SPAN("test"), .unix_seconds = 1};
+    snprintf(folder_path, sizeof folder_path, "/tmp/sallyport-directory-XXXXXX");
+    assert_non_null(mkdtemp(folder_path));
+    int folder = open(folder_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct identity *i = identity_open(folder, true, &why);
+    struct users *u = mailbox_list(a, names);
+    assert_true(i && u && change_begin(i));
+    for (uint32_t k = 0; k < u->count; k++) {
+        uint32_t number;
+        assert_int_equal(change_add(i, PRINCIPAL_USER, u->keys[k], true, 1, &number), CHANGE_DONE);
+        struct change_secrets secrets = {.verifier = "$y$secret"};
+        assert_int_equal(change_secrets(i, number, &secrets), CHANGE_DONE);
+    }
+    assert_true(change_commit(i, &who, SPAN("test")));
+    identity_close(&i);
+    arena_destroy(&a);
+    return folder;
+}
+
+static _Noreturn void directory_run(int folder, const char *aliases, int fd, int relay_fd)
 {
     static struct child c;
     const char *error = "";
     struct sandbox s = {.process = "directory",
-                        .abilities = SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_MEMORY |
-                                     SANDBOX_MEMFD /* as roles.c has it */,
+                        .abilities = SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_FILES_AT |
+                                     SANDBOX_MEMORY | SANDBOX_MEMFD | SANDBOX_THREADS /* as roles.c has it */,
+                        .directories = &folder,
+                        .n_directories = folder >= 0,
                         .max_fds = 256,
                         .debug = true};
     signal(SIGPIPE, SIG_IGN);
     c = (struct child){
         .role = PROC_DIRECTORY, .name = "directory", .loop = loop_create(64), .config = &config};
     log_open(open("/dev/null", O_WRONLY), "directory", LOG_LEVEL_DEBUG);
-    if (users) directory_hooks.grant(&c, GRANT_USERS, 0, 0, file_of(users));
+    if (folder >= 0) directory_hooks.grant(&c, GRANT_USERS, 0, 0, dup(folder));
     if (aliases) directory_hooks.grant(&c, GRANT_ALIASES, 0, 0, file_of(aliases));
     directory_hooks.grant(&c, GRANT_CREDENTIALS, 0, 0, file_of("joe\nto0 secret\n"));
     directory_hooks.grant(&c, GRANT_CREDENTIALS, 1, 0, file_of("only a name\n"));
@@ -161,13 +191,14 @@ static void begin(const char *users, const char *aliases)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, relay), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, maps), 0);
+    users_at = users ? users_folder(users) : -1;
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         close(pair[0]);
         close(relay[0]);
         map_channel = maps[1];
-        directory_run(users, aliases, pair[1], relay[1]);
+        directory_run(users_at, aliases, pair[1], relay[1]);
     }
     close(pair[1]);
     close(maps[1]);
@@ -178,6 +209,17 @@ static void begin(const char *users, const char *aliases)
     close(maps[0]);
 }
 
+static void remove_users(void)
+{
+    static const char *const names[] = {IDENTITY_FILE, IDENTITY_FILE "-wal", IDENTITY_FILE "-shm"};
+    if (users_at < 0) return;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlinkat(users_at, names[i], 0);
+    close(users_at);
+    users_at = -1;
+    assert_int_equal(rmdir(folder_path), 0);
+}
+
 static void end(void)
 {
     int status;
@@ -185,6 +227,7 @@ static void end(void)
     close(relay_channel);
     close(map_fd);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    remove_users();
     if (!WIFEXITED(status) || WEXITSTATUS(status)) fail_msg("status %x", status);
 }
 
@@ -239,7 +282,7 @@ static const char *expand(const char *path)
 static void map_is_sealed(void **state)
 {
     (void)state;
-    begin("alice@example.org\t$y$secret\t\n", "root: alice\n");
+    begin("alice@example.org", "root: alice\n");
     int seals = fcntl(map_fd, F_GET_SEALS);
     assert_int_equal(seals & (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL),
                      F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
@@ -264,7 +307,7 @@ static void map_is_sealed(void **state)
 static void questions(void **state)
 {
     (void)state;
-    begin("alice@example.org\t-\t\n", "root: alice, x@elsewhere.test\nbad: |evil\n");
+    begin("alice@example.org", "root: alice, x@elsewhere.test\nbad: |evil\n");
     assert_string_equal(expand("ROOT@example.org"), "alice@example.org x@elsewhere.test ");
     assert_string_equal(expand("Alice+x@Example.Org"), "alice@example.org ");
     assert_string_equal(expand("postmaster"), "alice@example.org ");
@@ -289,7 +332,7 @@ static void large_answers(void **state)
     for (unsigned i = 0; i < 9000; i++)
         n += (size_t)snprintf(text + n, max - n, "a-rather-long-name-%u@elsewhere.example,%s", i,
                               i % 10 ? "" : "\n ");
-    begin("alice@example.org\t-\t\n", text);
+    begin("alice@example.org", text);
     for (unsigned i = 0; i < 20; i++)
         ask(i, "big@example.org");
     usleep(200000); /* it runs into the full channel */
@@ -370,7 +413,7 @@ static const char *credential(const char *file, const char *mechanisms, uint8_t 
 static void credentials(void **state)
 {
     (void)state;
-    begin("alice@example.org\t-\t\n", "");
+    begin("alice@example.org", "");
     assert_string_equal(credential("/c/joe", "LOGIN PLAIN", 0, ""), "0 PLAIN AGpvZQB0bzAgc2VjcmV0");
     assert_string_equal(credential("/c/joe", "LOGIN", 0, ""), "0 LOGIN ");
     assert_string_equal(credential("/c/joe", "LOGIN", 1, "VXNlcm5hbWU6"), "0 LOGIN am9l");

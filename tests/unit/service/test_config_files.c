@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "identity/change.h"
 #include "service/config_load.h"
 #include "system/tls_selfsigned.h"
 
@@ -47,7 +48,7 @@ static int end(void **state)
 static struct config_files_who who(bool starts)
 {
     const struct config_files_owner me = {"spooler", geteuid(), getegid()};
-    struct config_files_who w = {me, me, starts};
+    struct config_files_who w = {me, me, me, starts};
     w.mailbox.process = "mailbox";
     return w;
 }
@@ -197,31 +198,64 @@ static void folders_of_somebody_else(void **state)
     assert_int_equal(chmod("spool", 0700), 0);
 }
 
+/* As `sallyport user add` would. */
+static void add_mailbox(const char *name)
+{
+    const char *why;
+    uint32_t number;
+    const struct change_caller caller = {.uid = 0, .name = SPAN("test"), .unix_seconds = 1};
+    int fd = open("users", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct identity *i = identity_open(fd, true, &why);
+    assert_non_null(i);
+    if (name) {
+        assert_true(change_begin(i));
+        assert_int_equal(change_add(i, PRINCIPAL_USER, span_str(name), true, 1, &number), CHANGE_DONE);
+        assert_true(change_commit(i, &caller, SPAN("test")));
+    }
+    identity_close(&i);
+    close(fd);
+}
+
 static void users(void **state)
 {
+    static const char listed[] = "server mx {\n recipients example.org\n listen 127.0.0.1:2525\n}\nhold *\n";
     (void)state;
-    look("server mx {\n recipients example.org\n listen 127.0.0.1:2525\n}\nhold *\n");
-    const struct config_problem *p = said("there is no users file");
-    assert_non_null(p);
-    assert_int_equal(p->severity, CONFIG_ERROR);
-    assert_int_equal(p->place.line, 2);
-    look(NOBODY);
-    assert_null(said("users"));
-    look(NOBODY "users people\n");
-    assert_non_null(said("cannot read the users file"));
-    put("users",
-        "# mailbox verifier\nyou@example.org\tv\t\nme@example.org\nyou@example.org\tv\t\n\x1b[2Jx\tv\t\n");
-    look("recipients example.org\nhold *\n");
-    assert_int_equal(report.errors, 3);
-    assert_int_equal(said("has one field")->place.line, 3);
-    assert_int_equal(said("stands twice")->place.line, 4);
-    p = said("control character");
-    assert_int_equal(p->place.line, 5);
-    assert_null(memchr(p->text.p, 0x1b, p->text.n));
-    put("users", "# nobody\n");
-    look("recipients example.org\nhold *\n");
+    for (int starts = 0; starts < 2; starts++) {
+        look_as(listed, who(starts));
+        const struct config_problem *p = said("nobody was ever added");
+        assert_non_null(p);
+        assert_int_equal(p->severity, CONFIG_ERROR);
+        assert_int_equal(p->place.line, 2);
+        look_as(NOBODY, who(starts));
+        assert_null(said("users"));
+        look_as(NOBODY "users people\n", who(starts));
+        assert_non_null(said("nobody was ever added"));
+    }
+    put("users", "you@example.org\t!\t\n"); /* of an earlier version */
+    for (int starts = 0; starts < 2; starts++) {
+        look_as(listed, who(starts));
+        assert_int_equal(report.errors, 1);
+        assert_non_null(strstr((const char *)said("users is a file")->suggestion.p, "user import"));
+    }
+    assert_int_equal(unlink("users"), 0);
+    assert_int_equal(mkdir("users", 0700), 0);
+    look_as(listed, who(false));
+    assert_non_null(said("nobody was ever added")); /* no database in it */
+    add_mailbox(NULL);
+    look_as(listed, who(false));
     assert_int_equal(report.errors, 0);
     assert_non_null(said("nobody has a mailbox"));
+    add_mailbox("you@example.org");
+    look_as(listed, who(false));
+    assert_int_equal(report.errors, 0);
+    assert_null(said("nobody"));
+    assert_int_equal(truncate("users/identity.db", 20000), 0);
+    look_as(listed, who(false));
+    assert_int_equal(report.errors, 1);
+    assert_non_null(said("cannot read the users in"));
+    assert_int_equal(chmod("users", 0707), 0);
+    look_as(listed, who(true));
+    assert_non_null(said("may be written by everyone"));
 }
 
 static void certificates(void **state)
@@ -281,7 +315,7 @@ static void places(void **state)
     static const struct {
         const char *text;
         uint32_t line, column;
-    } t[] = {{"cannot read the users file", 2, 1},
+    } t[] = {{"nobody was ever added to the users", 2, 1},
              {"cannot read the aliases file", 3, 3},
              {"the spool ", 4, 11},
              {"the folder of the control socket", 5, 1},
@@ -306,12 +340,6 @@ static void places(void **state)
     assert_non_null(p);
     assert_int_equal(p->place.line, 0); /* nobody named it */
     assert_true(span_eq(p->place.file, load.sources[0].name));
-    put("users", "a@example.org\t-\t\nb c@example.org\t-\t\n");
-    look(NOBODY);
-    p = said("b c@example.org is no mailbox name");
-    assert_non_null(p);
-    assert_int_equal(p->place.line, 2);
-    assert_int_equal(p->place.column, 1);
 }
 
 int main(void)

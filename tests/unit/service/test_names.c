@@ -1,5 +1,7 @@
 #include "service/names.h"
 
+#include "../mailbox_list.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,8 +69,8 @@ static void from_files(void **state)
              "alice\nv@strange.test: "
              "bob\n",
              list);
-    assert_true(
-        names_load(&n, config, SPAN("alice@example.org\t-\t\nbob@example.org\t-\t\n"), span_str(aliases)));
+    assert_true(names_load(&n, config, mailbox_list(config_arena, "alice@example.org bob@example.org"),
+                           span_str(aliases)));
     assert_true(span_eq(n.home, SPAN("example.org")));
     assert_int_equal(recipients_find(&n.map, SPAN("root@example.net")), RECIPIENTS_KNOWN);
     assert_int_equal(recipients_find(&n.map, SPAN("alice@example.net")), RECIPIENTS_UNKNOWN);
@@ -104,7 +106,7 @@ static const char *say(const char *aliases)
     struct buf b = buf_on(memory, sizeof memory - 1);
     struct names n;
     assert_true(names_load(&n, config,
-                           SPAN("alice@example.org\t-\t\nbob@example.org\t-\t\ncarol@example.net\t-\t\n"),
+                           mailbox_list(config_arena, "alice@example.org bob@example.org carol@example.net"),
                            span_str(aliases)));
     for (const struct problem *p = n.problems.first; p; p = p->next) {
         assert_true(p->odd);
@@ -164,7 +166,7 @@ static void i8_each_domain_has_its_own_answer(void **state)
     (void)state;
     struct names n;
     assert_true(
-        names_load(&n, config, SPAN("carol@example.net\t-\t\ninfo@example.org\t-\t\n"),
+        names_load(&n, config, mailbox_list(config_arena, "carol@example.net info@example.org"),
                    SPAN("info: carol\nhalf: bob\nbob@example.net: carol\nbob@example.com: x@else.test\n"
                         "all: info\nall@bench.test: gone@example.org\n")));
     assert_int_equal(recipients_find(&n.map, SPAN("info@example.net")), RECIPIENTS_KNOWN);
@@ -187,7 +189,7 @@ static void nothing_there(void **state)
 {
     (void)state;
     struct names n;
-    assert_true(names_load(&n, config, SPAN(""), SPAN("")));
+    assert_true(names_load(&n, config, mailbox_list(config_arena, ""), SPAN("")));
     assert_int_equal(n.problems.count, 0);
     assert_int_equal(recipients_find(&n.map, SPAN("postmaster@example.org")), RECIPIENTS_KNOWN);
     assert_string_equal(expand(&n, "postmaster"),
