@@ -240,6 +240,47 @@ static void broken_library(void **state)
     }
 }
 
+static bool counted_hmac(void *context, const uint8_t key[16], const struct span *parts, size_t n,
+                         uint8_t ret[16])
+{
+    size_t *octets = context;
+    for (size_t i = 0; i < n; i++)
+        *octets += parts[i].n;
+    ++*octets; /* a call is something, too */
+    return ntlm_client_crypto.hmac_md5(NULL, key, parts, n, ret);
+}
+
+static bool counted_md5(void *context, const struct span *parts, size_t n, uint8_t ret[16])
+{
+    size_t *octets = context;
+    ++*octets;
+    return ntlm_client_crypto.md5(NULL, parts, n, ret);
+}
+
+/* The time tells nobody whether an account exists, nor how far a login came: right, wrong and unknown are the same work. */
+static void same_work(void **state)
+{
+    (void)state;
+    static const uint8_t other[16] = {1};
+    static const uint8_t bindings[16] = {1};
+    const uint8_t *stored[] = {ntlm_client_hash, other, NULL};
+    struct ntlm n = begin(NTLM_CLIENT_FLAGS, 32);
+    struct ntlm_client c = ntlm_client_of(&n, "User");
+    struct ntlm_policy p = {NTLM_BINDINGS_REQUIRED, SPAN("end point")};
+    struct ntlm_login l;
+    size_t octets[3] = {0};
+    c.bindings = bindings;
+    assert_int_equal(say(&c, &n, &l), NTLM_USER);
+    for (unsigned i = 0; i < 3; i++) {
+        struct ntlm_crypto crypto = {&octets[i], counted_hmac, counted_md5};
+        assert_int_equal(ntlm_verify(&n, &l, &p, &crypto, stored[i]),
+                         i == 0 ? NTLM_WRONG_BINDINGS : NTLM_WRONG_PROOF);
+    }
+    assert_true(octets[0] > 500);
+    assert_int_equal(octets[1], octets[0]);
+    assert_int_equal(octets[2], octets[0]);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -280,7 +321,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forms),          cmocka_unit_test(negotiation),    cmocka_unit_test(nobody),
         cmocka_unit_test(integrity),      cmocka_unit_test(times),          cmocka_unit_test(bindings),
-        cmocka_unit_test(by_session_key), cmocka_unit_test(broken_library), cmocka_unit_test(names),
+        cmocka_unit_test(by_session_key), cmocka_unit_test(broken_library), cmocka_unit_test(same_work),
+        cmocka_unit_test(names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
