@@ -53,13 +53,32 @@ static void job_end(struct spooler *s, struct relay_job *j, struct destination_r
     *j = (struct relay_job){.serial = (uint16_t)(j->serial + 1)};
 }
 
-/* No attempt was made, or nobody knows how it ended: its recipients are due again soon. */
+/* No attempt was made: its recipients are due again soon. */
 static void job_undo(struct spooler *s, struct relay_job *j)
 {
     struct destination_result untried = {.outcome = DESTINATION_UNTRIED};
     for (uint32_t i = 0; i < j->n; i++)
         if (j->deliveries[i] != SPOOLER_NO_DELIVERY)
             spooler_put_back(s, &s->deliveries[j->deliveries[i]], SPOOLER_RETRY_MS);
+    s->n_relayed -= j->open;
+    job_end(s, j, &untried);
+}
+
+/* Its relay is gone, and nobody knows how it ended. Once its recipients are due again soon. What was lost before may well be what
+ * the relay dies of, or what its next hop gets a copy of each time: from then on that is an attempt, with its wait. */
+static void job_lost(struct spooler *s, struct relay_job *j)
+{
+    struct destination_result untried = {.outcome = DESTINATION_UNTRIED};
+    for (uint32_t i = 0; i < j->n; i++) {
+        if (j->deliveries[i] == SPOOLER_NO_DELIVERY) continue;
+        struct delivery *d = &s->deliveries[j->deliveries[i]];
+        if (store_lost(s->store, d->id, d->recipient))
+            spooler_outcome(s, d, RECIPIENT_DEFERRED, SPAN("4.3.0"),
+                            SPAN("the process that sent it ended before it said what became of it; it may "
+                                 "have been delivered"));
+        else
+            spooler_put_back(s, d, SPOOLER_RETRY_MS);
+    }
     s->n_relayed -= j->open;
     job_end(s, j, &untried);
 }
@@ -239,7 +258,7 @@ static void relay_lost(struct spooler *s, struct relay_peer *r, const char *reas
     ipc_close(&r->holder.ipc);
     spooler_leases_end(s, &r->holder);
     for (unsigned i = 0; r->jobs && i < SPOOLER_RELAY_JOBS; i++)
-        if (s->jobs[i].relay == r) job_undo(s, &s->jobs[i]);
+        if (s->jobs[i].relay == r) (s->draining || s->stopping ? job_undo : job_lost)(s, &s->jobs[i]);
     if (!s->stopping && reason) child_peer_lost(s->child, PROC_RELAY, r->index, reason);
 }
 
@@ -338,14 +357,29 @@ static void join_group(struct spooler *s, uint32_t destination, struct span host
                              loop_now_ms(s->child->loop)); /* without memory it has its own limits only */
 }
 
+/* It costs its own job, not the others of that relay: all that has no result yet waits, in the ordinary way. */
+static void unreadable(struct relay_result *r)
+{
+    log_note(LOG_LEVEL_ERROR, "result-unreadable", "a relay says what cannot be read", 0);
+    *r = (struct relay_result){
+        .job = r->job,
+        .scope = RELAY_MESSAGE,
+        .status = JOB_DEFERRED,
+        .last = r->last != 0,
+        .enhanced = "4.3.0",
+        .text = SPAN("what the relay said of it cannot be read; it may have been delivered")};
+}
+
 static void on_result(struct spooler *s, struct relay_peer *peer, struct span payload)
 {
     struct relay_result r;
-    struct relay_job *j = relay_result_read(payload, &r) ? job_find(s, peer, r.job) : NULL;
+    bool good = relay_result_read(payload, &r);
+    struct relay_job *j = job_find(s, peer, r.job);
     if (!j) {
         relay_lost(s, peer, "a result of no job");
         return;
     }
+    if (!good) unreadable(&r);
     s->now_ms = loop_unix_ms(s->child->loop);
     j->connected |= r.connect_ms > 0;
     for (uint32_t i = 0; i < j->n; i++) {

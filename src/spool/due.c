@@ -174,6 +174,15 @@ void store_put_back(struct store *s, uint64_t id, uint32_t i, uint64_t due_ms)
     store_place_recipient(s, m, i);
 }
 
+bool store_lost(struct store *s, uint64_t id, uint32_t i)
+{
+    struct message *m;
+    struct recipient *r = open_recipient(s, id, i, &m);
+    bool again = r && r->flags & RECIPIENT_LOST;
+    if (r) r->flags |= RECIPIENT_LOST;
+    return again;
+}
+
 void store_ready(struct store *s, uint64_t id, uint32_t i, uint32_t ticket, uint64_t now_ms)
 {
     struct message *m;

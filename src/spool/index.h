@@ -21,7 +21,8 @@ enum { /* flags of a recipient */
        RECIPIENT_NOBODY = 32 /* derived, with RECIPIENT_LOCAL: there is no such mailbox */,
        RECIPIENT_READY = 64, /* waits for its next hop: `ticket` says where; its deadlines are scheduled */
        RECIPIENT_DELAY_TELLING = 128, /* store_due said that its sender is to be told */
-       RECIPIENT_DELAY_TOLD = 256     /* and the sender was: STATE_DELAY_TOLD is recorded */
+       RECIPIENT_DELAY_TOLD = 256,    /* and the sender was: STATE_DELAY_TOLD is recorded */
+       RECIPIENT_LOST = 512 /* whoever had it ended before it said what became of it; since the start */
 };
 
 struct recipient {

@@ -81,6 +81,14 @@ bool relay_extents_read(struct span payload, struct relay_extents *ret)
     return wire_done(&w);
 }
 
+static void put_printable(struct buf *b, struct span s, size_t max)
+{
+    size_t n = s.n < max ? s.n : max;
+    wire_put_u16(b, (uint16_t)n);
+    for (size_t i = 0; i < n; i++)
+        buf_byte(b, s.p[i] < ' ' || s.p[i] > '~' ? '?' : s.p[i]);
+}
+
 void relay_result_put(struct buf *b, const struct relay_result *m)
 {
     wire_put_u64(b, m->job);
@@ -91,9 +99,9 @@ void relay_result_put(struct buf *b, const struct relay_result *m)
     wire_put_u8(b, m->relayed_dsn);
     wire_put_u16(b, m->code);
     wire_put_span(b, span_of(m->enhanced, strnlen(m->enhanced, sizeof m->enhanced - 1)));
-    wire_put_span(b, m->text);
-    wire_put_span(b, m->host);
-    wire_put_span(b, m->tls);
+    put_printable(b, m->text, LIMIT_RESULT_TEXT_OCTETS);
+    put_printable(b, m->host, LIMIT_RELAY_HOST_OCTETS);
+    put_printable(b, m->tls, LIMIT_RELAY_TLS_OCTETS);
     wire_put_u32(b, m->dns_ms);
     wire_put_u32(b, m->connect_ms);
     wire_put_u32(b, m->session_ms);

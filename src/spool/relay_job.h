@@ -62,7 +62,9 @@ void relay_recipient_put(struct buf *b, const struct relay_recipient *m);
 bool relay_recipient_read(struct span payload, struct relay_recipient *ret);
 void relay_extents_put(struct buf *b, const struct relay_extents *m);
 bool relay_extents_read(struct span payload, struct relay_extents *ret);
+/* What is not printable in text, host and tls becomes "?", what is too long is cut: the receiver takes nothing else. */
 void relay_result_put(struct buf *b, const struct relay_result *m);
+/* False: it cannot be read, but job and last are as far as they can be trusted (0 where they are missing). */
 bool relay_result_read(struct span payload, struct relay_result *ret);
 
 #endif

@@ -151,6 +151,8 @@ bool store_taken(struct store *s, uint64_t id, uint32_t recipient);
 uint64_t store_next_due_ms(const struct store *s, enum store_sides sides); /* UINT64_MAX: nothing */
 void store_put_back(struct store *s, uint64_t id, uint32_t recipient,
                     uint64_t due_ms); /* no attempt was made */
+/* Whoever had it in hand is gone without a word. True: not for the first time since the start. */
+bool store_lost(struct store *s, uint64_t id, uint32_t recipient);
 /* A reload: other times between attempts, and of life in the queue. */
 void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t retry_max_seconds,
                      uint32_t queue_seconds, uint32_t delay_seconds);

@@ -344,6 +344,59 @@ static void test_relay_dies(void **state)
     end(e);
 }
 
+/* What is lost again and again is no secret, and is not tried each second: from the second time on it is an attempt. */
+static void test_relay_dies_again(void **state)
+{
+    (void)state;
+    struct edge *e = begin(0, cut, cut);
+    struct peer *p = relay(0, GENERATION);
+    uint64_t id = submit(e, far, 1);
+    listen_to(p);
+    for (unsigned round = 1; round <= 2; round++) {
+        assert_int_equal(p->n_jobs, 1);
+        assert_int_equal(message_recipients(stored(id))[0].attempts, 0);
+        close(p->channel);
+        turns(3);
+        p = relay(0, GENERATION);
+        for (unsigned i = 0; i < 3000 && p->n_jobs == 0 && message_recipients(stored(id))[0].attempts == 0;
+             i++) {
+            turns(1);
+            listen_to(p);
+        }
+    }
+    assert_int_equal(p->n_jobs, 0);
+    const struct recipient *r = &message_recipients(stored(id))[0];
+    assert_int_equal(r->state, RECIPIENT_DEFERRED);
+    assert_int_equal(r->attempts, 1);
+    assert_true(r->next_ms > loop_unix_ms(t.child.loop) + 2000);
+    close(p->channel);
+    end(e);
+}
+
+/* A result that cannot be read costs its job, not its relay. */
+static void test_unreadable_result(void **state)
+{
+    (void)state;
+    struct edge *e = begin(0, cut, cut);
+    struct peer *p = relay(0, GENERATION);
+    uint64_t id = submit(e, far, 1), other = submit(e, far + 2, 1);
+    listen_to(p);
+    assert_int_equal(p->n_jobs, 2);
+    t.lost = 0;
+    struct relay_result of_other = result(p, RELAY_MESSAGE, JOB_DELIVERED), r = of_other;
+    r.job = p->heads[0].job;
+    r.scope = RELAY_SCOPE_COUNT;
+    answer(p, &r);
+    assert_int_equal(t.lost, 0);
+    assert_int_equal(message_recipients(stored(id))[0].state, RECIPIENT_DEFERRED);
+    assert_int_equal(message_recipients(stored(id))[0].attempts, 1);
+    answer(p, &of_other);
+    assert_null(stored(other));
+    assert_int_equal(t.lost, 0);
+    close(p->channel);
+    end(e);
+}
+
 /* A newer generation has the new jobs; the older one's results still count. */
 static void test_generations(void **state)
 {
@@ -377,6 +430,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_local_trouble, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_next_hop_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_relay_dies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_relay_dies_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreadable_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_generations, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,10 +131,20 @@ static void result(void **state)
     assert_string_equal(back.enhanced, "5.1.1");
     assert_true(span_eq(back.host, r.host));
     assert_int_equal(back.connect_ms, 9);
-    r.text = SPAN("no such\x1b user");
+    static const uint8_t long_text[LIMIT_RESULT_TEXT_OCTETS + 1];
+    r.text = SPAN("no such\x1b us\xe9r");
+    r.tls = span_of(long_text, LIMIT_RELAY_TLS_OCTETS + 1);
     b.n = 0;
     relay_result_put(&b, &r);
+    assert_true(relay_result_read(buf_span(&b), &back));
+    assert_true(span_eq(back.text, SPAN("no such? us?r")));
+    assert_int_equal(back.tls.n, LIMIT_RELAY_TLS_OCTETS);
+    size_t at = b.n - 16 - 2 - LIMIT_RELAY_TLS_OCTETS; /* the last octet of host */
+    memory[at - 1] = '\n';
     assert_false(relay_result_read(buf_span(&b), &back));
+    assert_int_equal(back.job, 1);
+    assert_int_equal(back.last, 1);
+    r.tls = SPAN("none");
     r.text = SPAN("no such user");
     r.scope = RELAY_SCOPE_COUNT;
     b.n = 0;
