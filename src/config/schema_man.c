@@ -32,9 +32,19 @@ static const struct chapter {
      "Senders of relay from are patterns too, and <> is the null reverse-path of notifications.\n"
      "Behind via stands mx (the mail exchangers of the recipient's domain), smarthost with one or more hosts "
      "in order of preference, or "
-     "lmtp with hosts or unix:PATH. A user-file holds the name and the password for a smarthost. A port of "
-     "465 means tls implicit where "
-     "nothing else is said (RFC 8314)."},
+     "lmtp with hosts or unix:PATH. A port of 465 means tls implicit where nothing else is said (RFC 8314).\n"
+     "Only what DNS says of a recipient's domain can be final. A smarthost or LMTP host that has no address, "
+     "or none that may be connected to, is a mistake of the configuration or of a DNS of one's own: its mail "
+     "waits (4.4.4), and is tried again.\n"
+     "By mx no address is connected to that is loopback, link-local, private (RFC 1918, RFC 4193), shared "
+     "(RFC 6598), multicast or reserved, nor one on which this service listens. By smarthost or lmtp, a name "
+     "may lead to private and shared addresses too; an address that stands in the line itself, and "
+     "localhost, is connected to whatever it is."},
+    {0, "USER-FILE",
+     "Name and password for a smarthost: two lines of UTF-8, the user name in the first and the password in "
+     "the second, literally: no quotes, no comments, no blank line, blanks belong to the password. Lines end "
+     "with LF or CRLF. A file that others than its owner and group can read is complained of. It is read at "
+     "start and reload; one file may serve several routes."},
     {0, "TLS POLICIES",
      "none: never. may: TLS where it is offered, whoever it is, else in clear. dane: TLSA records bind where "
      "they are (RFC 7672), else as "

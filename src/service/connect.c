@@ -95,8 +95,20 @@ void attempt_note(struct attempt *a, struct span what, const char *why, struct s
     a->text_n += TEXT_RESERVE;
 }
 
+/* What a route names is no verdict on the recipient: it is mended here, or by those who run that DNS. */
+static void end_for_now(struct attempt *a, const char *enhanced, struct span text)
+{
+    uint8_t memory[LIMIT_RESULT_TEXT_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    buf_str(&b, "the configuration names this next hop, but ");
+    size_t room = buf_room(&b);
+    buf_put(&b, span_head(text, room));
+    attempt_end(a, CONNECT_DEFER, enhanced, buf_span(&b));
+}
+
 void attempt_end_in_vain(struct attempt *a)
 {
+    bool named = a->hop.kind != NEXT_HOP_MX;
     struct span text = span_of(a->text, a->text_n);
     uint8_t memory[LIMIT_RESULT_TEXT_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
@@ -104,11 +116,16 @@ void attempt_end_in_vain(struct attempt *a)
         buf_str(&b, "mail for ");
         buf_put(&b, a->domain.n ? a->domain : span_head(a->hop.name, LIMIT_DOMAIN_OCTETS));
         buf_str(&b, " loops back to this host");
-        attempt_end(a, CONNECT_FAIL, "5.4.6", buf_span(&b));
+        if (named)
+            end_for_now(a, "4.4.6", buf_span(&b));
+        else
+            attempt_end(a, CONNECT_FAIL, "5.4.6", buf_span(&b));
         return;
     }
     if (text.n == 0) text = SPAN("no host could be tried");
-    if (!a->started && !a->temporary)
+    if (!a->started && !a->temporary && named)
+        end_for_now(a, "4.4.4", text);
+    else if (!a->started && !a->temporary)
         attempt_end(a, CONNECT_FAIL, "5.4.4", text);
     else
         attempt_end(a, CONNECT_DEFER, a->started ? "4.4.1" : a->dns_failed ? "4.4.3" : "4.7.5", text);

@@ -279,7 +279,7 @@ static void test_addresses_refused(void **state)
     ask(hop,
         (const struct zone_row[]){{"smart.example", DNS_A, DNS_OK, false, 1, {ADDRESS("\x7f\0\0\1")}}, {0}},
         NULL);
-    expect(CONNECT_FAIL, "5.4.4", "loopback");
+    expect(CONNECT_DEFER, "4.4.4", "loopback");
 }
 
 static void test_no_address(void **state)
@@ -294,6 +294,11 @@ static void test_no_address(void **state)
     expect(CONNECT_DEFER, "4.4.3", "mx2.example: DNSSEC says its addresses are bogus");
     ask_mx("implicit.example", TLS_POLICY_MAY, (const struct zone_row[]){{0}}); /* RFC 5321 5.1 */
     expect(CONNECT_FAIL, "5.4.4", "implicit.example: it has no address");
+    /* what a route names is our own business: never a verdict on the recipient */
+    struct next_hop hop = {.kind = NEXT_HOP_HOST, .tls = TLS_POLICY_MAY, .name = SPAN("smart.example:25")};
+    ask(hop, (const struct zone_row[]){{0}}, NULL);
+    expect(CONNECT_DEFER, "4.4.4",
+           "the configuration names this next hop, but smart.example: it has no address");
 }
 
 /* ---- routes */
