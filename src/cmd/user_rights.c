@@ -186,7 +186,8 @@ static bool read_pattern(struct user_call *u, const char *text, struct buf *ret)
         buf_put(ret, written);
         return true;
     }
-    if (domain) buf_byte(&whole, 'x'); /* a local part for the grammar */
+    if (domain) buf_byte(&whole, 'x');                        /* a local part for the grammar */
+    if (written.p[0] == '*') written = span_head(written, 0); /* "*@domain" is written "@domain" */
     buf_put(&whole, written);
     struct buf key = buf_on(u->name_memory, sizeof u->name_memory);
     if (!whole.over && span_find(written, '@') != SPAN_NPOS &&

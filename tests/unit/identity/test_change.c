@@ -29,6 +29,36 @@ static void a_name_is_taken_once_and_a_number_never_again(void **state)
     assert_true(other > joe);
 }
 
+/* Whatever hangs on it goes with it. */
+static void a_principal_takes_everything_along(void **state)
+{
+    const struct span networks[] = {SPAN("192.0.2.0/24")};
+    struct change_app app = {.label = SPAN("phone"), .networks = networks, .n_networks = 1};
+    const uint8_t key[32] = {1};
+    uint32_t team, other;
+    (void)state;
+    uint32_t joe = fixture_user("joe@example.org", "pencil");
+    app.secrets.scram_256 = (struct secret_scram){.iterations = 4096, .salt_octets = 16};
+    assert_true(secret_scram_keys(SPAN("x"), SECRET_SHA_256, &app.secrets.scram_256));
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_team(fixture, SPAN("staff"), true, &team), CHANGE_DONE);
+    assert_int_equal(change_member(fixture, team, joe, true), CHANGE_DONE);
+    assert_int_equal(change_grant(fixture, (struct change_subject){.number = joe}, RIGHT_RELAY, true),
+                     CHANGE_DONE);
+    assert_int_equal(change_sender(fixture, joe, SPAN("*"), true), CHANGE_DONE);
+    assert_int_equal(change_app_add(fixture, joe, &app, 1), CHANGE_DONE);
+    assert_int_equal(change_pin(fixture, joe, key, SPAN(""), 1), CHANGE_DONE);
+    assert_int_equal(change_remove(fixture, joe), CHANGE_DONE);
+    assert_int_equal(change_add(fixture, PRINCIPAL_USER, SPAN("ann@example.org"), true, 1, &other),
+                     CHANGE_DONE);
+    assert_int_equal(change_pin(fixture, other, key, SPAN(""), 1), CHANGE_DONE); /* it is free again */
+    assert_int_equal(change_app_remove(fixture, joe, SPAN("phone")), CHANGE_NONE);
+    assert_int_equal(change_sender(fixture, joe, SPAN("*"), false), CHANGE_NONE);
+    fixture_commit("remove");
+    const char *why;
+    assert_true(identity_check(fixture, &why));
+}
+
 /* A new password leaves nothing of the old one, in the file either. */
 static void old_secrets_are_gone(void **state)
 {
@@ -138,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_change_that_is_given_up_is_none),
         CASE(a_name_is_taken_once_and_a_number_never_again),
+        CASE(a_principal_takes_everything_along),
         CASE(old_secrets_are_gone),
         CASE(groups_have_an_end),
         CASE(nonsense_fails),
