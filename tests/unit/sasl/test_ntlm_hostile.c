@@ -180,6 +180,7 @@ static void truncation(void **state)
 static void mutations(void **state)
 {
     (void)state;
+    static const uint8_t changes[] = {1, 2, 4, 8, 16, 32, 64, 128, 0x55, 0xFF};
     struct ntlm n = begin();
     for (unsigned mic = 0; mic < 2; mic++) {
         struct ntlm_client c = ntlm_client_of(&n, "User");
@@ -188,16 +189,17 @@ static void mutations(void **state)
         ntlm_client_authenticate(&c, &n, &b);
         unsigned proven = 0;
         for (size_t at = 0; at < b.n; at++)
-            for (unsigned change = 1; change < 256; change++) {
+            for (size_t i = 0; i < sizeof changes; i++) {
+                uint8_t change = changes[i];
                 struct ntlm_login l;
-                b.p[at] ^= (uint8_t)change;
+                b.p[at] ^= change;
                 if (ntlm_read(buf_span(&b), &l) == NTLM_USER &&
                     ntlm_verify(&n, &l, &allowed, &ntlm_client_crypto, ntlm_client_hash) == NTLM_PROVEN) {
                     proven++;
                     assert_true(span_eq_nocase(l.user, SPAN("user")));
                     assert_false(mic);
                 }
-                b.p[at] ^= (uint8_t)change;
+                b.p[at] ^= change;
             }
         assert_int_equal(proven > 0, !mic);
     }
