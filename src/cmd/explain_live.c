@@ -157,6 +157,7 @@ static void on_state(void *context, struct span line)
     put_value(b, ", recipients that wait for it: ", line, "waiting");
     put_value(b, ", transactions in hand: ", line, "sessions");
     put_value(b, " of ", line, "sessions_max");
+    put_value(b, ", they wait: ", line, "waits_for");
     put_value(b, ", nothing begins before ", line, "next");
     put_value(b, ": ", line, "next_after");
     if (!is(line, "failures", "0")) put_value(b, ", failures in a row: ", line, "failures");

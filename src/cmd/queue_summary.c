@@ -146,7 +146,7 @@ static void print_age(uint64_t oldest_ms)
 
 static void print_text(const struct row *r)
 {
-    char name[4 * NAME_OCTETS], when[64], why[4 * NAME_OCTETS];
+    char name[4 * NAME_OCTETS], when[4 * 64], why[4 * NAME_OCTETS];
     printf("%10llu %10llu %10llu", (unsigned long long)r->recipients, (unsigned long long)r->deferred,
            (unsigned long long)r->held);
     print_age(r->oldest);
@@ -156,6 +156,10 @@ static void print_text(const struct row *r)
         printf(": %s", shown(json_member(state, "reason"), why, sizeof why));
         if (json_member(state, "next").n > 2)
             printf("; next try %s", shown(json_member(state, "next"), when, sizeof when));
+    } else if (json_member(state, "waits_for").n > 2) {
+        printf(": %s", shown(json_member(state, "waits_for"), why, sizeof why));
+        if (json_member(state, "next").n > 2)
+            printf("; until %s", shown(json_member(state, "next"), when, sizeof when));
     }
     putchar('\n');
 }

@@ -33,7 +33,7 @@ static void recipients(struct span line)
 {
     struct json list = json_enter(json_member(line, "recipients"));
     struct span r;
-    struct shown to, state, attempts, next, reason, destination;
+    struct shown to, state, attempts, next, reason, destination, waits;
     while (json_next(&list, NULL, &r)) {
         uint64_t tried = 0;
         printf("%15s%-9s <%s>", "", shown(&state, r, "state"), shown(&to, r, "to"));
@@ -41,7 +41,7 @@ static void recipients(struct span line)
             printf("  tried %s", tried == 1 ? "once" : shown(&attempts, r, "attempts"));
         if (tried > 1) printf(" times");
         if (json_member(r, "destination").n > 2) printf("  by %s", shown(&destination, r, "destination"));
-        if (span_eq(json_member(r, "waits"), SPAN("\"delivery\""))) printf(", under way");
+        if (json_member(r, "waits_for").n > 2) printf(", waits: %s", shown(&waits, r, "waits_for"));
         if (json_member(r, "next").n > 2) printf(", next %s", shown(&next, r, "next"));
         if (json_member(r, "reason").n > 2) printf(": %s", shown(&reason, r, "reason"));
         putchar('\n');

@@ -396,10 +396,11 @@ bool destinations_view(const struct destinations *t, uint32_t destination, struc
 {
     const struct destination *d = destination < t->max ? t->all[destination] : NULL;
     if (!d) return false;
-    uint64_t rate = rate_ms(&d->messages, &d->limits.messages);
-    later(&rate, rate_ms(&d->connections, &d->limits.connections));
-    if (d->group) later(&rate, rate_ms(&d->group->messages, &d->group->limits.messages));
-    if (d->group) later(&rate, rate_ms(&d->group->connections, &d->group->limits.connections));
+    uint64_t messages = rate_ms(&d->messages, &d->limits.messages);
+    uint64_t connections = rate_ms(&d->connections, &d->limits.connections);
+    if (d->group) later(&messages, rate_ms(&d->group->messages, &d->group->limits.messages));
+    if (d->group) later(&connections, rate_ms(&d->group->connections, &d->group->limits.connections));
+    uint64_t rate = messages > connections ? messages : connections;
     *ret = (struct destination_view){.destination = d->number,
                                      .key = span_of(d->key, d->key_octets),
                                      .queued = d->queue.n,
@@ -408,6 +409,8 @@ bool destinations_view(const struct destinations *t, uint32_t destination, struc
                                      .standing = d->standing,
                                      .until_ms = rate > d->back_off_ms ? rate : d->back_off_ms,
                                      .backing_off = d->back_off_ms > 0 && d->back_off_ms >= rate,
+                                     .connecting = connections > messages,
+                                     .group_full = group_full(d),
                                      .failures = d->misses,
                                      .failure = d->failure,
                                      .started = d->started,

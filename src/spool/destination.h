@@ -80,6 +80,8 @@ struct destination_view { /* spans and pointers: until the next call that change
     uint8_t standing;
     uint64_t until_ms; /* nothing begins before, by back-off or rate; 0: nothing of the kind */
     bool backing_off;  /* until_ms is the end of a back-off */
+    bool connecting;   /* until_ms is of the rate of connections, not of messages */
+    bool group_full;   /* its group has as many transactions in hand as it may */
     uint32_t failures; /* in a row */
     const struct destination_failure *failure;     /* the last one; null: none */
     uint64_t started, reached, missed, recipients; /* transactions, recipients in them; since it is known */

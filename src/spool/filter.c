@@ -55,7 +55,8 @@ bool listing_wants_recipient(const struct listing *l, const struct question_filt
     if (f->reason.n == 0 && f->destination.n == 0) return true;
     struct listing_waiting w = listing_waiting(l, m, i, f->reason.n > 0, memory);
     return contains(w.destination, f->destination) &&
-           (contains(w.reason, f->reason) || contains(w.status, f->reason));
+           (contains(w.reason, f->reason) || contains(w.status, f->reason) ||
+            contains(w.waits_for, f->reason));
 }
 
 bool listing_wants(const struct listing *l, const struct question_filter *f, const struct message *m)

@@ -17,6 +17,7 @@ static void put_recipient(struct buf *b, const struct listing *l, const struct m
                      span_str(shown ? listing_state_name(shown) : recipient_state_name(r->state)));
     listing_put_number(b, "attempts", r->attempts);
     if (shown) listing_put_text(b, "waits", span_str(waits[w.what]));
+    if (w.waits_for.n) listing_put_text(b, "waits_for", w.waits_for);
     if (w.until_ms && w.what != WAIT_ROUTE) listing_put_time(b, "next", w.until_ms);
     if (w.destination.n) listing_put_text(b, "destination", w.destination);
     if (w.reason.n) listing_put_text(b, "reason", w.reason);

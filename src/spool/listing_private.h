@@ -40,6 +40,7 @@ struct listing_waiting {
     enum listing_wait what;
     uint64_t until_ms;        /* unix; 0: nobody knows */
     struct span destination;  /* for people; in `memory` */
+    struct span waits_for;    /* DESTINATION, DELIVERY: one constant sentence; else empty */
     struct span reason;       /* in `memory`, or constant */
     struct span status, host; /* of a failure of its next hop */
     uint32_t number;          /* of its destination, DESTINATION_NONE */
@@ -48,6 +49,8 @@ struct listing_waiting {
 #define LISTING_WAITING_OCTETS (LISTING_HISTORY_OCTETS + 8192)
 struct listing_waiting listing_waiting(const struct listing *l, const struct message *m, uint32_t i,
                                        bool with_reason, uint8_t *memory);
+/* What its recipients wait for, a constant sentence. */
+struct span listing_destination_waits(const struct destination_view *v, uint64_t monotonic_ms);
 /* The text of an encoded next hop. */
 struct span listing_hop_text(struct span key, struct buf *b);
 

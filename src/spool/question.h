@@ -3,7 +3,7 @@
  * answer's cursor until `last`. The work of one question is bounded, so no question holds up the mail.
  *
  * LIST: {"id":"…","state":"queued|deferred|held","arrival":"RFC 3339","size":N,"from":"…","recipients":[{"to":"…","state":"…",
- * "attempts":N,"next":"RFC 3339","waits":"attempt|destination|delivery|release|route","destination":"…","reason":"…"},…],"more":N}
+ * "attempts":N,"next":"RFC 3339","waits":"attempt|destination|delivery|release|route","waits_for":"a sentence","destination":"…","reason":"…"},…],"more":N}
  * (recipients beyond 20 are only counted in "more").
  * SHOW: one head like LIST with all there is to know of the message, then one line for each event of its life:
  * {"id":"…","time":"…","event":"arrival|attempt|expanded|delay-told|operator|held|released","to":"…","state":"…","text":"…"};
@@ -15,7 +15,7 @@
  * SUMMARY: each page counts what it saw: {"destination":"…" or "reason":"…","recipients":N,"queued":N,"deferred":N,"held":N,"octets":N,
  * "oldest":UNIX MS}, several pages may name the same one; and {"examined":N,"messages":N}.
  * DESTINATIONS: the next hops that have a queue, or the one that is named: {"destination":"…","standing":"fresh|proven|failed","waiting":N,
- * "sessions":N,"sessions_max":N,"next":"…","next_after":"back-off|rate","failures":N,"failed":"…","status":"…","reason":"…","host":"…","transactions":N,"recipients":N}.
+ * "sessions":N,"sessions_max":N,"next":"…","next_after":"back-off|rate","waits_for":"a sentence","failures":N,"failed":"…","status":"…","reason":"…","host":"…","transactions":N,"recipients":N}.
  * CHANGE: {"id":"…","recipients":N} for each message it changed (not of a flush), then {"examined":N,"messages":N,"recipients":N,"busy":N}. busy: matched,
  * but a delivery is under way; not changed. */
 #ifndef SPOOL_QUESTION_H

@@ -1,5 +1,5 @@
 /* reason: why recipients wait, in one octet each: a table of the texts that occur, without what differs from message to message
- * (numbers, addresses). So a queue is grouped by reason without reading the disk. */
+ * (numbers, addresses, names of hosts). So a queue is grouped by reason without reading the disk. */
 #ifndef SPOOL_REASON_H
 #define SPOOL_REASON_H
 
@@ -19,6 +19,8 @@ struct reasons { /* zeroed: empty */
     struct reason all[256];
 };
 
+/* "4.4.1 *: connection refused": what two messages that wait for the same have in common; cut where b ends. */
+void reason_put(struct buf *b, struct span enhanced, struct span text);
 /* One more recipient has it. enhanced and text as of its last attempt; both empty: REASON_NONE. */
 uint8_t reasons_take(struct reasons *r, struct span enhanced, struct span text);
 /* The same for a text that reasons_text gave. */

@@ -34,18 +34,22 @@ static struct group *group_of(struct page *p, struct span name)
 
 /* By reason the disk is not read: what a recipient was told last is known by a number. */
 static struct span name_of(const struct listing *l, const struct question *q, const struct message *m,
-                           uint32_t i, uint8_t *memory)
+                           uint32_t i, uint8_t *memory, uint8_t *alike)
 {
     const struct recipient *r = &message_recipients(m)[i];
-    struct listing_waiting w;
-    w = listing_waiting(l, m, i, false, memory);
+    struct listing_waiting w = listing_waiting(l, m, i, false, memory);
     if (q->what == GROUP_DESTINATION)
         return w.destination.n              ? w.destination
                : r->flags & RECIPIENT_LOCAL ? SPAN("local")
                                             : SPAN("no route yet");
-    if (w.reason.n) return w.reason;
+    if (w.reason.n) { /* of its next hop: as it would be told of its own attempt */
+        struct buf b = buf_on(alike, GROUP_TEXT);
+        reason_put(&b, w.status, w.reason);
+        return buf_span(&b);
+    }
     struct span told = store_reason(l->store, r);
-    return told.n ? told : r->attempts ? SPAN("not told") : SPAN("not tried yet");
+    if (told.n) return told;
+    return r->attempts ? SPAN("not told") : w.waits_for.n ? w.waits_for : SPAN("not tried yet");
 }
 
 static void count(struct group *g, const struct message *m, uint8_t shown)
@@ -63,11 +67,11 @@ static void count(struct group *g, const struct message *m, uint8_t shown)
 static bool count_message(const struct listing *l, const struct question *q, const struct message *m,
                           struct page *p, struct group *other)
 {
-    uint8_t memory[LISTING_WAITING_OCTETS];
+    uint8_t memory[LISTING_WAITING_OCTETS], alike[GROUP_TEXT];
     for (int pass = 0; pass < 2; pass++) /* the groups first */
         for (uint32_t i = 0; i < m->n_recipients; i++) {
             if (!listing_wants_recipient(l, &q->filter, m, i)) continue;
-            struct group *g = group_of(p, name_of(l, q, m, i, memory));
+            struct group *g = group_of(p, name_of(l, q, m, i, memory, alike));
             if (!g) g = other;
             if (!g) return false;
             if (pass == 1) count(g, m, index_shown(m, &message_recipients(m)[i]));
@@ -132,6 +136,7 @@ static void put_destination(const struct listing *l, const struct destination_vi
         listing_put_time(b, "next", l->unix_ms + (v->until_ms - l->monotonic_ms));
         listing_put_text(b, "next_after", v->backing_off ? SPAN("back-off") : SPAN("rate"));
     }
+    if (v->queued) listing_put_text(b, "waits_for", listing_destination_waits(v, l->monotonic_ms));
     listing_put_number(b, "failures", v->failures);
     if (v->failure) {
         listing_put_time(b, "failed", v->failure->unix_ms);

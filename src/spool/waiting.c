@@ -12,6 +12,22 @@ struct span listing_hop_text(struct span key, struct buf *b)
     return span_skip(buf_span(b), mark);
 }
 
+struct span listing_destination_waits(const struct destination_view *v, uint64_t monotonic_ms)
+{
+    bool later = v->until_ms > monotonic_ms;
+    if (later && v->backing_off) return SPAN("its next hop rests after a failure");
+    if (v->standing == DESTINATION_FAILED && v->active > 0)
+        return SPAN("its next hop failed, and one attempt finds out whether it works again");
+    if (v->active >= v->sessions)
+        return v->standing == DESTINATION_FRESH ? SPAN("the first connections to its next hop are being made")
+                                                : SPAN("all sessions of its next hop are in use");
+    if (v->group_full) return SPAN("all sessions of its mx-group are in use");
+    if (later)
+        return v->connecting ? SPAN("its next hop had all the connections that its limit allows in this time")
+                             : SPAN("its next hop had all the messages that its limit allows in this time");
+    return SPAN("its turn");
+}
+
 static uint64_t unix_of(const struct listing *l, uint64_t monotonic_ms)
 {
     return monotonic_ms <= l->monotonic_ms ? 0 : l->unix_ms + (monotonic_ms - l->monotonic_ms);
@@ -77,13 +93,16 @@ struct listing_waiting listing_waiting(const struct listing *l, const struct mes
         return w;
     }
     if (r->flags & RECIPIENT_IN_FLIGHT)
-        w.what = WAIT_DELIVERY;
+        w.what = WAIT_DELIVERY,
+        w.waits_for = w.destination.n ? SPAN("an attempt is under way: names, connection or transfer")
+                                      : SPAN("a delivery is under way");
     else if (r->flags & RECIPIENT_READY)
         w.what = WAIT_DESTINATION;
     else
         w.until_ms = r->next_ms ? r->next_ms : m->arrival_ms;
     if (w.number != DESTINATION_NONE && w.what == WAIT_DESTINATION) {
         w.until_ms = unix_of(l, view.until_ms);
+        w.waits_for = listing_destination_waits(&view, l->monotonic_ms);
         if (view.failure && view.standing == DESTINATION_FAILED) {
             w.reason = kept(&b, view.failure->text);
             w.status = kept(&b, span_str(view.failure->enhanced));

@@ -212,17 +212,25 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
                       &(struct destination_result){.destination = take.destination,
                                                    .outcome = DESTINATION_MISSED,
                                                    .failure = {.enhanced = "4.4.1",
-                                                               .text = SPAN("connection refused"),
+                                                               .text = SPAN("mx.example.org[192.0.2.1]:25: "
+                                                                            "connection refused"),
                                                                .host = SPAN("mx.example.org[192.0.2.1]:25")}},
                       1000);
     assert_int_equal(ask(f, LIST(9, .reason = SPAN("REFUSED")), ANSWER_OK), 1);
-    assert_true(says("\"waits\":\"delivery\""));
-    assert_true(says("\"waits\":\"destination\",\"next\":\"2026-11-25T"));
-    assert_true(says("\"reason\":\"connection refused\",\"host\":\"mx.example.org[192.0.2.1]:25\""));
+    assert_true(says("\"waits\":\"delivery\",\"waits_for\":\"an attempt is under way"));
+    assert_true(says("\"waits\":\"destination\",\"waits_for\":\"its next hop rests after a "
+                     "failure\",\"next\":\"2026-11-25T"));
+    assert_true(says("connection refused\",\"host\":\"mx.example.org[192.0.2.1]:25\""));
     assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS}, ANSWER_OK), 1);
     assert_true(
         says("{\"destination\":\"mx odd.example.org\",\"standing\":\"failed\",\"waiting\":1,\"sessions\":0"));
-    assert_true(says("\"status\":\"4.4.1\",\"reason\":\"connection refused\""));
+    assert_true(says("\"status\":\"4.4.1\",\"reason\":\"mx.example.org[192.0.2.1]:25: connection refused\""));
+    assert_true(says("\"waits_for\":\"its next hop rests after a failure\""));
+    struct question by_reason = {
+        .kind = QUESTION_SUMMARY, .what = GROUP_REASON, .filter = QUESTION_FILTER_ANY};
+    assert_int_equal(ask(f, by_reason, ANSWER_OK), 3);
+    assert_true(says("{\"reason\":\"4.4.1 *: connection refused\",\"recipients\":1,"));
+    assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS}, ANSWER_OK), 1);
     assert_true(says("\"next_after\":\"back-off\""));
     /* one that is named, and one that is not known */
     assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS, .hop = buf_span(&b)}, ANSWER_OK),
@@ -234,6 +242,46 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
     assert_int_equal(ask(f, CHANGE(CHANGE_FLUSH, .destination = SPAN("odd")), ANSWER_OK), 1);
     assert_int_equal(destinations_next_ms(destinations, false), 0); /* the probe may begin */
     assert_true(says("\"recipients\":1,\"busy\":1}"));
+    destinations_destroy(&destinations);
+}
+
+/* Nothing failed, and it waits all the same. */
+static void limits_are_a_reason(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t key[NEXT_HOP_KEY_OCTETS];
+    uint64_t id;
+    uint32_t i;
+    enum store_due why;
+    struct destination_transaction take;
+    struct destination_limits limits = destination_limits_default;
+    limits.messages = (struct destination_rate){2, 60000};
+    destinations = destinations_create(1, 16);
+    for (id = 1; id <= 7; id += 2)
+        assert_int_equal(fixture_commit(f, id, 50, 1), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    struct buf b = buf_on(key, sizeof key);
+    assert_true(next_hop_of(f, store_find(f->store, 1), NULL, &b));
+    while (store_due(f->store, STORE_ANY, f->now_ms, &id, &i, &why))
+        store_ready(f->store, id, i, destinations_add(destinations, buf_span(&b), &limits, id, i, 0, 1000),
+                    f->now_ms);
+    assert_int_equal(ask(f, LIST(9, ), ANSWER_OK), 4);
+    assert_true(says("\"waits_for\":\"its turn\""));
+    for (unsigned n = 0; n < 2; n++) {
+        assert_true(destinations_take(destinations, 1000, false, &take));
+        assert_true(store_taken(f->store, take.id, take.recipients[0]));
+    }
+    assert_int_equal(ask(f, LIST(9, ), ANSWER_OK), 4);
+    assert_true(says("\"waits_for\":\"the first connections to its next hop are being made\""));
+    for (unsigned n = 0; n < 2; n++)
+        destinations_done(
+            destinations,
+            &(struct destination_result){.destination = take.destination, .outcome = DESTINATION_REACHED},
+            1000);
+    assert_int_equal(ask(f, LIST(9, ), ANSWER_OK), 4);
+    assert_true(says("\"waits_for\":\"its next hop had all the messages that its limit allows in this "
+                     "time\",\"next\":\"2026-11-25T"));
+    assert_int_equal(ask(f, LIST(9, .reason = SPAN("its limit allows")), ANSWER_OK), 2);
     destinations_destroy(&destinations);
 }
 
@@ -400,6 +448,7 @@ int main(void)
                                        TEST(show),
                                        TEST(attempts_at_a_next_hop),
                                        TEST(a_recipient_names_the_failure_of_its_next_hop),
+                                       TEST(limits_are_a_reason),
                                        TEST(filters),
                                        TEST(summaries),
                                        TEST(many_groups),
