@@ -31,7 +31,10 @@ enum {                              /* flags */
        MECHANISM_LEGACY = 16,       /* for old devices: must be named in the configuration */
        MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
 };
-#define MECHANISM_SPOKEN UINT32_C(0) /* service/login has a conversation for them, and the store its place */
+#define MECHANISM_SPOKEN /* service/login has a conversation for them */                                     \
+    (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                  \
+     MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) |                      \
+     MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN))
 /* Offered where the configuration names none: those that need nothing but an account. */
 #define MECHANISM_DEFAULT                                                                                    \
     (MECHANISM_SPOKEN &                                                                                      \

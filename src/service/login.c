@@ -1,3 +1,4 @@
+#include "identity/secret.h"
 #include "service/login_private.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ struct login_thread *login_thread_create(const struct login_world *w, const char
     if (!t) return NULL;
     t->world = w;
     t->identity = identity_open(w->identity, false, why);
-    if (!t->identity) login_thread_free(&t);
+    if (t->identity) *why = "the libraries cannot be made ready";
+    if (!t->identity || !secret_warm_up() || !login_scram_begin(t)) login_thread_free(&t);
     return t;
 }
 

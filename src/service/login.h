@@ -16,7 +16,7 @@ struct login_world { /* of the process; nobody changes it while threads run */
     uint8_t chance[32]; /* secret: what users who do not exist seem to have */
 };
 
-/* What a thread has for itself: its own opened database. Null: *why. */
+/* What a thread has for itself: its own opened database. Made before the cage is closed: libraries load what they need. Null: *why. */
 struct login_thread;
 struct login_thread *login_thread_create(const struct login_world *w, const char **why);
 void login_thread_free(struct login_thread **t);

@@ -9,7 +9,7 @@
 struct login_thread {
     const struct login_world *world;
     struct identity *identity;
-    void *scram; /* the library's handle, made when first needed */
+    void *scram; /* the library's handle */
 };
 
 struct login {
@@ -39,7 +39,9 @@ struct login_mechanism {
 };
 
 login_step_fn login_plain, login_login, login_scram;
-void login_scram_end(struct login_thread *t); /* what the thread holds of it */
+/* What the thread holds of the library. False: it has no memory. */
+bool login_scram_begin(struct login_thread *t);
+void login_scram_end(struct login_thread *t);
 
 /* The claimed name for the report: at most what fits. */
 void login_claim(struct login *l, struct span name);

@@ -88,12 +88,6 @@ static struct scram *open_session(struct login *l, struct login_thread *t)
 {
     struct scram *s = arena_take(l->arena, sizeof *s);
     if (!s) return NULL;
-    if (!t->scram) {
-        Gsasl *library = NULL;
-        if (gsasl_init(&library) != GSASL_OK) return NULL;
-        gsasl_callback_set(library, property);
-        t->scram = library;
-    }
     s->login = l;
     if (gsasl_server_start(t->scram, mechanism_table[l->begin.mechanism].name, &s->session) != GSASL_OK)
         return NULL;
@@ -137,6 +131,15 @@ enum login_kind login_scram(struct login *l, struct login_thread *t, struct span
     l->out = span_of(l->challenge, n);
     s->last = r == GSASL_OK;
     return LOGIN_CHALLENGE;
+}
+
+bool login_scram_begin(struct login_thread *t)
+{
+    Gsasl *library = NULL;
+    if (gsasl_init(&library) != GSASL_OK) return false;
+    gsasl_callback_set(library, property);
+    t->scram = library;
+    return true;
 }
 
 void login_scram_end(struct login_thread *t)

@@ -1,0 +1,194 @@
+"""Logging in with real clients: who may, who may not, and what nobody learns."""
+import base64
+import os
+import re
+import signal
+import smtplib
+import statistics
+import time
+
+import pytest
+
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, no_check, run, wait_for
+
+ME = f"{USER}@{DOMAIN}"
+TEXT = f"From: <{ME}>\nTo: <{ME}>\nSubject: submitted\n\nHello.\n"
+
+
+@pytest.fixture(scope="module")
+def s():
+    one = Sallyport()
+    one.cli("user", "add", f"norights@{DOMAIN}", stdin=PASSWORD.encode() + b"\n")
+    one.cli("user", "add", f"locked@{DOMAIN}", "--grant", "submit,relay", stdin=PASSWORD.encode() + b"\n")
+    one.cli("user", "lock", f"locked@{DOMAIN}")
+    one.start()
+    yield one
+    one.close()
+
+
+def plain(user, password, authzid=""):
+    return base64.b64encode(f"{authzid}\0{user}\0{password}".encode()).decode()
+
+
+def session(s, tls=True):
+    c = smtplib.SMTP("127.0.0.1", s.submission, local_hostname="client.example.net", timeout=20)
+    c.ehlo()
+    if tls:
+        c.starttls(context=no_check())
+        c.ehlo()
+    return c
+
+
+def offered(c):
+    return c.esmtp_features.get("auth", "").split()
+
+
+def test_nothing_is_offered_in_the_clear(s):
+    with session(s, tls=False) as c:
+        assert offered(c) == []
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))[0] == 538
+        assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 530
+
+
+def test_what_is_offered_under_tls(s):
+    with session(s) as c:
+        assert offered(c) == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"]
+        c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))
+        c.ehlo()
+        assert offered(c) == []
+    with smtplib.SMTP("127.0.0.1", s.smtp, timeout=20) as c:
+        c.starttls(context=no_check())
+        c.ehlo()
+        assert offered(c) == []
+
+
+CLIENTS = {
+    "curl PLAIN": lambda s, f: run("curl", "-sS", "--url", f"smtp://127.0.0.1:{s.submission}/client", "--ssl-reqd", "-k", "--login-options", "AUTH=PLAIN",
+                                   "-u", f"{ME}:{PASSWORD}", "--mail-from", ME, "--mail-rcpt", ME, "-T", f, "--crlf"),
+    "curl LOGIN": lambda s, f: run("curl", "-sS", "--url", f"smtps://127.0.0.1:{s.submissions}/client", "-k", "--login-options", "AUTH=LOGIN",
+                                   "-u", f"{ME}:{PASSWORD}", "--mail-from", ME, "--mail-rcpt", ME, "-T", f, "--crlf"),
+    "swaks": lambda s, f: run("swaks", "--server", "127.0.0.1", "--port", s.submission, "-tls", "--auth", "LOGIN", "--auth-user", ME, "--auth-password", PASSWORD,
+                              "--from", ME, "--to", ME, "--data", f"@{f}"),
+    "msmtp PLAIN": lambda s, f: msmtp(s, f, "plain"),
+    "msmtp SCRAM-SHA-256": lambda s, f: msmtp(s, f, "scram-sha-256"),
+    "smtplib": lambda s, f: by_smtplib(s),
+}
+
+
+def msmtp(s, file, mechanism):
+    run("msmtp", "--host=127.0.0.1", f"--port={s.submission}", f"--auth={mechanism}", f"--user={ME}", f"--passwordeval=echo '{PASSWORD}'", f"--from={ME}", "--tls=on",
+        "--tls-starttls=on", "--tls-certcheck=off", "--", ME, stdin=file.read_bytes())
+
+
+def by_smtplib(s):
+    with session(s) as c:
+        c.login(ME, PASSWORD)
+        c.sendmail(ME, [ME], TEXT)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_real_clients_log_in_and_send(s, client):
+    file = s.top / "mail"
+    file.write_text(TEXT)
+    before = len(s.mails())
+    CLIENTS[client](s, file)
+    wait_for(lambda: len(s.mails()) > before)
+    assert re.search(rb"with ESMTPSA", s.mails()[-1])
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "PLAIN", "LOGIN"])
+@pytest.mark.parametrize("password", [PASSWORD, "wrong"])
+def test_gsasl(s, mechanism, password):
+    done = run("gsasl", "--smtp", "--connect", f"127.0.0.1:{s.submission}", "-m", mechanism, "-a", ME, "-p", password, "--x509-ca-file=",
+               *(["--no-cb"] if mechanism == "SCRAM-SHA-256" else []), stdin=b"", check=False)
+    output = done.stdout + done.stderr
+    assert (b"Client authentication finished" in output) == (password == PASSWORD), output
+
+
+def test_a_downgrade_of_the_binding_is_refused(s):
+    """A client that could bind and is told that we cannot has a man in the middle (RFC 5802 6)."""
+    done = run("gsasl", "--smtp", "--connect", f"127.0.0.1:{s.submission}", "-m", "SCRAM-SHA-256", "-a", ME, "-p", PASSWORD, "--x509-ca-file=", stdin=b"", check=False)
+    assert b"Client authentication finished" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", [ME, f"nobody@{DOMAIN}", "nobody@elsewhere.example", f"locked@{DOMAIN}", f"norights@{DOMAIN}"])
+def test_every_refusal_is_the_same(s, name):
+    password = "wrong" if name == ME else PASSWORD
+    with session(s) as c:
+        assert c.docmd("AUTH", "PLAIN " + plain(name, password)) == (535, b"5.7.8 Authentication failed")
+        assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 530
+    wait_for(lambda: [x for x in s.log("login-refused") if x["claimed"] == name])
+
+
+def test_reasons_stand_in_the_log_as_security_events(s):
+    reasons = {}
+    with session(s) as c:
+        c.docmd("AUTH", "PLAIN " + plain(f"locked@{DOMAIN}", PASSWORD))
+        c.docmd("AUTH", "PLAIN " + plain(f"norights@{DOMAIN}", PASSWORD))
+        c.docmd("AUTH", "PLAIN " + plain(f"other@{DOMAIN}", "x"))
+    wait_for(lambda: len([x for x in s.log("login-refused") if x["claimed"] == f"other@{DOMAIN}"]) == 1)
+    for line in s.log("login-refused"):
+        reasons[line["claimed"]] = line["reason"]
+        assert line["level"] == "security"
+    assert reasons[f"locked@{DOMAIN}"] == "locked"
+    assert reasons[f"norights@{DOMAIN}"] == "no-right"
+    assert reasons[f"other@{DOMAIN}"] == "unknown-user"
+    assert PASSWORD not in s.log_text()
+
+
+def test_to_act_as_somebody_else(s):
+    with session(s) as c:
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD, f"locked@{DOMAIN}"))[0] == 535
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD, ME))[0] == 235
+
+
+def test_the_reverse_path_is_locked(s):
+    with session(s) as c:
+        c.login(ME, PASSWORD)
+        assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 250
+        assert c.docmd("RSET")[0] == 250
+        assert c.docmd("MAIL", f"FROM:<locked@{DOMAIN}>")[0] == 553
+        assert c.docmd("MAIL", "FROM:<me@elsewhere.example>")[0] == 553
+        assert c.docmd("MAIL", "FROM:<>")[0] == 250
+        assert c.docmd("RSET")[0] == 250
+        s.cli("user", "sender", "add", ME, "@elsewhere.example")
+        assert c.docmd("MAIL", "FROM:<me@elsewhere.example>")[0] == 250  # at once, in a session that is open
+
+
+def test_too_many_failures_end_the_session(s):
+    with session(s) as c:
+        codes = [c.docmd("AUTH", "PLAIN " + plain(ME, "wrong"))[0] for _ in range(4)]
+    assert codes == [535, 535, 535, 421]
+
+
+def test_unknown_and_known_take_as_long(s):
+    def seconds(name):
+        with session(s) as c:
+            begin = time.monotonic()
+            assert c.docmd("AUTH", "PLAIN " + plain(name, "wrong"))[0] == 535
+            return time.monotonic() - begin
+    known, unknown = ([seconds(name) for _ in range(5)] for name in (ME, f"nobody@{DOMAIN}"))
+    assert abs(statistics.median(known) - statistics.median(unknown)) < 0.1
+    assert min(known + unknown) >= 0.2  # told at a multiple of a quarter of a second
+
+
+def test_the_directory_dies_in_the_middle(s):
+    with session(s) as c:
+        assert c.docmd("AUTH", "LOGIN")[0] == 334
+        os.kill(s.processes()["directory"], signal.SIGKILL)
+        wait_for(lambda: s.processes().get("directory"))
+        time.sleep(0.5)
+        assert c.docmd(base64.b64encode(ME.encode()).decode())[0] == 454
+        c.login(ME, PASSWORD)
+
+
+def test_a_change_counts_at_once(s):
+    s.cli("user", "passwd", ME, stdin=b"another one\n")
+    with session(s) as c:
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))[0] == 535
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, "another one"))[0] == 235
+    s.cli("user", "passwd", ME, stdin=PASSWORD.encode() + b"\n")
+    s.cli("user", "lock", ME)
+    with session(s) as c:
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))[0] == 535
+    s.cli("user", "unlock", ME)
