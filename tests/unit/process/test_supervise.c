@@ -78,11 +78,11 @@ static void nonsense_is_refused(void **state)
 static void who_may_talk_to_whom(void **state)
 {
     (void)state;
-    static const enum role pairs[][2] = {{PROC_EDGE, PROC_SPOOLER},       {PROC_EDGE, PROC_KEYRING},
-                                         {PROC_SPOOLER, PROC_MAILBOX},    {PROC_SPOOLER, PROC_DIRECTORY},
-                                         {PROC_CONNECTOR, PROC_RESOLVER}, {PROC_ADMIN, PROC_SPOOLER},
-                                         {PROC_SPOOLER, PROC_RELAY},      {PROC_RELAY, PROC_CONNECTOR},
-                                         {PROC_RELAY, PROC_DIRECTORY},    {PROC_ADMIN, PROC_CONNECTOR}};
+    static const enum role pairs[][2] = {
+        {PROC_EDGE, PROC_SPOOLER},      {PROC_EDGE, PROC_KEYRING},       {PROC_SPOOLER, PROC_MAILBOX},
+        {PROC_SPOOLER, PROC_DIRECTORY}, {PROC_CONNECTOR, PROC_RESOLVER}, {PROC_ADMIN, PROC_SPOOLER},
+        {PROC_SPOOLER, PROC_RELAY},     {PROC_RELAY, PROC_CONNECTOR},    {PROC_RELAY, PROC_DIRECTORY},
+        {PROC_ADMIN, PROC_CONNECTOR},   {PROC_EDGE, PROC_DIRECTORY}};
     for (int a = 0; a < PROC_ROLE_COUNT; a++)
         for (int b = 0; b < PROC_ROLE_COUNT; b++) {
             bool want = false;

@@ -1,0 +1,84 @@
+/* Who proves what, and what that permits: access, right, allow-cleartext-auth. */
+#include "config_check.h"
+#include "sasl/mechanism.h"
+
+#define SERVER(text) "server s {\n listen 127.0.0.1:587\n" text "\n}\n"
+enum {
+    SCRAM = MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256),
+    CLEAR = MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN),
+};
+
+static void mechanisms(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t offered;
+    } t[] = {
+        {SERVER(""), 0},
+        {SERVER("access anonymous"), 0},
+        {SERVER("access both"), SCRAM | CLEAR},
+        {SERVER("role submission"), SCRAM | CLEAR},
+        {SERVER("access authenticated mechanisms PLAIN"), MECHANISM_BIT(MECHANISM_PLAIN)},
+        {SERVER("access authenticated mechanisms scram-sha-256 SCRAM-SHA-1"),
+         MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1)},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct parsed p;
+        parse(&p, t[i].text);
+        assert_non_null(p.config);
+        assert_int_equal(p.config->servers[0].mechanisms, t[i].offered);
+        parsed_free(&p);
+    }
+}
+
+static void rights(void **state)
+{
+    struct parsed p;
+    (void)state;
+    parse(&p,
+          SERVER("access authenticated\n right submit to group staff; right relay to user Alice@Example.ORG\n"
+                 " allow-cleartext-auth 192.0.2.0/28 2001:db8::1"));
+    assert_string_equal(p.problems, "");
+    const struct config_server *s = &p.config->servers[0];
+    assert_int_equal(s->n_grants, 2);
+    assert_true(s->grants[0].group && s->grants[0].right == RIGHT_SUBMIT);
+    assert_span(s->grants[0].name, "staff");
+    assert_true(!s->grants[1].group && s->grants[1].right == RIGHT_RELAY);
+    assert_span(s->grants[1].name, "alice@example.org");
+    assert_int_equal(s->n_clear_auth, 2);
+    assert_int_equal(s->clear_auth[0].bits, 124);
+    parsed_free(&p);
+}
+
+static void wrong(void **state)
+{
+    static const struct sample samples[] = {
+        {"anonymous clients", SERVER(" access anonymous mechanisms PLAIN"),
+         "3:19 error: anonymous clients prove nothing | access both mechanisms ... (or authenticated), or "
+         "leave "
+         "mechanisms out\n"},
+        {"unknown", SERVER(" access both mechanisms PLAIN DIGEST-MD5"),
+         "3:31 error: \"DIGEST-MD5\" is no mechanism that is known here | one of SCRAM-SHA-256-PLUS "
+         "SCRAM-SHA-256 "
+         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN\n"},
+        {"a user without a domain", SERVER(" right submit to user example.org"),
+         "3:23 error: \"example.org\" is no user: a user has a domain | right submit to user "
+         "alice@example.org\n"},
+        {"no network", SERVER(" allow-cleartext-auth printers"),
+         "3:23 error: \"printers\" is no network | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, "
+         "or a lone address\n"},
+    };
+    (void)state;
+    check_samples(samples, sizeof samples / sizeof samples[0], false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mechanisms),
+        cmocka_unit_test(rights),
+        cmocka_unit_test(wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
