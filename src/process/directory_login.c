@@ -377,9 +377,18 @@ struct logins *logins_create(struct child *c)
     return l;
 }
 
+static bool anybody_may_log_in(const struct config *c)
+{
+    uint32_t mechanisms = 0;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        mechanisms |= c->servers[i].mechanisms;
+    return mechanisms != 0;
+}
+
 void logins_open(struct logins *l, int identity, struct span home)
 {
     void *states[THREADS];
+    if (!anybody_may_log_in(l->child->config)) return;
     l->world.identity = identity;
     l->world.home = home;
     if (getrandom(l->world.chance, sizeof l->world.chance, 0) != (ssize_t)sizeof l->world.chance ||
