@@ -208,6 +208,8 @@ bool secret_warm_up(void)
     struct secret_scram scram = {.iterations = 1, .salt_octets = SALT_OCTETS};
     uint8_t digest[SECRET_DIGEST_OCTETS];
     char verifier[SECRET_VERIFIER_OCTETS];
+    uint8_t contexts[32];
     return secret_digest(SPAN("x"), digest) && secret_scram_keys(SPAN("x"), SECRET_SHA_256, &scram) &&
-           secret_scram_keys(SPAN("x"), SECRET_SHA_1, &scram) && hash("x", "$5$rounds=1000$salt", verifier);
+           secret_scram_keys(SPAN("x"), SECRET_SHA_1, &scram) && secret_cram(SPAN("x"), contexts) &&
+           hash("x", "$5$rounds=1000$salt", verifier);
 }

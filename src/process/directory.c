@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "identity/secret.h"
 #include "process/directory_credentials.h"
 #include "process/directory_login.h"
 #include "process/messages.h"
@@ -172,6 +173,8 @@ static bool load(struct directory *d, const char **error)
 static bool directory_prepare(struct child *c, const char **error)
 {
     struct directory *d = directory_of(c);
+    *error = "the library of cryptography cannot be used";
+    if (!secret_warm_up()) return false; /* it opens files at its first use */
     *error = "no memory";
     if (!d) return false;
     d->questions = calloc(QUESTIONS_MAX, sizeof *d->questions);

@@ -311,6 +311,8 @@ def test_supervisor_is_no_root_under_systemd(make):
         for path in [s.folder / name, *(s.folder / name).rglob("*")]:
             os.chown(path, uid, s.uid)
             os.chmod(path, 0o750)
+    for path in [s.folder / "users", *(s.folder / "users").iterdir()]:  # which the supervisor cannot look into
+        os.chown(path, 60602, 60602)
     capabilities = "+net_bind_service,+setuid,+setgid,+kill"
     s.start(through=["setpriv", f"--reuid={s.uid}", f"--regid={s.uid}", "--clear-groups", f"--inh-caps={capabilities}",
                      f"--ambient-caps={capabilities}", "--no-new-privs"])
