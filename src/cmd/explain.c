@@ -6,9 +6,9 @@
 #include "cmd/command.h"
 #include "cmd/complain.h"
 #include "cmd/explain_steps.h"
+#include "cmd/load_people.h"
 #include "cmd/path_word.h"
 #include "service/config_load.h"
-#include "service/people.h"
 
 enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8 };
 
@@ -249,9 +249,8 @@ int command_explain(struct command_call *v)
     const struct config_server *s = load.config ? find_server(load.config, q.server) : NULL;
     int code = !load.config ? complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config)
                : !s         ? command_usage(v, "no such server in the configuration", q.server)
-               : !people_load(&people, load.config, true)
-                   ? complain(EXIT_NO, "no memory for users and aliases")
-                   : EXIT_YES;
+               : !load_people(&people, load.config) ? EXIT_NO
+                                                    : EXIT_YES;
     if (code != EXIT_YES) {
         config_load_free(&load);
         return code;

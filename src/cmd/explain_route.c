@@ -7,10 +7,10 @@
 #include "cmd/command.h"
 #include "cmd/complain.h"
 #include "cmd/explain_live.h"
+#include "cmd/load_people.h"
 #include "cmd/path_word.h"
 #include "config/schema.h"
 #include "service/config_load.h"
-#include "service/people.h"
 
 enum { TEXT_OCTETS = 524288, SHOWN_OCTETS = 4096, TARGETS_SHOWN = 32 };
 
@@ -371,9 +371,7 @@ int command_explain_route(struct command_call *v)
     int code = EXIT_NO;
     if (!q.config)
         code = complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config);
-    else if (!people_load(&q.people, q.config, true))
-        complain(EXIT_NO, "no memory for users and aliases");
-    else {
+    else if (load_people(&q.people, q.config)) {
         snprintf(socket, sizeof socket, "%.*s", SPAN_ARG(q.config->control_socket));
         q.live = (struct explain_live){.socket = socket, .json = q.json};
         code = explain(&q, &recipient);

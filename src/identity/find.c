@@ -6,27 +6,19 @@
 
 bool identity_name(struct span written, struct span home, struct buf *ret)
 {
-    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS + 3];
-    struct buf b = buf_on(memory, sizeof memory);
-    struct path path;
-    struct span rest;
-    bool whole = span_find(written, '@') != SPAN_NPOS;
+    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf whole = buf_on(memory, sizeof memory);
 
-    if (!whole && home.n == 0) { /* a host */
-        if (!domain_valid(written, false, false)) return false;
-        for (size_t k = 0; k < written.n; k++)
-            buf_byte(ret, octet_lower(written.p[k]));
-        return !ret->over;
+    if (span_find(written, '@') != SPAN_NPOS) return path_canonical(written, PATH_ALLOW_UTF8, ret);
+    if (home.n) {
+        buf_put(&whole, written);
+        buf_byte(&whole, '@');
+        buf_put(&whole, home);
+        return !whole.over && path_canonical(buf_span(&whole), PATH_ALLOW_UTF8, ret);
     }
-    buf_byte(&b, '<');
-    buf_put(&b, written);
-    if (!whole) {
-        buf_byte(&b, '@');
-        buf_put(&b, home);
-    }
-    buf_byte(&b, '>');
-    if (b.over || path_parse(buf_span(&b), PATH_ALLOW_UTF8, &path, &rest) != PATH_OK || rest.n) return false;
-    path_key(&path, ret);
+    if (!domain_valid(written, false, false)) return false; /* a host */
+    for (size_t k = 0; k < written.n; k++)
+        buf_byte(ret, octet_lower(written.p[k]));
     return !ret->over;
 }
 

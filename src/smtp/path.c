@@ -231,6 +231,20 @@ void path_key(const struct path *p, struct buf *b)
     b->over |= !idn_put_ascii(b, p->domain);
 }
 
+bool path_canonical(struct span address, unsigned flags, struct buf *key)
+{
+    uint8_t memory[LIMIT_PATH_OCTETS + 2];
+    struct buf b = buf_on(memory, sizeof memory);
+    struct path path;
+    struct span rest;
+    buf_byte(&b, '<');
+    buf_put(&b, address);
+    buf_byte(&b, '>');
+    if (b.over || path_parse(buf_span(&b), flags, &path, &rest) != PATH_OK || rest.n) return false;
+    path_key(&path, key);
+    return !key->over;
+}
+
 void path_local_unquoted(const struct path *p, struct buf *b)
 {
     if (!is_quoted(p->local)) {

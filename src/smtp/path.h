@@ -39,6 +39,9 @@ enum path_error path_parse(struct span in, unsigned flags, struct path *ret, str
  * are case-insensitive here); sets b->over when it does not fit. p: of path_parse; its key fits where it did. The separator '+' is not touched. */
 void path_key(const struct path *p, struct buf *b);
 
+/* The key of an address as people write it, without brackets (flags as above). False when it is none, or the key does not fit. */
+MUST_USE bool path_canonical(struct span address, unsigned flags, struct buf *key);
+
 /* local-part with its quoting removed (content of a quoted-string, backslashes undone). */
 void path_local_unquoted(const struct path *p, struct buf *b);
 

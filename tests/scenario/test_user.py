@@ -277,3 +277,13 @@ def test_init_says_what_it_did(s):
     assert json.loads(s.cli("user", "list", "--json").stdout)["user"] == ME
     assert row(s, "SELECT what FROM audit") == [("init",)]
     assert PASSWORD.encode() not in (s.folder / "users/identity.db").read_bytes()
+
+
+def test_explain_does_not_take_damage_for_nobody(s):
+    asked = ("explain", "--client", "192.0.2.7", "--from", "a@b.example", "--to", ME)
+    assert b"250" in s.cli(*asked, check=False).stdout
+    database = s.folder / "users/identity.db"
+    database.write_bytes(b"nonsense" + database.read_bytes()[8:])
+    done = s.cli(*asked, check=False)
+    assert b"cannot be read" in done.stderr and b"not a database" in done.stderr, done.stderr
+    assert b"not a database" in s.cli("explain", "route", ME, check=False).stderr

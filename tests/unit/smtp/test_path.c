@@ -297,13 +297,44 @@ static void idn(void **state)
     assert_int_equal(path_parse(buf_span(&b), UTF8, &p, &rest), PATH_DOMAIN_LONG);
 }
 
+static void canonical(void **state)
+{
+    static const struct {
+        const char *written, *key; /* null: none */
+    } t[] = {{"Joe@Example.ORG", "joe@example.org"},
+             {"\"joe\"@example.org", "joe@example.org"},
+             {"a@b\xc3\xbc"
+              "cher.example",
+              "a@xn--bcher-kva.example"},
+             {"postmaster", NULL},
+             {"joe", NULL},
+             {"<joe@example.org>", NULL},
+             {"joe@example.org>", NULL},
+             {"joe@example.org> SIZE=1", NULL},
+             {"@a:joe@example.org", NULL},
+             {"", NULL}};
+    char memory[64], long_one[400];
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        struct buf b = buf_on(memory, sizeof memory);
+        assert_int_equal(path_canonical(span_str(t[i].written), PATH_ALLOW_UTF8, &b), t[i].key != NULL);
+        if (t[i].key) assert_true(span_eq(buf_span(&b), span_str(t[i].key)));
+    }
+    struct buf b = buf_on(memory, sizeof memory);
+    assert_true(path_canonical(SPAN("PostMaster"), PATH_ALLOW_POSTMASTER, &b));
+    b = buf_on(memory, 3);
+    assert_false(path_canonical(SPAN("joe@example.org"), 0, &b)); /* no room for the key */
+    memset(long_one, 'a', sizeof long_one);
+    assert_false(path_canonical(span_of(long_one, sizeof long_one), 0, &b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted),    cmocka_unit_test(refused),
         cmocka_unit_test(broken_utf8), cmocka_unit_test(null_and_postmaster),
         cmocka_unit_test(lengths),     cmocka_unit_test(keys),
-        cmocka_unit_test(idn),
+        cmocka_unit_test(idn),         cmocka_unit_test(canonical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
