@@ -2,6 +2,7 @@
  * edges, and then answers what the spooler asks: where does mail for this recipient go? What relays ask: directory_credentials. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -162,8 +163,13 @@ static bool load(struct directory *d, const char **error)
     *error = "no memory";
     d->users_arena = arena_create(LIMIT_DIRECTORY_MEMORY_OCTETS);
     if (!d->users_arena) return false;
-    if (mailboxes_read(d->users_folder, d->users_arena, &d->users, error) == MAILBOXES_UNREADABLE)
+    if (mailboxes_read(d->users_folder, d->users_arena, &d->users, error) == MAILBOXES_UNREADABLE) {
+        static char text[LIMIT_CONFIG_PATH_OCTETS + 256];
+        snprintf(text, sizeof text, "the users in %.*s cannot be read: %s",
+                 SPAN_ARG(d->child->config->users_folder), *error);
+        *error = text;
         return false;
+    }
     *error = "the aliases file cannot be read";
     if (!read_whole(d->aliases_fd, &d->aliases_text, &n_aliases)) return false;
     *error = "users and aliases are too many for the memory allowed";

@@ -21,7 +21,7 @@ void config_files_unreadable(const struct config_files *f, struct config_place p
                              struct span path, const char *why);
 
 void config_files_folders(const struct config_files *f);
-void config_files_users(const struct config_files *f); /* the folder alone */
+void config_files_users(const struct config_files *f); /* whose the folder and its files are */
 void config_files_credentials(const struct config_files *f);
 void config_files_authorities(const struct config_files *f);
 /* A warning when others than owner and group may read the secret, or others than the owner may write it. */

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "identity/identity.h"
 #include "service/config_files_private.h"
 
 /* Spool and mail folders are made by the server where only its own folder can be meant. */
@@ -20,11 +21,13 @@ static bool is_makeable(const struct config *c, struct span path)
 /* By the mode alone; lists of rights (acl(5)) may say otherwise, and then the process itself finds out at its start. */
 static bool mode_permits(const char *path, const struct stat *st, const struct config_files_owner *o)
 {
-    if (o->uid == geteuid()) return faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) == 0;
+    const mode_t want = S_ISDIR(st->st_mode) ? 7 : 6;
+    if (o->uid == geteuid())
+        return faccessat(AT_FDCWD, path, (int)want, AT_EACCESS) == 0; /* R_OK is 4, W_OK 2, X_OK 1 */
     mode_t bits = st->st_uid == o->uid   ? st->st_mode >> 6
                   : st->st_gid == o->gid ? st->st_mode >> 3
                                          : st->st_mode;
-    return (bits & 7) == 7 || getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+    return (bits & want) == want || getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
 }
 
 static void check_owner(const struct config_files *f, struct config_place place, const char *what,
@@ -41,7 +44,7 @@ static void check_owner(const struct config_files *f, struct config_place place,
         f->report, certain ? CONFIG_ERROR : CONFIG_WARNING, place,
         CONFIG_FILES_SAY(what, " ", path, " cannot be used by the ", o->process,
                          " process, whose user id is ", (const char *)memory),
-        certain ? CONFIG_FILES_ADVISE("chown -R ", (const char *)memory, " ", path, " && chmod u+rwx ", path)
+        certain ? CONFIG_FILES_ADVISE("chown -R ", (const char *)memory, " ", path, " && chmod u+rwX ", path)
                 : "run sallyport check as root");
 }
 
@@ -115,14 +118,36 @@ void config_files_folders(const struct config_files *f)
                  NULL);
 }
 
+/* What root copied there is root's, and the directory process would not start. */
+static void check_users_files(const struct config_files *f)
+{
+    static const char *const names[] = {"/" IDENTITY_FILE, "/" IDENTITY_FILE "-wal",
+                                        "/" IDENTITY_FILE "-shm"};
+    const struct config_place place = config_said(f->config, "users");
+    char memory[LIMIT_CONFIG_PATH_OCTETS + 32];
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct buf path = buf_on(memory, sizeof memory - 1);
+        buf_put(&path, f->config->users_folder);
+        buf_str(&path, names[i]);
+        memory[path.n] = 0;
+        if (path.over || stat(memory, &st) != 0)
+            continue; /* it may be the supervisor, who cannot look into it */
+        check_owner(f, place, "the file of users", memory, &st, &f->who->directory);
+        config_files_secret_mode(f, place, "users", buf_span(&path));
+    }
+}
+
 /* One that is missing, or is no folder, is no matter here. */
 void config_files_users(const struct config_files *f)
 {
     struct span path = f->config->users_folder;
     struct stat st;
 
-    if (stat(config_files_text(path), &st) == 0 && S_ISDIR(st.st_mode))
-        check_folder(f, config_said(f->config, "users"), "the folder of users", path, &f->who->directory);
+    if (stat(config_files_text(path), &st) != 0 || !S_ISDIR(st.st_mode)) return;
+    check_folder(f, config_said(f->config, "users"), "the folder of users", path, &f->who->directory);
+    check_users_files(f);
 }
 
 /* ---- what can be made */

@@ -267,6 +267,18 @@ def test_users_that_are_damaged(make):
     assert done.returncode == 1 and b"not a database" in done.stdout + done.stderr
 
 
+@ROOT_ONLY
+def test_users_that_root_put_back(make):
+    """check, cold start and reload agree on a copy that the directory process may not open."""
+    s = make(start=False)
+    database = s.folder / "users/identity.db"
+    os.chown(database, 0, 0)
+    done = s.cli("check", check=False)
+    assert done.returncode == 78 and f"the file of users {database} cannot be used".encode() in done.stdout and b"chown -R" in done.stdout, done.stdout
+    code, said = ends(s)
+    assert code != 0 and "cannot be" in said and str(s.folder / "users") in said, said
+
+
 def test_users_that_are_named_must_exist(make):
     s = make()
     s.append("users nowhere")
