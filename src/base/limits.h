@@ -219,6 +219,8 @@
 #define LIMIT_CREDENTIAL_FILES        256 /* user-file, different ones */
 #define LIMIT_CREDENTIAL_FILE_OCTETS  2048
 #define LIMIT_CREDENTIAL_USER_OCTETS  320
+#define LIMIT_ADMISSION_RULES         4096 /* networks of the connections lines of one server */
+#define LIMIT_BANNER_OCTETS           160
 #define LIMIT_CONFIG_GRANTS           10000 /* right lines of one server */
 #define LIMIT_CONFIG_NETWORKS         10000 /* relay or proxy networks of one server */
 #define LIMIT_CONFIG_PATH_OCTETS      4095

@@ -97,6 +97,24 @@ static bool explain_client(struct explain *e, const struct config_server *s, con
     return relay;
 }
 
+static bool explain_connect(struct explain *e, const struct config_server *s, const struct question *q)
+{
+    const struct admission_rule *rule;
+    bool in = admission_permits(&s->admission, &q->address, &rule);
+
+    if (!s->admission.n) return true;
+    struct buf *b = explain_begin(e, "connect");
+    buf_str(b, rule ? "connections: the client's address is in "
+                    : "connections: no line holds the client's address");
+    if (rule) network_put(b, &rule->network);
+    buf_str(b, in ? ", it may connect" : ", it may not connect");
+    explain_end(e, in     ? rule ? "connections.allowed" : "connections.others"
+                   : rule ? "connections.denied"
+                          : "connections.not-listed");
+    if (!in) explain_reply(e, 554, "5.7.1", "Your address may not connect to this server");
+    return in;
+}
+
 static bool explain_mail(struct explain *e, const struct config_server *s, const struct question *q,
                          bool relay)
 {
@@ -224,6 +242,7 @@ static bool explain_all(struct explain *e, const struct config *c, const struct 
 {
     uint8_t memory[KEY_OCTETS], path[PATH_WORD_OCTETS];
     struct buf key = buf_on(memory, sizeof memory), written = buf_on(path, sizeof path);
+    if (!explain_connect(e, s, q)) return false;
     bool relay = explain_client(e, s, q);
 
     if (!explain_mail(e, s, q, relay)) return false;

@@ -102,6 +102,19 @@ static void check_networks(struct reader *r, const struct draft *d)
     }
 }
 
+static void check_admission(struct reader *r, const struct draft *d)
+{
+    uint8_t memory[64];
+    struct buf b = buf_on(memory, sizeof memory);
+
+    if (!d->admission_clash) return;
+    network_put(&b, &d->admission_both);
+    error_at(r, &d->admission_place,
+             PROBLEM_TEXT(r, SPAN("the connections lines of server "), d->server.name,
+                          SPAN(" allow and deny "), buf_span(&b)),
+             SPAN("say one of the two; a narrower network inside is an exception"));
+}
+
 static void check_role(struct reader *r, const struct draft *d)
 {
     const struct config_server *s = &d->server;
@@ -244,6 +257,7 @@ void check_config(struct reader *r)
     for (uint32_t i = 0; i < r->n_drafts; i++) {
         const struct draft *d = &r->drafts[i];
         check_server_names(r, i);
+        check_admission(r, d);
         check_role(r, d);
         check_certificates(r, d);
         check_networks(r, d);

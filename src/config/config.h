@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/span.h"
 #include "config/route.h"
+#include "policy/admission.h"
 #include "policy/decide.h"
 #include "policy/network.h"
 
@@ -63,6 +64,8 @@ struct config_server {
         *domains; /* served, sorted, without doubles. mx: its own and those of the top level; submission and
                                     * organisation: those of all servers, for mail among our own users is no relaying */
     uint32_t n_domains;
+    struct admission admission; /* connections */
+    struct span banner;         /* behind the host name in the greeting; empty: the engine's own */
     struct network *relay_networks;
     uint32_t n_relay_networks;
     uint32_t mechanisms; /* MECHANISM_BIT: offered to those who may use them; none: AUTH is not offered */

@@ -242,6 +242,7 @@ bool finish_config(struct reader *r)
         struct draft *d = &r->drafts[i];
         finish_role(d);
         finish_tls(r, d);
+        d->admission_clash = !admission_finish(&d->server.admission, &d->admission_both);
         finish_limits(&d->server.limits, &r->top.server.limits);
         if (!d->server.hostname.n) d->server.hostname = c->hostname;
     }

@@ -90,3 +90,57 @@ void read_clear_auth(struct reader *r, const struct schema_row *row, const struc
         grown[s->n_clear_auth - 1] = n;
     }
 }
+
+/* The client's name is not looked up: a word about a domain would be one that never holds. */
+static bool is_domain(const struct token *t)
+{
+    struct span s = t->text.n && t->text.p[0] == '.' ? span_skip(t->text, 1) : t->text;
+    struct address a;
+    size_t slash = span_find(s, '/');
+
+    return slash == SPAN_NPOS && !address_parse(s, &a) && domain_valid(s, true, false);
+}
+
+/* connections allow | deny NETWORK ... */
+void read_connections(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct draft *d = reader_draft(r);
+    struct admission *a = &d->server.admission;
+    struct token t;
+    uint64_t deny;
+
+    if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, "allow deny", &deny)) return;
+    if (!d->admission_place.line) d->admission_place = reader_place(r, name);
+    for (bool more = reader_argument(r, name, "a NETWORK", &t); more; more = reader_more(r, &t)) {
+        struct admission_rule rule = {.allow = !deny}, *grown;
+        if (is_domain(&t)) {
+            config_problem_at(
+                r, &t,
+                PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is a domain: names of clients are not looked up")),
+                SPAN("list their networks, like 192.0.2.0/24"));
+            return;
+        }
+        if (!value_network(r, &t, &rule.network)) continue;
+        grown = reader_push(r, a->rules, &a->n, sizeof rule, LIMIT_ADMISSION_RULES);
+        if (!grown) return;
+        a->rules = grown;
+        grown[a->n - 1] = rule;
+    }
+}
+
+/* banner TEXT */
+void read_banner(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct token t;
+
+    if (!reader_argument(r, name, row->arguments, &t)) return;
+    struct span text = token_value(&t, r->arena);
+    bool good = text.n && text.n <= LIMIT_BANNER_OCTETS;
+    for (size_t i = 0; good && i < text.n; i++)
+        good = text.p[i] >= ' ' && text.p[i] < 0x7f; /* RFC 5321 4.2: textstring */
+    if (good)
+        reader_draft(r)->server.banner = text;
+    else
+        config_problem_at(r, &t, SPAN("the banner is not printable ASCII of 1 to 160 octets"),
+                          SPAN("banner \"ESMTP ready\""));
+}

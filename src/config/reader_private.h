@@ -18,7 +18,10 @@ struct draft {
     bool tls_given, role_given, access_given, mechanisms_given;
     bool implied; /* the server of an empty configuration */
     bool damaged; /* an error stands inside it: what it lacks may be what was not understood */
-    struct config_place relay_place;       /* of the first relay-networks */
+    struct config_place relay_place;     /* of the first relay-networks */
+    struct config_place admission_place; /* of the first connections */
+    bool admission_clash;                /* admission_both is allowed and denied */
+    struct network admission_both;
     uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
 };
 
@@ -115,7 +118,7 @@ read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_
     read_destination, read_mx_group, read_sessions, read_messages_rate, read_connections_rate,
     read_destination_tls, read_delay_warning, read_edges, read_include;
 
-read_fn read_resolver;
+read_fn read_resolver, read_connections, read_banner;
 
 /* The next hop of a line with its TLS policy (read_hop.c); false after a problem. */
 enum read_hop_form { READ_HOP_MX, READ_HOP_SMARTHOST, READ_HOP_LMTP };

@@ -120,6 +120,13 @@ const struct schema_row schema_table[] = {
      .doc = "Clients that may log in without TLS: whoever listens on the way has their passwords. For old devices in a network of their own."},
     {.name = "hostname", .where = SCHEMA_SERVER, .type = SCHEMA_NAME, .offset = offsetof(struct config_server, hostname), .arguments = "NAME",
      .fallback_text = "that of the top level", .since = "0.1", .doc = "The name this server greets with."},
+    {.name = "banner", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "TEXT", .fallback_text = "ESMTP ready", .since = "0.2", .read = read_banner,
+     .doc = "What stands behind the host name in the greeting (220). Say nothing there that helps whoever looks for a version."},
+    {.name = "connections", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "allow NETWORK ... | deny NETWORK ...",
+     .fallback_text = "everybody may connect", .since = "0.2", .read = read_connections,
+     .doc = "Who may connect at all, by the client's own address: the most specific network that holds it decides. With allow lines only those clients may; "
+            "with deny lines all others; an allow inside a denied network is an exception from it, and a deny inside an allowed one. Refused: 554 5.7.1 in place "
+            "of the greeting. What a proxy in front may do is not asked here, whom it speaks for is."},
     {.name = "relay-networks", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
      .read = read_relay_networks,
      .doc = "Clients that may send to any domain, by their own address, never by one that a proxy reports as local. "

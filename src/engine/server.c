@@ -18,12 +18,13 @@ static void begin(struct server *s, const struct server_conf *conf, uint64_t now
 void server_begin(struct server *s, const struct server_conf *conf, uint64_t now_ms, bool tls,
                   struct buf *out)
 {
-    uint8_t memory[LIMIT_DOMAIN_OCTETS + 16];
+    uint8_t memory[LIMIT_DOMAIN_OCTETS + 1 + LIMIT_BANNER_OCTETS];
     struct buf text = buf_on(memory, sizeof memory);
     begin(s, conf, now_ms, tls);
     /* RFC 5321 4.2: the greeting names the host first; ESMTP invites EHLO (3.1) */
     buf_put(&text, span_head(conf->hostname, LIMIT_DOMAIN_OCTETS));
-    buf_str(&text, " ESMTP ready");
+    buf_byte(&text, ' ');
+    buf_put(&text, conf->banner.n ? span_head(conf->banner, LIMIT_BANNER_OCTETS) : SPAN("ESMTP ready"));
     reply_put(out, 220, NULL, buf_span(&text));
 }
 

@@ -210,6 +210,14 @@ bool network_parse(struct span s, struct network *ret)
     return true;
 }
 
+void network_put(struct buf *b, const struct network *n)
+{
+    bool v4 = n->bits >= 96 && address_is_v4(&n->base);
+    address_put(b, &n->base);
+    buf_byte(b, '/');
+    buf_u64(b, v4 ? n->bits - 96u : n->bits);
+}
+
 bool network_holds(const struct network *n, const struct address *a)
 {
     if (n->bits > 128) return false;

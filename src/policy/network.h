@@ -20,6 +20,7 @@ void address_put(struct buf *b, const struct address *a);         /* canonical t
 void address_put_literal(struct buf *b, const struct address *a); /* [192.0.2.1], [IPv6:2001:db8::1] */
 /* 192.0.2.0/24; a lone address is /32 or /128; host bits that are set are an error. */
 bool network_parse(struct span s, struct network *ret);
+void network_put(struct buf *b, const struct network *n); /* 192.0.2.0/24 */
 /* An IPv6 network of any width holds no IPv4 address, unless it is written within ::ffff:0:0/96. */
 bool network_holds(const struct network *n, const struct address *a);
 /* Union of the networks wider than /8 (IPv4) or /32 (IPv6): invariant I1 makes that a config error. */

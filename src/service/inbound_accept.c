@@ -39,7 +39,7 @@ void inbound_session_close(struct session *s, const char *why)
     inbound_ready(s); /* its slot becomes free when the ready list is served: nobody holds it any more then */
 }
 
-enum sources_answer inbound_count_in(struct session *s, uint32_t per_source)
+static enum sources_answer count_in(struct session *s, uint32_t per_source)
 {
     struct inbound *in = s->in;
     uint8_t key[16];
@@ -121,17 +121,42 @@ bool inbound_tls_done(struct session *s)
     return true;
 }
 
-/* One line and goodbye. RFC 5321 3.1 allows a 421 in place of the 220; in front of a TLS handshake nothing can be said. */
-void inbound_turn_away(struct session *s, const char *why)
+/* One line and goodbye. RFC 5321 3.1 allows a 421 or 554 in place of the 220; in front of a TLS handshake nothing can be said. */
+static void turn_away(struct session *s, unsigned code, const char *enhanced, const char *why)
 {
     struct inbound *in = s->in;
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
     const struct config_server *server = &in->setup.config->servers[s->server];
-    server_refuse(&s->engine, &in->conf[s->server], 421, "4.7.0", span_str(why), &out);
+    server_refuse(&s->engine, &in->conf[s->server], code, enhanced, span_str(why), &out);
     if (server->listeners[s->listener].tls != TLS_IMPLICIT)
         (void)!send(s->watch.fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     in->counters.refused_sessions++;
     inbound_session_close(s, why);
+}
+
+static const char *too_many(enum sources_answer a)
+{
+    return a == SOURCES_SOURCE_FULL ? "Too many sessions from your address, close some first"
+                                    : "Too many sessions on this server, try again later";
+}
+
+bool inbound_let_in(struct session *s, enum inbound_source source)
+{
+    const struct config_server *server = &s->in->setup.config->servers[s->server];
+    const struct config_limits *l = &server->limits;
+    const struct admission_rule *rule;
+    /* a loopback address that a proxy names is not this host's: no limit of the loopback for it */
+    uint32_t per_source = source == SOURCE_PROXY    ? UINT32_MAX
+                          : source == SOURCE_DIRECT ? config_sessions_per_source(l, &s->client)
+                                                    : l->sessions_per_source;
+    if (source != SOURCE_PROXY && !admission_permits(&server->admission, &s->client, &rule)) {
+        inbound_log_denied(s, rule);
+        turn_away(s, 554, "5.7.1", "Your address may not connect to this server");
+        return false;
+    }
+    enum sources_answer counted = count_in(s, per_source);
+    if (counted != SOURCES_OK) turn_away(s, 421, "4.7.0", too_many(counted));
+    return counted == SOURCES_OK;
 }
 
 void inbound_begin_stream(struct session *s)
@@ -141,12 +166,6 @@ void inbound_begin_stream(struct session *s)
         inbound_tls_begin(s);
     else
         (void)!greet(s);
-}
-
-const char *inbound_too_many(enum sources_answer a)
-{
-    return a == SOURCES_SOURCE_FULL ? "Too many sessions from your address, close some first"
-                                    : "Too many sessions on this server, try again later";
 }
 
 static struct session *take_slot(struct inbound *in, const struct listening *l, const struct address *a)
@@ -186,12 +205,7 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
     }
     s->watch.fd = fd;
     bool proxy = inbound_in_networks(listener->proxy_from, listener->n_proxy_from, a);
-    enum sources_answer counted =
-        inbound_count_in(s, proxy ? UINT32_MAX : config_sessions_per_source(&server->limits, a));
-    if (counted != SOURCES_OK) {
-        inbound_turn_away(s, inbound_too_many(counted));
-        return;
-    }
+    if (!inbound_let_in(s, proxy ? SOURCE_PROXY : SOURCE_DIRECT)) return;
     if (!loop_watch(in->setup.loop, &s->watch, fd, LOOP_READ, inbound_on_socket)) {
         inbound_session_close(s, "no memory in the kernel");
         return;

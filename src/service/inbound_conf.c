@@ -6,6 +6,7 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
     const struct config_limits *l = &server->limits;
     *conf = (struct server_conf){
         .hostname = server->hostname,
+        .banner = server->banner,
         .extensions = EXT_PIPELINING | EXT_SIZE | EXT_8BITMIME | EXT_BINARYMIME | EXT_CHUNKING |
                       EXT_SMTPUTF8 | EXT_DSN | EXT_ENHANCEDSTATUSCODES | EXT_LIMITS | EXT_HELP |
                       (certificate ? EXT_STARTTLS : 0),

@@ -65,6 +65,23 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
     log_end();
 }
 
+void inbound_log_denied(const struct session *s, const struct admission_rule *rule)
+{
+    uint8_t text[64];
+    struct buf b = buf_on(text, sizeof text);
+    log_begin(LOG_LEVEL_INFO, "refused");
+    put_session(s);
+    log_str("verb", "connect");
+    log_u64("code", 554);
+    log_str("enhanced", "5.7.1");
+    if (rule) {
+        network_put(&b, &rule->network);
+        log_span("network", buf_span(&b));
+    }
+    log_str("rule", rule ? "connections.denied" : "connections.not-listed");
+    log_end();
+}
+
 void inbound_log_login(const struct session *s)
 {
     log_begin(LOG_LEVEL_INFO, "login");

@@ -152,10 +152,11 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
 /* inbound_accept.c */
 watch_fn inbound_on_listener;
 void inbound_begin_stream(struct session *s); /* the client's own octets begin: TLS, or the greeting */
-enum sources_answer inbound_count_in(struct session *s, uint32_t per_source);
+/* Whose address s->client is: the peer's own; that of a proxy that will say for whom it speaks; the one that it said. */
+enum inbound_source { SOURCE_DIRECT, SOURCE_PROXY, SOURCE_PROXIED };
+/* May it have a session? Counts it. False: it was told why in place of the greeting, and is gone. */
+MUST_USE bool inbound_let_in(struct session *s, enum inbound_source source);
 void inbound_count_out(struct session *s);
-const char *inbound_too_many(enum sources_answer a);
-void inbound_turn_away(struct session *s, const char *why); /* 421 in place of the greeting; closes */
 bool inbound_in_networks(const struct network *n, uint32_t count, const struct address *a);
 void inbound_place(struct session *s); /* what its own address permits; never a proxy's */
 void inbound_session_close(struct session *s,
@@ -238,6 +239,8 @@ bool inbound_content_in_place(const struct session *s, struct span content);
 void inbound_log_message(const struct inbound *in, const struct transaction *t, uint8_t status);
 void inbound_log_refused(const struct session *s, const struct server_detail *d,
                          const struct server_verdict *v, const char *rule);
+void inbound_log_denied(const struct session *s,
+                        const struct admission_rule *rule); /* by connections; null: no line holds it */
 void inbound_log_login(const struct session *s);
 void inbound_log_sender(const struct session *s,
                         const struct server_verdict *v); /* not permitted to its principal */

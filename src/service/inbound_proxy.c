@@ -10,7 +10,6 @@
 void inbound_read_proxy(struct session *s)
 {
     struct inbound *in = s->in;
-    const struct config_server *server = &in->setup.config->servers[s->server];
     ssize_t r = recv(s->watch.fd, in->input, PROXY_HEADER_OCTETS_MAX, MSG_PEEK | MSG_DONTWAIT);
     if (r < 0 && (errno == EAGAIN || errno == EINTR)) return;
     struct proxy_header h;
@@ -27,11 +26,7 @@ void inbound_read_proxy(struct session *s)
         inbound_count_out(s);
         s->client = h.source;
         inbound_place(s);
-        enum sources_answer counted = inbound_count_in(s, server->limits.sessions_per_source);
-        if (counted != SOURCES_OK) {
-            inbound_turn_away(s, inbound_too_many(counted));
-            return;
-        }
+        if (!inbound_let_in(s, SOURCE_PROXIED)) return;
     }
     s->readable = true; /* the edge of what is behind the header may be spent */
     inbound_ready(s);

@@ -51,6 +51,28 @@ static void rights(void **state)
     parsed_free(&p);
 }
 
+static void connections(void **state)
+{
+    struct parsed p;
+    const struct admission_rule *rule;
+    struct address a;
+    (void)state;
+    parse(&p, SERVER(" connections deny 192.0.2.0/24 2001:db8::/32\n connections allow 192.0.2.7\n banner "
+                     "\"ESMTP \\\"x\\\"\""));
+    const struct config_server *s = &p.config->servers[0];
+    assert_int_equal(s->admission.n, 3);
+    assert_true(s->admission.others);
+    assert_true(address_parse(SPAN("192.0.2.8"), &a));
+    assert_false(admission_permits(&s->admission, &a, &rule));
+    assert_true(address_parse(SPAN("192.0.2.7"), &a));
+    assert_true(admission_permits(&s->admission, &a, &rule));
+    assert_span(s->banner, "ESMTP \"x\"");
+    parsed_free(&p);
+    parse(&p, SERVER(""));
+    assert_true(p.config->servers[0].admission.others);
+    parsed_free(&p);
+}
+
 static void wrong(void **state)
 {
     static const struct sample samples[] = {
@@ -65,6 +87,18 @@ static void wrong(void **state)
         {"a user without a domain", SERVER(" right submit to user example.org"),
          "3:23 error: \"example.org\" is no user: a user has a domain | right submit to user "
          "alice@example.org\n"},
+        {"no list", SERVER(" connections permit 192.0.2.1"),
+         "3:14 error: \"permit\" is none of: allow deny\n"},
+        {"a domain", SERVER(" connections deny .example.org"),
+         "3:19 error: \".example.org\" is a domain: names of clients are not looked up | list their "
+         "networks, "
+         "like 192.0.2.0/24\n"},
+        {"both",
+         SERVER(" role organisation connections deny 192.0.2.0/24\n connections allow 192.0.2.0/24 10.0.0.1"),
+         "3:20 error: the connections lines of server s allow and deny 192.0.2.0/24 | say one of the two; a "
+         "narrower network inside is an exception\n"},
+        {"banner", SERVER(" banner \"caf\xc3\xa9\""),
+         "3:9 error: the banner is not printable ASCII of 1 to 160 octets | banner \"ESMTP ready\"\n"},
         {"no network", SERVER(" allow-cleartext-auth printers"),
          "3:23 error: \"printers\" is no network | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, "
          "or a lone address\n"},
@@ -78,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mechanisms),
         cmocka_unit_test(rights),
+        cmocka_unit_test(connections),
         cmocka_unit_test(wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,13 @@ static void test_refuse_and_early(void **state)
     out.n = 0;
     server_begin(&s, &conf, 0, false, &out);
     assert_true(span_eq(buf_span(&out), SPAN("220 mx.dest.example ESMTP ready\r\n")));
+    struct server_conf named = conf;
+    named.banner = SPAN("Mail of ours");
+    out.n = 0;
+    server_begin(&s, &named, 0, false, &out);
+    assert_true(span_eq(buf_span(&out), SPAN("220 mx.dest.example Mail of ours\r\n")));
+    out.n = 0;
+    server_begin(&s, &conf, 0, false, &out);
     out.n = 0;
     server_early_talker(&s, &out);
     assert_int_equal(server_next(&s, 0, &in, &out, &d), SERVER_CLOSE);

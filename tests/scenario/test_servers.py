@@ -1,0 +1,69 @@
+"""Virtual servers: each with its own listeners, name, access, limits; what one permits the next one does not."""
+import socket
+
+import pytest
+
+from sallyport import DOMAIN, USER, Sallyport, Talk, free_ports, wait_for
+
+ME = f"{USER}@{DOMAIN}"
+
+
+def first_line(port, source="127.0.0.1", say=b""):
+    with socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0)) as c:
+        c.sendall(say)
+        f = c.makefile("rb")
+        line = f.readline()
+        return line.decode(), f.read() if not line.startswith(b"220") else None
+
+
+@pytest.fixture(scope="module")
+def doors():
+    """Servers that differ in who may connect."""
+    it = Sallyport()
+    it.only, it.all_but, it.proxied = free_ports(3)
+    it.append(f"""
+server only {{ listen 127.0.0.1:{it.only}  connections allow 127.0.0.8/30  connections deny 127.0.0.9  recipients {DOMAIN}  banner "Mail of the house" }}
+server all-but {{ listen 127.0.0.1:{it.all_but}  connections deny 127.0.0.0/24  connections allow 127.0.0.1  recipients {DOMAIN} }}
+server proxied {{ listen 127.0.0.1:{it.proxied} proxy from 127.0.0.1  connections deny 127.0.0.1 192.0.2.0/24  recipients {DOMAIN} }}
+""")
+    it.start()
+    yield it
+    it.close()
+
+
+@pytest.mark.parametrize("port, source, may", [
+    ("only", "127.0.0.8", True), ("only", "127.0.0.9", False), ("only", "127.0.0.11", True), ("only", "127.0.0.12", False),
+    ("all_but", "127.0.0.1", True), ("all_but", "127.0.0.9", False), ("all_but", "127.0.1.9", True),
+])
+def test_who_may_connect(doors, port, source, may):
+    line, rest = first_line(getattr(doors, port), source)
+    assert line.startswith("220 " if may else "554 5.7.1 "), line
+    assert may or rest == b""
+
+
+def test_the_client_is_asked_for_and_never_its_proxy(doors):
+    for source, may in (("198.51.100.7", True), ("192.0.2.7", False)):
+        line, _ = first_line(doors.proxied, say=f"PROXY TCP4 {source} 192.0.2.1 4711 25\r\n".encode())
+        assert line.startswith("220 " if may else "554 5.7.1 "), line
+
+
+def test_a_denied_client_stands_in_the_log(doors):
+    first_line(doors.only, "127.0.0.9")
+    first_line(doors.only, "127.0.0.77")
+    told = wait_for(lambda: {(e["client"], e["rule"], e.get("network")) for e in doors.log("refused") if e["verb"] == "connect"}
+                    >= {("127.0.0.9", "connections.denied", "127.0.0.9/32"), ("127.0.0.77", "connections.not-listed", None)})
+    assert told
+
+
+def test_explain_says_who_may_connect(doors):
+    def explain(client):
+        done = doors.cli("explain", "--server", "only", "--client", client, "--from", "a@example.net", "--to", ME, check=False)
+        return done.returncode, done.stdout.decode()
+    assert explain("127.0.0.8")[0] == 0
+    code, text = explain("127.0.0.9")
+    assert code == 1 and "554 5.7.1" in text and "127.0.0.9/32" in text
+
+
+def test_banner(doors):
+    assert first_line(doors.only, "127.0.0.8")[0].split(" ", 2)[2] == "Mail of the house\r\n"
+    assert first_line(doors.all_but)[0].split(" ", 2)[2] == "ESMTP ready\r\n"
