@@ -211,9 +211,10 @@
 #define LIMIT_PASSWORD_OCTETS         1024
 #define LIMIT_SCRAM_ITERATIONS        10000 /* of PBKDF2 for a new password; RFC 7677 4: at least 4096 */
 #define LIMIT_SCRAM_ITERATIONS_MAX    10000000
-#define LIMIT_IDENTITY_GROUPS         64   /* of one principal */
-#define LIMIT_IDENTITY_LABEL_OCTETS   64   /* names of groups, labels of app passwords and keys */
-#define LIMIT_IDENTITY_WAIT_MS        5000 /* for another one's change */
+#define LIMIT_IDENTITY_GROUPS         64     /* of one principal */
+#define LIMIT_IDENTITY_LABEL_OCTETS   64     /* names of groups, labels of app passwords and keys */
+#define LIMIT_IDENTITY_AUDIT_ROWS     100000 /* older ones are forgotten */
+#define LIMIT_IDENTITY_WAIT_MS        5000   /* for another one's change */
 #define LIMIT_IDENTITY_VALUE_OCTETS   65536
 #define LIMIT_IDENTITY_SQL_OCTETS     16384
 #define LIMIT_CREDENTIAL_FILES        256 /* user-file, different ones */

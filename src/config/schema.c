@@ -45,7 +45,7 @@ const struct schema_row schema_table[] = {
     {.name = "spool", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, spool_folder), .arguments = "FOLDER",
      .fallback_text = "spool beside this file, /var/spool/sallyport when that is in /etc/sallyport", .since = "0.1", .doc = "The folder of the queue."},
     {.name = "users", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, users_folder), .arguments = "FOLDER",
-     .fallback_text = "users beside this file; /var/lib/sallyport/users for /etc/sallyport", .since = "0.2",
+     .fallback_text = "users beside this file; /var/lib/sallyport/users for /etc/sallyport", .since = "0.1",
      .doc = "Folder of the database of users, their secrets and rights: sallyport user, sallyport-users(5)."},
     {.name = "aliases", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, aliases_file), .arguments = "FILE",
      .fallback_text = "aliases beside this file, /etc/aliases when that is in /etc/sallyport; it may be absent", .since = "0.1",

@@ -54,9 +54,10 @@ void change_undo(struct identity *i)
 bool change_commit(struct identity *i, const struct change_caller *who, struct span what)
 {
     static const char audit[] = "INSERT INTO audit(made, uid, who, what) VALUES (?1, ?2, ?3, ?4)";
+    static const char forget[] = "DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?1";
     static const char sql[] = "COMMIT";
     bool good = execute(i, audit, "iitt", who->unix_seconds, (uint64_t)who->uid, who->name, what) >= 0 &&
-                execute(i, sql, "") >= 0;
+                execute(i, forget, "i", (uint64_t)LIMIT_IDENTITY_AUDIT_ROWS) >= 0 && execute(i, sql, "") >= 0;
     if (!good) change_undo(i);
     return good;
 }

@@ -1,6 +1,9 @@
 #include "identity_fixture.h"
 
+#include <sqlite3.h>
 #include <sys/wait.h>
+
+#include "identity/list.h"
 
 static void a_change_that_is_given_up_is_none(void **state)
 {
@@ -105,6 +108,34 @@ static void groups_have_an_end(void **state)
     change_undo(fixture);
 }
 
+static void count_row(void *context, const struct list_value *values, unsigned n)
+{
+    (void)values, (void)n;
+    ++*(unsigned *)context;
+}
+
+static void the_audit_forgets_what_is_old(void **state)
+{
+    static const char jump[] =
+        "UPDATE sqlite_sequence SET seq=seq+" /* as if as many changes had been made */;
+    unsigned rows = 0;
+    const char *why;
+    char path[96], sql[128];
+    sqlite3 *db;
+    (void)state;
+    fixture_user("joe@example.org", "pencil");
+    fixture_user("ann@example.org", "pencil");
+    snprintf(path, sizeof path, "/%d/%s", fixture_folder, IDENTITY_FILE);
+    snprintf(sql, sizeof sql, "%s%d WHERE name='audit'", jump, LIMIT_IDENTITY_AUDIT_ROWS - 2);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_true(change_begin(fixture));
+    fixture_commit("the last that leaves room for the first");
+    assert_true(list_each(fixture, LIST_AUDIT, SPAN(""), count_row, &rows, &why));
+    assert_int_equal(rows, 2); /* the first is gone */
+}
+
 /* What the tables refuse is said, and nothing of the command stays. */
 static void nonsense_fails(void **state)
 {
@@ -171,6 +202,7 @@ int main(void)
         CASE(a_principal_takes_everything_along),
         CASE(old_secrets_are_gone),
         CASE(groups_have_an_end),
+        CASE(the_audit_forgets_what_is_old),
         CASE(nonsense_fails),
         CASE(two_write_at_once),
     };
