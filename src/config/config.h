@@ -68,7 +68,8 @@ struct config_server {
     struct span banner;         /* behind the host name in the greeting; empty: the engine's own */
     struct network *relay_networks;
     uint32_t n_relay_networks;
-    uint32_t mechanisms; /* MECHANISM_BIT: offered to those who may use them; none: AUTH is not offered */
+    uint32_t mechanisms;   /* MECHANISM_BIT: offered to those who may use them; none: AUTH is not offered */
+    uint8_t ntlm_bindings; /* enum ntlm_bindings */
     struct network *clear_auth; /* clients that may log in without TLS */
     uint32_t n_clear_auth;
     struct config_grant *grants;

@@ -110,7 +110,9 @@ const struct schema_row schema_table[] = {
     {.name = "access", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "ACCESS [mechanisms NAME ...]",
      .choices = "anonymous authenticated both", .fallback_text = "anonymous; authenticated for role submission", .since = "0.1", .read = read_access,
      .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right. Mechanisms in clear text (PLAIN, LOGIN) are "
-            "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN."},
+            "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN. By name only, for old devices and clients: SCRAM-SHA-1, "
+            "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
+            "first domain)."},
     {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
      .choices = RIGHT_NAMES, .fallback_text = "none", .since = "0.1", .read = read_right,
      .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "
@@ -118,6 +120,10 @@ const struct schema_row schema_table[] = {
     {.name = "allow-cleartext-auth", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
      .read = read_clear_auth,
      .doc = "Clients that may log in without TLS: whoever listens on the way has their passwords. For old devices in a network of their own."},
+    {.name = "ntlm-channel-binding", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, server.ntlm_bindings), .arguments = "POLICY",
+     .choices = "allow none require", .fallback_text = "allow", .since = "0.1",
+     .doc = "What is asked of NTLM's binding to the TLS session, which a login passed on by somebody in the middle lacks. allow: a client without one may log in, "
+            "a wrong one is refused. require: those of Windows have it, curl and most others do not. none: it is not looked at."},
     {.name = "hostname", .where = SCHEMA_SERVER, .type = SCHEMA_NAME, .offset = offsetof(struct config_server, hostname), .arguments = "NAME",
      .fallback_text = "that of the top level", .since = "0.1", .doc = "The name this server greets with."},
     {.name = "banner", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "TEXT", .fallback_text = "ESMTP ready", .since = "0.2", .read = read_banner,

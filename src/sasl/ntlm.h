@@ -54,9 +54,9 @@ struct ntlm_login {
  * ASCII, anything else in it is malformed: nobody says which code page it is. */
 enum ntlm_kind ntlm_read(struct span authenticate, struct ntlm_login *ret);
 
-enum ntlm_bindings { /* what is asked of the channel binding in MsvAvChannelBindings */
-                     NTLM_BINDINGS_IGNORED,
+enum ntlm_bindings {                        /* what is asked of the channel binding in MsvAvChannelBindings */
                      NTLM_BINDINGS_ALLOWED, /* none or zero passes; one that is there must be ours */
+                     NTLM_BINDINGS_IGNORED,
                      NTLM_BINDINGS_REQUIRED
 };
 struct ntlm_policy {

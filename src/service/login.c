@@ -10,6 +10,7 @@ static const struct login_mechanism mechanisms[] = {
     {MECHANISM_SCRAM_SHA_256, login_scram},
     {MECHANISM_SCRAM_SHA_1_PLUS, login_scram},
     {MECHANISM_SCRAM_SHA_1, login_scram},
+    {MECHANISM_NTLM, login_ntlm},
     {MECHANISM_PLAIN, login_plain},
     {MECHANISM_LOGIN, login_login},
 };
@@ -31,7 +32,8 @@ struct login_thread *login_thread_create(const struct login_world *w, const char
     t->world = w;
     t->identity = identity_open(w->identity, false, why);
     if (t->identity) *why = "the libraries cannot be made ready";
-    if (!t->identity || !secret_warm_up() || !login_scram_begin(t)) login_thread_free(&t);
+    if (!t->identity || !secret_warm_up() || !login_scram_begin(t) || !login_ntlm_begin(t))
+        login_thread_free(&t);
     return t;
 }
 
@@ -39,6 +41,7 @@ void login_thread_free(struct login_thread **t)
 {
     if (!*t) return;
     login_scram_end(*t);
+    login_ntlm_end(*t);
     identity_close(&(*t)->identity);
     free(*t);
     *t = NULL;
@@ -111,6 +114,11 @@ enum login_kind login_refuse(struct login *l, const char *event)
 {
     l->report.event = event;
     return LOGIN_REFUSED;
+}
+
+const char *login_wrong_secret(const struct login *l, bool has_one)
+{
+    return l->who.number == 0 ? "unknown-user" : has_one ? "wrong-secret" : "no-secret";
 }
 
 /* --- what it permits. The only place that says LOGIN_SUCCESS to an edge. */

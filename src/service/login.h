@@ -21,8 +21,8 @@ struct login_thread;
 struct login_thread *login_thread_create(const struct login_world *w, const char **why);
 void login_thread_free(struct login_thread **t);
 
-/* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "locked", "no-right",
- * "malformed", "anonymous", "guest", "authzid", "downgrade", "unavailable" ...; null: nothing to report. */
+/* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "no-secret", "locked", "no-right",
+ * "malformed", "anonymous", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable" ...; null: nothing to report. */
 struct login_report {
     const char *event;
     char claimed[LIMIT_PRINCIPAL_NAME_OCTETS]; /* the name as it was said, hostile; may be empty */

@@ -9,7 +9,8 @@
 struct login_thread {
     const struct login_world *world;
     struct identity *identity;
-    void *scram; /* the library's handle */
+    void *scram;    /* the library's handle */
+    void *hmac_md5; /* a context without a key */
 };
 
 struct login {
@@ -38,15 +39,19 @@ struct login_mechanism {
     login_step_fn *step;
 };
 
-login_step_fn login_plain, login_login, login_scram;
+login_step_fn login_plain, login_login, login_scram, login_ntlm;
 /* What the thread holds of the library. False: it has no memory. */
 bool login_scram_begin(struct login_thread *t);
 void login_scram_end(struct login_thread *t);
+bool login_ntlm_begin(struct login_thread *t);
+void login_ntlm_end(struct login_thread *t);
 
 /* The claimed name for the report: at most what fits. */
 void login_claim(struct login *l, struct span name);
 /* A refusal with its reason. */
 enum login_kind login_refuse(struct login *l, const char *event);
+/* The reason of a proof that failed, for the log alone: whether there is such a user, and whether it has a secret of this kind. */
+const char *login_wrong_secret(const struct login *l, bool has_one);
 /* Who that name is. When nobody, l->who is made up so that every further step takes as long: proof against it fails. False: the store cannot
  * be read now (reported). */
 bool login_find(struct login *l, struct login_thread *t, struct span name);

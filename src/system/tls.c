@@ -297,9 +297,22 @@ static void session_enter(struct tls *t)
     process.now = t;
 }
 
+/* Which of our certificates the client has seen. A resumed session saw it in an earlier one: it is known where there is only one for that name. */
+static X509 *certificate_shown(const struct tls *t)
+{
+    const struct tls_certificate *chosen[KEY_KIND_COUNT];
+    if (!t->context) return NULL;
+    if (SSL_session_reused(t->ssl) == 0) return SSL_get_certificate(t->ssl);
+    tls_context_select(t->context, tls_server_name(t), chosen);
+    if (chosen[KEY_KIND_EC] && chosen[KEY_KIND_RSA]) return NULL;
+    const struct tls_certificate *one = chosen[KEY_KIND_EC] ? chosen[KEY_KIND_EC] : chosen[KEY_KIND_RSA];
+    return one ? one->chain.leaf : NULL;
+}
+
 static void handshake_done(struct tls *t)
 {
     t->state = TLS_STATE_OPEN;
+    t->shown = certificate_shown(t);
     SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
     SSL_certs_clear(t->ssl); /* an idle session needs no certificate */
     slot_give(t);

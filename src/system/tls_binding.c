@@ -15,7 +15,7 @@ bool tls_exporter(const struct tls *t, uint8_t ret[LIMIT_EXPORTER_OCTETS])
 
 bool tls_end_point(const struct tls *t, struct buf *ret)
 {
-    X509 *own = SSL_get_certificate(t->ssl);
+    X509 *own = t->shown;
     int digest = NID_undef, weak;
     uint8_t hash[EVP_MAX_MD_SIZE];
     unsigned n = 0;

@@ -36,6 +36,7 @@ struct tls {
     struct tls_context *context; /* server side; null on the client side */
     void *owner;
     const char *reason;
+    X509 *shown;        /* server side: our certificate, of the context; null when it is not known */
     uint8_t *preread;   /* what waits of it; null when none */
     uint8_t *signature; /* answer of the keyring while the handshake takes it up */
     uint32_t preread_at, preread_n;

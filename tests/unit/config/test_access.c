@@ -1,6 +1,7 @@
 /* Who proves what, and what that permits: access, right, allow-cleartext-auth. */
 #include "config_check.h"
 #include "sasl/mechanism.h"
+#include "sasl/ntlm.h"
 
 #define SERVER(text) "server s {\n listen 127.0.0.1:587\n" text "\n}\n"
 enum {
@@ -28,6 +29,27 @@ static void mechanisms(void **state)
         parse(&p, t[i].text);
         assert_non_null(p.config);
         assert_int_equal(p.config->servers[0].mechanisms, t[i].offered);
+        parsed_free(&p);
+    }
+}
+
+static void bindings_of_ntlm(void **state)
+{
+    static const struct {
+        const char *text;
+        uint8_t bindings;
+    } t[] = {
+        {SERVER(""), NTLM_BINDINGS_ALLOWED},
+        {SERVER("ntlm-channel-binding allow"), NTLM_BINDINGS_ALLOWED},
+        {SERVER("ntlm-channel-binding none"), NTLM_BINDINGS_IGNORED},
+        {SERVER("ntlm-channel-binding require"), NTLM_BINDINGS_REQUIRED},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct parsed p;
+        parse(&p, t[i].text);
+        assert_non_null(p.config);
+        assert_int_equal(p.config->servers[0].ntlm_bindings, t[i].bindings);
         parsed_free(&p);
     }
 }
@@ -83,7 +105,7 @@ static void wrong(void **state)
         {"unknown", SERVER(" access both mechanisms PLAIN DIGEST-MD5"),
          "3:31 error: \"DIGEST-MD5\" is no mechanism that is known here | one of SCRAM-SHA-256-PLUS "
          "SCRAM-SHA-256 "
-         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN\n"},
+         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 NTLM PLAIN LOGIN\n"},
         {"a user without a domain", SERVER(" right submit to user example.org"),
          "3:23 error: \"example.org\" is no user: a user has a domain | right submit to user "
          "alice@example.org\n"},
@@ -111,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mechanisms),
+        cmocka_unit_test(bindings_of_ntlm),
         cmocka_unit_test(rights),
         cmocka_unit_test(connections),
         cmocka_unit_test(wrong),
