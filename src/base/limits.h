@@ -37,6 +37,33 @@
 #define LIMIT_TEXT_LINE_OCTETS  998
 #define LIMIT_SIZE_DIGITS       20
 
+/* failed logins. Points: what a failure weighs (policy/guess.c); one is forgiven each LIMIT_GUESS_POINT_SECONDS */
+#define LIMIT_GUESS_SLOW_POINTS          8  /* of a source: from here on its logins wait */
+#define LIMIT_GUESS_BAN_POINTS           20 /* an IPv4 address, an IPv6 /64 */
+#define LIMIT_GUESS_BAN_POINTS_WIDE      80 /* the /24, the /48 */
+#define LIMIT_GUESS_POINT_SECONDS        300
+#define LIMIT_GUESS_WAIT_MS_FIRST        1000 /* between two logins of a slow source; doubled with each 4 points */
+#define LIMIT_GUESS_WAIT_MS_MAX          8000 /* and what a login waits at most: below LIMIT_DIRECTORY_SECONDS */
+#define LIMIT_GUESS_ATTACKED_WAIT_MS     4000 /* an answer about an account that is guessed at from everywhere */
+#define LIMIT_GUESS_SPRAY_ACCOUNTS       8    /* different ones that one source failed at */
+#define LIMIT_GUESS_SPRAY_ACCOUNTS_WIDE  16
+#define LIMIT_GUESS_DISTRIBUTED_NETWORKS 10    /* a /24 or /48 each, that failed at one account */
+#define LIMIT_GUESS_PERIOD_SECONDS       21600 /* in which those are counted; an event is raised once in it */
+#define LIMIT_GUESS_KNOWN_SECONDS        2592000 /* a network from which somebody logged in is known so long */
+#define LIMIT_GUESS_KNOWN_AGAIN_SECONDS  86400   /* before that is written down anew */
+#define LIMIT_GUESS_KNOWN_NETWORKS       8       /* of one account */
+#define LIMIT_BAN_SECONDS_FIRST          600     /* four times as long with each further ban */
+#define LIMIT_BAN_SECONDS_MAX            86400
+#define LIMIT_BAN_FORGET_SECONDS         604800 /* after which a network's bans do not count any more */
+#define LIMIT_GUESS_SOURCES              32768  /* rows of the tables of one directory process */
+#define LIMIT_GUESS_ACCOUNTS             16384
+#define LIMIT_GUESS_KNOWN_ACCOUNTS       32768
+#define LIMIT_GUESS_KNOWN_SOURCES        65536
+#define LIMIT_GUESS_BANS_BY_HAND         256
+#define LIMIT_GUESS_BANS_KEPT            4096 /* in the store */
+#define LIMIT_GUESS_TEXT_OCTETS          160  /* names that were tried, or a reason */
+#define LIMIT_GUESS_SYNC_SECONDS         2    /* between two looks at the store */
+
 /* a session */
 #define LIMIT_RECIPIENTS_DEFAULT           1000
 #define LIMIT_RECIPIENTS_MAX               10000
