@@ -104,6 +104,19 @@ static enum client_event starttls_reply(struct client *c, struct step *s)
     return after_hello(c, s);
 }
 
+/* The server's words alone ("bad password") do not tell what they answer. */
+static void say_before(struct client_words *w, const char *a, const char *mechanism, const char *z)
+{
+    const struct client_words said = *w;
+    struct buf b = buf_on(w->text, sizeof w->text);
+    buf_str(&b, a);
+    buf_str(&b, mechanism);
+    buf_str(&b, z);
+    size_t room = buf_room(&b);
+    buf_put(&b, span_head(span_of(said.text, said.text_n), room));
+    w->text_n = (uint16_t)b.n;
+}
+
 static enum client_event auth_reply(struct client *c, struct step *s)
 {
     if (c->heard.code == 334) {
@@ -113,10 +126,12 @@ static enum client_event auth_reply(struct client *c, struct step *s)
         s->d->challenge = c->last_line;
         return CLIENT_AUTH;
     }
-    if (client_class(c) == 2)
+    if (client_class(c) == 2) {
         c->phase = PHASE_READY;
-    else
-        leave_refused(c, s, "the next hop refused our credentials");
+        return CLIENT_AGAIN;
+    }
+    say_before(&c->heard, "AUTH ", c->mechanism, " was refused: ");
+    leave_refused(c, s, "the next hop refused our credentials");
     return CLIENT_AGAIN;
 }
 
@@ -161,6 +176,9 @@ void client_auth_answer(struct client *c, uint64_t now_ms, const char *mechanism
         return;
     }
     if (!begun) {
+        struct buf kept = buf_on(c->mechanism, sizeof c->mechanism - 1);
+        buf_put(&kept, span_head(span_str(mechanism), sizeof c->mechanism - 1));
+        c->mechanism[kept.n] = '\0';
         buf_put(out, SPAN("AUTH "));
         buf_str(out, mechanism);
         if (response.n) buf_byte(out, ' ');

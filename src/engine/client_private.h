@@ -57,6 +57,7 @@ struct client {
 
     struct ehlo ehlo;
     char mechanisms[512];
+    char mechanism[24]; /* that AUTH was begun with */
 
     /* the transaction */
     const struct client_transaction *t;

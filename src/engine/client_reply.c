@@ -84,7 +84,10 @@ static enum client_heard hear_line(struct client *c, struct span *in, bool *agai
     bool last = false;
     enum line_status status = line_find(*in, CLIENT_INPUT_ROOM, &line, &used);
     switch (status) {
-    case LINE_MORE: return HEARD_MORE;
+    case LINE_MORE: /* a server that ends its lines so waits for ever, and so would we */
+        if (span_find(*in, '\n') == SPAN_NPOS) return HEARD_MORE;
+        *why = "the server ends lines with a bare LF";
+        return HEARD_GARBAGE;
     case LINE_BARE_LF: *why = "the server ends lines with a bare LF"; return HEARD_GARBAGE;
     case LINE_TOO_LONG: /* its beginning says all that matters */
         c->skipping = !(used >= 2 && in->p[used - 1] == '\n' && in->p[used - 2] == '\r');

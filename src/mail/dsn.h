@@ -10,14 +10,15 @@ enum dsn_action { DSN_FAILED, DSN_DELAYED, DSN_DELIVERED, DSN_RELAYED, DSN_EXPAN
 
 struct dsn_recipient {
     enum dsn_action action;
-    struct span final;             /* local@domain, as written */
-    struct span orcpt;             /* "addr-type;address" with the xtext undone (smtp/xtext), or empty */
-    struct span status;            /* "5.1.1" */
-    struct span diagnostic;        /* the reply of the remote server, or our own reason: one line */
-    struct span remote;            /* name of the remote server that said it, or empty: we did */
+    struct span final;      /* local@domain, as written */
+    struct span orcpt;      /* "addr-type;address" with the xtext undone (smtp/xtext), or empty */
+    struct span status;     /* "5.1.1" */
+    struct span diagnostic; /* the reply of the remote server, or our own reason: one line */
+    struct span remote; /* name of the remote server that said it, or with which it happened; empty: none */
     uint64_t last_attempt_seconds; /* unix time; 0: none */
     uint64_t retry_until_seconds;  /* with DSN_DELAYED */
     struct span expanded_from;     /* what the sender wrote, when an alias led from it to `final`, or empty */
+    bool ours;                     /* diagnostic: our own words; always where there is no remote */
 };
 
 struct dsn {

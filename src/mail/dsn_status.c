@@ -129,7 +129,7 @@ static void put_recipient(struct buf *b, const struct dsn_recipient *r, bool utf
     if (r->diagnostic
             .n) { /* RFC 3464 2.3.6: "smtp" is for what a server said; our own words have a type of their own */
         field_begin(&f, b, "Diagnostic-Code", utf8);
-        field_word(&f, r->remote.n ? SPAN("smtp;") : SPAN("x-sallyport;"));
+        field_word(&f, r->remote.n && !r->ours ? SPAN("smtp;") : SPAN("x-sallyport;"));
         field_text(&f, r->diagnostic, 1000);
         field_end(&f);
     }

@@ -71,7 +71,7 @@ void dsn_put_text(struct buf *b, const struct dsn *d)
             buf_str(b, ">)\r\n");
         }
         if (r->diagnostic.n) {
-            if (r->remote.n) {
+            if (r->remote.n && !r->ours) {
                 buf_str(b, "    The server ");
                 field_put_clean(b, span_head(r->remote, 255), d->utf8);
                 buf_str(b, " said:\r\n");

@@ -310,6 +310,7 @@ static void no_candidate(struct relay_link *l, const struct connect_answer *a)
     e.class = never ? 5 : 4;
     l->dns_ms = a->dns_ms;
     l->connect_ms = a->connect_ms;
+    if (a->host.n) put_host(l, a);
     struct client_reply reply = {0, e, span_head(a->text, LIMIT_RESULT_TEXT_OCTETS)};
     relay_tell_rest(l, &reply, !never);
     relay_link_free(l);

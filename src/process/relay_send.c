@@ -83,6 +83,7 @@ static void on_closed(struct outbound_session *s, void *owner, const struct outb
 {
     struct relay_link *l = owner;
     (void)s;
+    if (l->messages == 0 && e->tls_begun) put_tls(l);
     l->session = NULL;
     if (!l->job) {
         relay_link_free(l);

@@ -146,6 +146,13 @@ static struct state_event reason_of(const struct spooler *s, const struct messag
     return why;
 }
 
+static bool names(struct span text, struct span host)
+{
+    for (; text.n >= host.n; text = span_skip(text, 1))
+        if (span_eq(span_head(text, host.n), host)) return true;
+    return false;
+}
+
 /* What the next hop said, as it said it (RFC 3464 2.3.6), or our own reason. X.0.0 is what we made of a reply without an enhanced code. */
 static void put_reply(struct buf *b, const struct state_event *why)
 {
@@ -156,7 +163,9 @@ static void put_reply(struct buf *b, const struct state_event *why)
             buf_put(b, why->enhanced);
             buf_byte(b, ' ');
         }
-    } else if (why->trace.host.n) { /* it said nothing that can be quoted: our words, about whom */
+    } else if (why->trace.host.n &&
+               !names(why->text,
+                      why->trace.host)) { /* it said nothing that can be quoted: our words, about whom */
         buf_put(b, why->trace.host);
         buf_str(b, ": ");
     }
@@ -168,8 +177,8 @@ static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *
 {
     const struct recipient *to = &message_recipients(m)[d->recipient], *first = written(m, to);
     struct state_event why = reason_of(s, m, d, memory);
-    struct span host =
-        why.trace.code ? why.trace.host : SPAN(""); /* "mx.example.org[192.0.2.1]:25", if it said something */
+    bool reached = why.trace.code || why.trace.connect_ms || why.trace.transfer_ms;
+    struct span host = reached ? why.trace.host : SPAN(""); /* "mx.example.org[192.0.2.1]:25" */
     struct buf final = buf_on(t->final, sizeof t->final), wrote = buf_on(t->wrote, sizeof t->wrote),
                orcpt = buf_on(t->orcpt, sizeof t->orcpt), reply = buf_on(t->reply, sizeof t->reply),
                remote = buf_on(t->remote, sizeof t->remote), status = buf_on(t->status, sizeof t->status);
@@ -186,6 +195,7 @@ static void tell(struct dsn_recipient *r, struct told *t, const struct spooler *
                                 .status = buf_span(&status),
                                 .diagnostic = buf_span(&reply),
                                 .remote = buf_span(&remote),
+                                .ours = why.trace.code == 0,
                                 .last_attempt_seconds = why.time_ms / 1000,
                                 .retry_until_seconds = store_expires_ms(s->store, m) / 1000};
 }

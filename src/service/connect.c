@@ -44,6 +44,11 @@ void attempt_end(struct attempt *a, enum connect_status status, const char *enha
         attempt_explain_end(a, status, enhanced, answer.text);
         return;
     }
+    if (a->lost && status == CONNECT_DEFER) {
+        answer.host = a->hosts[a->lost->host].name;
+        answer.address = a->lost->address;
+        answer.port = a->hosts[a->lost->host].port;
+    }
     memcpy(answer.enhanced, enhanced, strlen(enhanced) + 1);
     if (status == CONNECT_FAIL)
         c->counts.failed++;

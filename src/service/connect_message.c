@@ -89,7 +89,9 @@ static bool answer_sound(const struct connect_answer *a, uint8_t secure)
     bool open = a->status == CONNECT_OPEN;
     if (a->status >= CONNECT_STATUS_COUNT || a->dane >= CONNECT_TLSA_COUNT || secure > 1) return false;
     if (!enhanced_sound(a->enhanced, sizeof a->enhanced, a->status)) return false;
-    if (open ? a->text.n > 0 : a->text.n == 0 || a->host.n > 0 || a->also.n > 0) return false;
+    if (open ? a->text.n > 0
+             : a->text.n == 0 || (a->status == CONNECT_FAIL && a->host.n > 0) || a->also.n > 0)
+        return false;
     if ((a->dane == CONNECT_TLSA_RECORDS) != (a->n_tlsa > 0)) return false;
     return span_printable(a->text) && host_plain(a->host) && host_plain(a->also);
 }

@@ -45,10 +45,11 @@ struct connect_answer { /* connector -> relay */
     char enhanced[12]; /* DEFER and FAIL: "4.4.1"; NUL-terminated */
     struct span text;  /* DEFER and FAIL: one printable line: which hosts and addresses, and what each said */
     struct span
-        host; /* OPEN: name of the host (MX target, after aliases as RFC 7672 2.2.2 wants); empty for UNIX */
+        host; /* OPEN: name of the host (MX target, after aliases as RFC 7672 2.2.2 wants); empty for UNIX.
+               * DEFER: of the connection that failed last, with address and port; empty: none was tried */
     struct span
         also; /* OPEN: a further name that its certificate may have (RFC 7672 3.2.2: the next-hop domain); may be empty */
-    struct address address; /* OPEN, not for UNIX */
+    struct address address; /* OPEN and DEFER, not for UNIX */
     uint16_t port;
     uint32_t dns_ms, connect_ms; /* time spent */
     uint32_t n_tlsa;

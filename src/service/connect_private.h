@@ -79,15 +79,16 @@ struct attempt {
         domain; /* MX: the name of the hop as DNS knows it (A-labels), in domain_text; empty: it cannot be such a name */
     uint8_t domain_text[LIMIT_DOMAIN_OCTETS];
     enum reach_scope scope;
-    bool mx_secure;   /* the list of hosts was learnt through DNSSEC, or from the configuration */
-    bool temporary;   /* something failed that may be mended by time */
-    bool started;     /* some connection was tried */
-    bool loops;       /* one of the hosts is we */
-    bool dns_failed;  /* of the temporary failures one was DNS' */
-    bool explains;    /* for people: nothing is connected to */
-    uint8_t hosts_by; /* enum hosts_by */
-    bool ended;       /* answered: to be freed by who is working on it */
-    bool starved;     /* no socket is to be had: tried again soon */
+    bool mx_secure;            /* the list of hosts was learnt through DNSSEC, or from the configuration */
+    bool temporary;            /* something failed that may be mended by time */
+    bool started;              /* some connection was tried */
+    const struct runner *lost; /* whose connection failed last; null: nobody's, or it is a socket */
+    bool loops;                /* one of the hosts is we */
+    bool dns_failed;           /* of the temporary failures one was DNS' */
+    bool explains;             /* for people: nothing is connected to */
+    uint8_t hosts_by;          /* enum hosts_by */
+    bool ended;                /* answered: to be freed by who is working on it */
+    bool starved;              /* no socket is to be had: tried again soon */
     uint32_t open_lookups;
     uint32_t n_tried;
     struct connect_tried tried[CONNECT_TRIED];

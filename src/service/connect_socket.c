@@ -58,6 +58,7 @@ static void lose(struct attempt *a, uint32_t i, int error)
         attempt_note(a, a->hop.name, why ? why : "failed", SPAN(""));
         return;
     }
+    a->lost = r;
     host_note(a, h, &r->address, why ? why : "failed", SPAN(""));
     connect_memory_note(a->connect->memory, &r->address, loop_now_ms(a->connect->loop), false);
 }

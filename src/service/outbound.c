@@ -190,7 +190,8 @@ void outbound_end(struct outbound_session *s, const struct client_reply *reply, 
     struct outbound_end e = {.reply = *reply,
                              .was_ready = s->was_ready,
                              .next_hop_failed = next_hop_failed,
-                             .tls_failed = s->tls_failed};
+                             .tls_failed = s->tls_failed,
+                             .tls_begun = s->tls != NULL};
     if (s->state == OUTBOUND_CLOSED) return;
     s->all->setup.hooks->closed(s, s->owner, &e);
     if (s->state == OUTBOUND_CLOSED) return; /* dropped by the hook */

@@ -78,10 +78,28 @@ static void fail(struct outbound_session *s, struct enhanced e, const char *why)
     outbound_end(s, &r, true);
 }
 
+/* What OpenSSL says alone does not tell what it speaks of. */
 static void handshake_failed(struct outbound_session *s, const char *why)
 {
+    char text[LIMIT_RESULT_TEXT_OCTETS];
+    struct buf b = buf_on(text, sizeof text - 1);
+    bool certificate = s->tls && tls_client_refused(s->tls);
+    buf_str(&b, certificate ? "the certificate of " : "TLS handshake with ");
+    if (s->peer.name.n)
+        buf_escaped(&b, s->peer.name, LIMIT_DOMAIN_OCTETS);
+    else
+        buf_str(&b, "the next hop");
+    if (certificate && s->peer.also.n) {
+        buf_str(&b, " (or ");
+        buf_escaped(&b, s->peer.also, LIMIT_DOMAIN_OCTETS);
+        buf_byte(&b, ')');
+    }
+    buf_str(&b, certificate ? " is not accepted: " : ": ");
+    size_t room = buf_room(&b);
+    buf_put(&b, span_head(span_str(why), room));
+    text[b.n] = '\0';
     s->tls_failed = outbound_tls_wish(&s->peer) == CLIENT_TLS_MAY && !s->peer.implicit_tls;
-    fail(s, (struct enhanced){4, 7, 5}, why);
+    fail(s, (struct enhanced){4, 7, 5}, text);
 }
 
 /* True: done, go on. */
@@ -108,7 +126,7 @@ static bool shake_hands(struct outbound_session *s)
     if (r == TLS_FAILED)
         handshake_failed(s, tls_reason(s->tls));
     else if (over)
-        handshake_failed(s, "the TLS handshake took too long");
+        handshake_failed(s, "it took too long");
     return false;
 }
 

@@ -62,8 +62,10 @@ const char *outbound_tls_refusal(const struct outbound_session *s)
 void outbound_put_tls(const struct outbound_session *s, struct buf *b)
 {
     const struct outbound_peer *p = &s->peer;
-    if (s->tls)
+    if (s->tls && s->state != OUTBOUND_SHAKING)
         tls_client_put_text(s->tls, b);
+    else if (s->tls)
+        buf_put(b, SPAN("none: the handshake failed"));
     else if (p->tls == TLS_POLICY_NONE)
         buf_put(b, SPAN("none: not wanted"));
     else if (p->in_clear)

@@ -8,7 +8,7 @@
  * SHOW: one head like LIST with all there is to know of the message, then one line for each event of its life:
  * {"id":"…","time":"…","event":"arrival|attempt|expanded|delay-told|operator|held|released","to":"…","state":"…","text":"…"};
  * held and released have the uid of who asked; an attempt at
- * a next hop also has host, address, family, tls, code, dns_ms, connect_ms, session_ms, transfer_ms.
+ * a next hop also has host, address, family, port, tls, code, dns_ms, connect_ms, session_ms, transfer_ms.
  * VERIFY: one for each damaged record or segment: {"segment":N,"offset":N,"problem":"…","id":"…"}; the last page ends with
  * {"event":"verified","segments":N,"records":N,"messages":N,"damaged":N}.
  * COUNTS: one line: {"queued":N,"deferred":N,"held":N,"messages":N,"recipients":N,"segments":N,...}.

@@ -61,6 +61,9 @@ static void put_host(struct buf *b, struct span host)
     listing_put_text(b, "host", span_head(host, open));
     listing_put_text(b, "address", address);
     listing_put_text(b, "family", span_find(address, ':') == SPAN_NPOS ? SPAN("ipv4") : SPAN("ipv6"));
+    uint64_t port;
+    if (close + 1 < host.n && span_u64(span_skip(host, close + 2), &port))
+        listing_put_number(b, "port", port);
 }
 
 static void put_trace(struct buf *b, const struct attempt_trace *t)

@@ -186,6 +186,12 @@ enum tls_client_known tls_client_known(const struct tls *t)
     return t->named ? TLS_CLIENT_VERIFIED : TLS_CLIENT_ANONYMOUS;
 }
 
+bool tls_client_refused(const struct tls *t)
+{
+    return !SSL_is_init_finished(t->ssl) && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE &&
+           SSL_get_verify_result(t->ssl) != X509_V_OK;
+}
+
 /* Common name of the authority at the end of the chain, else its organisation: text of a stranger whom an authority trusted. */
 static void authority_put(const struct tls *t, struct buf *b)
 {

@@ -51,6 +51,9 @@ uint32_t tls_client_usable(struct tls_client_context *c, const struct span *tlsa
 struct tls *tls_client_create(struct tls_client_context *c, int fd, const struct tls_client_peer *p,
                               void *owner);
 
+/* tls_handshake failed because the certificate was not the wanted one, and for nothing else. */
+bool tls_client_refused(const struct tls *t);
+
 /* Who it is, as far as we know; whatever was asked for. */
 enum tls_client_known {
     TLS_CLIENT_ANONYMOUS, /* also: the handshake is not over */

@@ -158,6 +158,8 @@ def test_no_tls_after_all(sender):
     wait_for(lambda: len(results()) == 2, 10)
     assert results()["x@may.example"]["reply"] == "in clear" and results()["x@may.example"]["tls"] == "none: the handshake failed"
     assert results()["x@must.example"]["event"] == "relay-deferred" and results()["x@must.example"]["enhanced"] == "4.7.5"
+    assert results()["x@must.example"]["reply"].startswith("TLS handshake with 127.0.0.1: ")
+    assert results()["x@must.example"]["tls"] == "none: the handshake failed" and results()["x@must.example"]["host"] == f"127.0.0.1[127.0.0.1]:{port}"
     listener.close()
 
 

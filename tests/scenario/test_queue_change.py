@@ -166,6 +166,7 @@ def test_what_a_next_hop_said(make):
     head, *events = s.ask("queue", "show", waiting["id"])
     attempt, = [e for e in events if e["event"] == "attempt"]
     assert attempt["state"] == "deferred" and attempt["status"].startswith("4.4.") and "refused" in attempt["text"]
+    assert (attempt["host"], attempt["address"], attempt["port"]) == ("127.0.0.1", "127.0.0.1", port)
     s.send(to=["b@far.example"])  # this one waits for the next hop, without an attempt of its own
     second, = wait_for(lambda: [r for r in s.queue() if r["recipients"][0].get("waits") == "destination"], 10)
     recipient, = second["recipients"]

@@ -45,6 +45,22 @@ static void test_text(void **state)
     caller_free(&p);
 }
 
+/* Lines that end with LF only: it waits for our answer, and is not waited for. */
+static void test_bare_lf(void **state)
+{
+    (void)state;
+    struct client_transaction todo[2];
+    struct caller p;
+    client_fixture(&p, 0, 2, todo);
+    uint8_t memory[CLIENT_COMMAND_ROOM];
+    struct buf out = buf_on(memory, sizeof memory);
+    struct client_detail d;
+    struct span in = SPAN("220 hi\n");
+    assert_int_equal(client_next(p.c, p.now_ms, &in, &out, &d), CLIENT_CLOSE);
+    assert_true(span_eq(d.reply.text, SPAN("the server ends lines with a bare LF")));
+    caller_free(&p);
+}
+
 /* The clock at every place where a server can fall silent (RFC 5321 4.5.3.2). */
 static void test_timeouts(void **state)
 {
@@ -304,6 +320,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_bare_lf),
         cmocka_unit_test(test_timeouts),
         cmocka_unit_test(test_total_time),
         cmocka_unit_test(test_endless_replies),

@@ -31,7 +31,8 @@ int main(int argc, char **argv)
                                           span_str(argv[i + 4]),
                                           0,
                                           0,
-                                          {NULL, 0}};
+                                          {NULL, 0},
+                                          false};
     size_t max = dsn_octets(&d);
     uint8_t *memory = malloc(max);
     if (!memory) return 2;

@@ -18,7 +18,8 @@ static const struct dsn_recipient one = {DSN_FAILED,
                                          SPAN("mx.example.com"),
                                          1795620600,
                                          0,
-                                         {NULL, 0}};
+                                         {NULL, 0},
+                                         false};
 
 static struct dsn sample(void)
 {
@@ -179,6 +180,9 @@ static void other_actions(void **state)
     struct dsn d = sample();
     struct dsn_recipient r = one;
     d.recipients = &r;
+    r.ours = true; /* it was reached, and the words are not its */
+    HAS(put(&d), "Remote-MTA: dns; mx.example.com\r\nDiagnostic-Code: x-sallyport; 550");
+    assert_null(strstr(text, "The server mx.example.com said"));
     r.remote = SPAN("");
     r.expanded_from = SPAN("team\r\n@example.com");
     HAS(put(&d), "<bob@example.com>\r\n    (expanded from <team");

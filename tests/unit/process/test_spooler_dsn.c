@@ -189,7 +189,9 @@ static void waiting_has_a_reason(void **state)
 {
     (void)state;
     static const struct attempt_trace said = {.host = SPAN("mx.far.example[192.0.2.1]:25"), .code = 450},
-                                      lost = {.host = SPAN("mx.far.example[192.0.2.1]:25")}, here = {0};
+                                      lost = {.host = SPAN("mx.far.example[192.0.2.1]:25")},
+                                      broke = {.host = SPAN("mx.far.example[192.0.2.1]:25"), .connect_ms = 1},
+                                      here = {0};
     static const struct destination_failure refused = {.enhanced = "4.4.1",
                                                        .text = SPAN("mx.far.example[192.0.2.9]:25: refused")},
                                             cut = {.enhanced = "4.4.2",
@@ -200,6 +202,10 @@ static void waiting_has_a_reason(void **state)
         waited(late, &said,
                "Remote-MTA: dns; mx.far.example\r\nDiagnostic-Code: smtp; 450 4.2.1 come again\r\n");
         waited(late, &lost, "Diagnostic-Code: x-sallyport; mx.far.example[192.0.2.1]:25: come again\r\n");
+        waited(
+            late, &broke,
+            "Remote-MTA: dns; mx.far.example\r\nDiagnostic-Code: x-sallyport; mx.far.example[192.0.2.1]:25: "
+            "come again\r\n");
         waited(late, &here, "Diagnostic-Code: x-sallyport; come again\r\n");
         waited(late, NULL, "Diagnostic-Code: x-sallyport; mx.far.example[192.0.2.9]:25: refused\r\n");
         waited(late, NULL, late ? "Status: 4.4.1\r\n" : "Status: 4.4.7\r\n");
