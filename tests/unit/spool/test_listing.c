@@ -181,9 +181,10 @@ static void attempts_at_a_next_hop(void **state)
                                   .session_ms = 12}};
     assert_true(store_attempt(f->store, 1, 0, &a, f->now_ms));
     assert_int_equal(ask(f, (struct question){.kind = QUESTION_SHOW, .filter = {.id = 1}}, ANSWER_OK), 3);
-    assert_true(says("\"host\":\"mx.example.org\",\"address\":\"2001:db8::1\",\"family\":\"ipv6\",\"port\":25,\"tls\":"
-                     "\"TLSv1.3 dane-ee\","
-                     "\"code\":451,\"dns_ms\":0,\"connect_ms\":7,\"session_ms\":12,\"transfer_ms\":0}"));
+    assert_true(says(
+        "\"host\":\"mx.example.org\",\"address\":\"2001:db8::1\",\"family\":\"ipv6\",\"port\":25,\"tls\":"
+        "\"TLSv1.3 dane-ee\","
+        "\"code\":451,\"dns_ms\":0,\"connect_ms\":7,\"session_ms\":12,\"transfer_ms\":0}"));
     assert_true(says("\"waits\":\"attempt\""));
     assert_true(says("\"destination\":\"mx odd.example.org\",\"reason\":\"greylisted\""));
 }
