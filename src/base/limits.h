@@ -13,6 +13,8 @@
 #define LIMIT_SASL_ROUNDS               10    /* responses of one exchange, the initial one included */
 #define LIMIT_SASL_SECONDS              30    /* for a whole exchange, the directory's time left out */
 #define LIMIT_AUTH_FAILURES_DEFAULT     3     /* of one session; the next one ends it */
+#define LIMIT_FROM_SECTION_OCTETS       65536 /* header section of a message whose From is looked at */
+#define LIMIT_FROM_ADDRESSES_OCTETS     1024  /* of From and Sender together */
 #define LIMIT_DIRECTORY_SECONDS         20    /* for its answer to an edge */
 #define LIMIT_LOGIN_REFUSAL_MS          250 /* a refusal is told at a multiple of it: what was wrong cannot be timed */
 #define LIMIT_LOGINS                    4096 /* conversations of one directory process */

@@ -141,6 +141,7 @@ static void finish_role(struct draft *d)
     s->early_talker_refuse = d->early == 2 ? s->role == ROLE_MX : d->early == 1;
     s->normalize_bare_lf = d->normalize;
     s->require_tls = d->require_tls;
+    s->from_lock = !d->from_free;
 }
 
 /* --- lists */

@@ -22,6 +22,7 @@ struct draft {
     struct config_place admission_place; /* of the first connections */
     bool admission_clash;                /* admission_both is allowed and denied */
     struct network admission_both;
+    uint8_t from_free;                     /* 1: from-lock no */
     uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
 };
 

@@ -139,6 +139,10 @@ const struct schema_row schema_table[] = {
             "Together they may not be wider than an IPv4 /8 or an IPv6 /32."},
     {.name = "require-tls", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, require_tls), .arguments = "YES-NO", .choices = "no yes",
      .fallback_text = "no", .since = "0.1", .doc = "MAIL is refused before STARTTLS (530 5.7.0)."},
+    {.name = "from-lock", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, from_free), .arguments = "YES-NO", .choices = "yes no",
+     .fallback_text = "yes", .since = "0.1",
+     .doc = "From and Sender of a message from somebody who has logged in may name only addresses that somebody may send from (see sallyport user sender), as the "
+            "reverse-path may. Whoever has the right any-sender is not asked."},
     {.name = "normalize-bare-lf", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, normalize), .arguments = "YES-NO", .choices = "no yes",
      .fallback_text = "no: such mail is refused", .since = "0.1",
      .doc = "For old devices: a bare LF in a message becomes CR LF; it never ends a message."},

@@ -217,10 +217,31 @@ bool inbound_login_answer(struct inbound *in, struct span payload)
     return true;
 }
 
+static void tell_from(struct session *s, uint8_t verdict, struct buf *out)
+{
+    struct inbound_principal *p = s->principal;
+    p->from_asked = false;
+    p->from_bad |= verdict == SENDER_REFUSED;
+    s->wait &= (uint8_t)~WAIT_DIRECTORY;
+    if (verdict == SENDER_LATER) { /* what was read of it is not trusted, and not refused */
+        const struct server_verdict v = {
+            .code = 451, .enhanced = "4.3.0", .text = SPAN("Your right to this From cannot be checked now")};
+        inbound_transaction_drop(s);
+        server_answer(&s->engine, loop_now_ms(s->in->setup.loop), &v, out);
+    } else {
+        inbound_end_content(s, out);
+    }
+    if (!(s->wait & (WAIT_RESULT | WAIT_DIRECTORY))) resume(s, out);
+}
+
 static void tell_sender(struct session *s, uint8_t verdict)
 {
     struct server_verdict v = {0};
     struct buf out = buf_on(s->in->output, INBOUND_OUT_OCTETS);
+    if (s->principal->from_asked) { /* it was a From */
+        tell_from(s, verdict, &out);
+        return;
+    }
     if (verdict == SENDER_REFUSED)
         v = (struct server_verdict){
             .code = 553, .enhanced = "5.7.1", .text = SPAN("This sender address is not yours")};

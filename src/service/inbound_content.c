@@ -13,6 +13,7 @@ static struct buf tail(const struct inbound *in, const struct transaction *t)
 static bool send_chunk(struct session *s)
 {
     struct transaction *t = s->transaction;
+    inbound_from_read(s, false);
     struct submit_chunk c = {.id = t->id, .count = t->n_content};
     for (unsigned i = 0; i < t->n_content; i++)
         c.blocks[i] = t->content[i];

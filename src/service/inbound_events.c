@@ -17,15 +17,24 @@ static void begin_content(struct session *s, struct buf *out)
 }
 
 /* RFC 5321 4.2.5 and invariant I5: the 250 is sent when the spooler says that the message is on disk, not before. */
-static void end_content(struct session *s, struct buf *out)
+void inbound_end_content(struct session *s, struct buf *out)
 {
-    if (s->transaction && inbound_transaction_commit(s)) {
+    struct server_verdict v = {
+        .code = 451, .enhanced = "4.3.0", .text = SPAN("Message was not stored, try again later")};
+    enum inbound_from from = s->transaction ? inbound_from_check(s) : INBOUND_FROM_LATER;
+    if (from == INBOUND_FROM_ASKED) return;
+    if (from == INBOUND_FROM_PERMITTED && inbound_transaction_commit(s)) {
         s->wait |= WAIT_RESULT;
         return;
     }
-    struct server_verdict v = {
-        .code = 451, .enhanced = "4.3.0", .text = SPAN("Message was not stored, try again later")};
-    s->in->counters.deferred++;
+    if (from == INBOUND_FROM_REFUSED) {
+        v = (struct server_verdict){.code = 550,
+                                    .enhanced = "5.7.1",
+                                    .text = SPAN("From or Sender names an address that is not yours")};
+        inbound_log_sender(s, &v);
+    } else {
+        s->in->counters.deferred++;
+    }
     inbound_transaction_drop(s);
     answer(s, &v, out);
 }
@@ -52,7 +61,7 @@ static bool act(struct session *s, enum server_event event, const struct server_
         return true;
     case SERVER_BODY_BEGIN: begin_content(s, out); return true;
     case SERVER_BODY: content(s, d->body); return true;
-    case SERVER_BODY_END: end_content(s, out); return !(s->wait & WAIT_RESULT);
+    case SERVER_BODY_END: inbound_end_content(s, out); return !(s->wait & (WAIT_RESULT | WAIT_DIRECTORY));
     case SERVER_ABORT:
         s->in->counters.aborted += s->transaction != NULL;
         inbound_transaction_drop(s);

@@ -24,6 +24,7 @@ bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
     struct inbound *in = s->in;
     const struct config_server *server = &in->setup.config->servers[s->server];
     const char *rule = NULL;
+    inbound_from_begin(s);
     enum decision decision = submit_decide(server->access, inbound_rights(s), s->relay_network, &rule);
     if (in->stopping) {
         refuse(v, 421, "4.3.2", "Service is shutting down, try again later");

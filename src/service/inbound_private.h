@@ -75,8 +75,13 @@ struct inbound_principal { /* who has logged in */
     uint32_t number, rights;
     uint16_t name_n;
     uint8_t kind; /* enum principal */
+    bool from_read, from_bad,
+        from_asked;           /* of this message: its From was read, is not permitted, is being asked for */
+    uint16_t from_n, from_at; /* octets in from, and of those that were asked for */
     char name[LIMIT_PRINCIPAL_NAME_OCTETS];
-    struct inbound_principal *next; /* free list */
+    char from
+        [LIMIT_FROM_ADDRESSES_OCTETS]; /* addresses of From and Sender that are not its own, a NUL behind each */
+    struct inbound_principal *next;    /* free list */
 };
 
 struct session {
@@ -180,7 +185,9 @@ MUST_USE bool inbound_send(struct session *s, struct span out);
 /* inbound_proxy.c: reads the header of the proxy in front; goes on with inbound_begin_stream when it is there. */
 void inbound_read_proxy(struct session *s);
 
-/* inbound_events.c: runs the engine over *input until it needs more, waits or closes. False when the session was closed. */
+/* inbound_events.c. The content is complete: makes it durable, or answers why not. */
+void inbound_end_content(struct session *s, struct buf *out);
+/* Runs the engine over *input until it needs more, waits or closes. False when the session was closed. */
 MUST_USE bool inbound_run(struct session *s, struct span *input, struct buf *out);
 
 /* inbound_auth.c */
@@ -195,6 +202,15 @@ bool inbound_ask_sender(struct session *s, struct span path);
 void inbound_directory_silent(struct session *s); /* it was asked and did not answer in time */
 uint32_t inbound_rights(const struct session *s);
 struct span inbound_principal_name(const struct session *s); /* empty: nobody */
+
+/* inbound_from.c */
+enum inbound_from { INBOUND_FROM_PERMITTED, INBOUND_FROM_REFUSED, INBOUND_FROM_ASKED, INBOUND_FROM_LATER };
+bool inbound_from_locked(const struct session *s);
+void inbound_from_begin(struct session *s); /* another message */
+void inbound_from_read(struct session *s,
+                       bool ended); /* before the first content leaves; only once a message */
+enum inbound_from
+inbound_from_check(struct session *s); /* the content is whole. ASKED: again, when the answer is there */
 
 /* inbound_policy.c */
 /* False: the answer comes later (the directory was asked). */

@@ -155,6 +155,31 @@ def test_the_reverse_path_is_locked(s):
         assert c.docmd("MAIL", "FROM:<me@elsewhere.example>")[0] == 250  # at once, in a session that is open
 
 
+def message(c, fields, size=0):
+    """The reply to the end of a message with these fields."""
+    assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 250
+    assert c.docmd("RCPT", f"TO:<{ME}>")[0] == 250
+    return c.data(fields.replace("\n", "\r\n") + "\r\n" + "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * (size // 72))
+
+
+@pytest.mark.parametrize("size", [0, 300_000])
+def test_from_is_locked_too(s, size):
+    s.cli("user", "sender", "add", ME, "team@team.example", check=size == 0)
+    with session(s) as c:
+        c.login(ME, PASSWORD)
+        for fields in (f"From: <{ME}>\n", f"From: You <{ME.upper()}>, The Team\n <team@team.example>\n", "Subject: none\n", f"From: {ME} (boss@team.example)\n"):
+            assert message(c, fields, size)[0] == 250, fields
+        for fields in ("From: boss@team.example\n", f"From: <{ME}>, <boss@team.example>\n", f"From: <{ME}>\nFrom: boss@team.example\n",
+                       f"From: <{ME}>\nsender: <boss@team.example>\n", f"From: <{ME}> <boss@team.example>\n", "From: Boss\n",
+                       "Subject: x\n" * 9000 + "From: boss@team.example\n"):
+            assert message(c, fields, size) == (550, b"5.7.1 From or Sender names an address that is not yours"), fields[:100]
+        s.cli("user", "grant", ME, "any-sender")
+    with session(s) as c:
+        c.login(ME, PASSWORD)
+        assert message(c, "From: boss@team.example\n", size)[0] == 250
+    s.cli("user", "revoke", ME, "any-sender")
+
+
 def test_too_many_failures_end_the_session(s):
     with session(s) as c:
         codes = [c.docmd("AUTH", "PLAIN " + plain(ME, "wrong"))[0] for _ in range(4)]
