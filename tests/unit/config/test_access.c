@@ -105,7 +105,7 @@ static void wrong(void **state)
         {"unknown", SERVER(" access both mechanisms PLAIN DIGEST-MD5"),
          "3:31 error: \"DIGEST-MD5\" is no mechanism that is known here | one of SCRAM-SHA-256-PLUS "
          "SCRAM-SHA-256 "
-         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 NTLM PLAIN LOGIN\n"},
+         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 NTLM CRAM-MD5 PLAIN LOGIN\n"},
         {"a user without a domain", SERVER(" right submit to user example.org"),
          "3:23 error: \"example.org\" is no user: a user has a domain | right submit to user "
          "alice@example.org\n"},
@@ -132,10 +132,8 @@ static void wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mechanisms),
-        cmocka_unit_test(bindings_of_ntlm),
-        cmocka_unit_test(rights),
-        cmocka_unit_test(connections),
+        cmocka_unit_test(mechanisms), cmocka_unit_test(bindings_of_ntlm),
+        cmocka_unit_test(rights),     cmocka_unit_test(connections),
         cmocka_unit_test(wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
