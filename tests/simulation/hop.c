@@ -121,12 +121,13 @@ static bool say(struct hops *h, struct connection *c, struct span reply)
         put(h, c, SPAN("421 4.3.2 going down\r\n"));
         hang_up(h, c);
         return false;
-    case TRICK_GARBAGE:
-        if (meant) {
+    case TRICK_GARBAGE: /* what comes behind it nobody reads as a reply any more */
+        if (at < c->trick_at) break;
+        if (meant)
             put_garbage(h, c);
-            return false;
-        }
-        break;
+        else
+            put(h, c, reply);
+        return false;
     case TRICK_ENDLESS:
         for (unsigned i = 0; meant && i < 3000; i++)
             put(h, c, SPAN("250-and so on\r\n"));
