@@ -71,6 +71,8 @@
 #define LIMIT_RECIPIENTS_MAX               10000
 #define LIMIT_MESSAGE_OCTETS_DEFAULT       52428800
 #define LIMIT_MESSAGE_OCTETS_MAX           2147483647
+#define LIMIT_SESSION_OCTETS_DEFAULT       1073741824
+#define LIMIT_SESSION_OCTETS_MAX           1099511627776
 #define LIMIT_LINE_OCTETS_DEFAULT          1048576 /* max-line: one line of a message, streamed */
 #define LIMIT_MESSAGES_PER_SESSION_DEFAULT 10000
 #define LIMIT_ERRORS_PER_SESSION_DEFAULT   20  /* 5xx to commands; the next one ends the session with 421 */

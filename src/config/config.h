@@ -30,7 +30,7 @@ struct config_listener {
 };
 
 struct config_limits {
-    uint64_t message_octets;
+    uint64_t message_octets, session_octets;
     uint32_t recipients, messages_per_session, errors, junk_commands, received_fields, line_octets;
     uint32_t sessions, sessions_per_source,
         sessions_per_loopback_source; /* source: key of policy/network.h */

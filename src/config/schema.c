@@ -116,7 +116,7 @@ const struct schema_row schema_table[] = {
     {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
      .choices = RIGHT_NAMES, .fallback_text = "none", .since = "0.1", .read = read_right,
      .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "
-            "any-sender: from any address."},
+            "any-sender: from any address. bypass-size: beyond message-size."},
     {.name = "allow-cleartext-auth", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
      .read = read_clear_auth,
      .doc = "Clients that may log in without TLS: whoever listens on the way has their passwords. For old devices in a network of their own."},
@@ -170,7 +170,10 @@ const struct schema_row schema_table[] = {
 
     /* --- limits */
     {.name = "message-size", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, message_octets), .min = KIB,
-     .max = LIMIT_MESSAGE_OCTETS_MAX, .fallback = LIMIT_MESSAGE_OCTETS_DEFAULT, .arguments = "SIZE", .since = "0.1", .doc = "The largest message; offered as SIZE."},
+     .max = LIMIT_MESSAGE_OCTETS_MAX, .fallback = LIMIT_MESSAGE_OCTETS_DEFAULT, .arguments = "SIZE", .since = "0.1", .doc = "The largest message; offered as SIZE. Who logged in with the right bypass-size is bound by 2147483647 octets instead."},
+    {.name = "session-size", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, session_octets), .min = KIB,
+     .max = LIMIT_SESSION_OCTETS_MAX, .fallback = LIMIT_SESSION_OCTETS_DEFAULT, .arguments = "SIZE", .since = "0.2",
+     .doc = "All messages of one session. Behind it no other transaction begins (452 4.3.1: the client goes on in another session); one that has begun ends."},
     {.name = "recipients", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, recipients), .min = 1, .max = LIMIT_RECIPIENTS_MAX,
      .fallback = LIMIT_RECIPIENTS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Recipients of one message; RFC 5321 wants at least 100."},
     {.name = "messages", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, messages_per_session), .min = 1, .max = 1000000,

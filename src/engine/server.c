@@ -66,7 +66,7 @@ void server_tls_started(struct server *s, uint64_t now_ms)
     s->phase = PHASE_COMMAND;
     s->state = VERB_IN_START;
     s->esmtp = false;
-    s->submit_right = s->authenticated = false;
+    s->submit_right = s->authenticated = s->any_size = false;
     s->mechanisms = 0;
     s->helo_n = 0;
     s->tls = true;

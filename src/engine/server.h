@@ -31,6 +31,7 @@ struct server_conf {
     uint32_t mechanisms; /* MECHANISM_BIT: what may be offered to clients that have TLS */
     uint32_t max_recipients, max_messages, max_errors, max_junk, max_received, max_auth_failures;
     uint64_t max_message_octets;
+    uint64_t max_session_octets; /* of all messages of a session: then no other transaction begins */
     uint32_t max_line_octets;
     uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds;
     uint32_t minimum_rate; /* octets a second */
@@ -82,9 +83,10 @@ struct server {
     /* clock of the caller, see server_deadline: begin of the session; last command done; begin of the content; begin of
      * this DATA or chunk; last content octet */
     uint64_t started_ms, command_ms, body_ms, block_ms, activity_ms;
-    uint64_t body_octets;  /* of the current message, as stored */
-    uint64_t block_octets; /* that came in this DATA or chunk, kept or not */
-    uint64_t chunk_left;   /* BDAT octets still to come */
+    uint64_t body_octets;    /* of the current message, as stored */
+    uint64_t block_octets;   /* that came in this DATA or chunk, kept or not */
+    uint64_t chunk_left;     /* BDAT octets still to come */
+    uint64_t session_octets; /* of content, of all messages so far */
     struct dot dot;
     struct chunk chunk;
     struct header_scan header;
@@ -102,6 +104,7 @@ struct server {
     uint8_t refusal;       /* private: why the octets of this chunk are swallowed */
     uint8_t sasl_rounds, auth_failures;
     bool esmtp, tls, submit_right;
+    bool any_size;            /* see server_permit_size */
     bool authenticated;       /* 235 was said: who it is and what it may do the caller knows */
     bool utf8;                /* MAIL had SMTPUTF8 */
     bool in_transaction;      /* MAIL was accepted and the caller was not told SERVER_ABORT since */
@@ -139,6 +142,9 @@ void server_offer(struct server *s, uint32_t mechanisms);
  * most LIMIT_SASL_CHALLENGE_OCTETS. submit: the right to submit was found, or one of the organisation (never merely: proven). */
 void server_challenge(struct server *s, uint64_t now_ms, struct span challenge, struct buf *out);
 void server_authenticated(struct server *s, uint64_t now_ms, bool submit, struct buf *out);
+
+/* The principal is not bound by max_message_octets: LIMIT_MESSAGE_OCTETS_MAX counts instead, until server_tls_started. */
+void server_permit_size(struct server *s);
 
 /* Handshake done: all state but TLS itself and the budgets resets (RFC 3207 4.2); the greeting is not repeated. */
 void server_tls_started(struct server *s, uint64_t now_ms);

@@ -93,6 +93,11 @@ void server_authenticated(struct server *s, uint64_t now_ms, bool submit, struct
     buf_put(out, REPLY("235 2.7.0 Authentication successful"));
 }
 
+void server_permit_size(struct server *s)
+{
+    s->any_size = true;
+}
+
 /* The exchange ends before its end. */
 static enum server_event give_up(struct server *s, struct step *t, struct span line)
 {

@@ -54,8 +54,7 @@ static enum refusal check(const struct server *s, enum chunk_error e, uint64_t s
     default: break;
     }
     /* before never passes the maximum while the content is good */
-    if (before > s->conf->max_message_octets || size > s->conf->max_message_octets - before)
-        return REFUSAL_TOO_LARGE;
+    if (before > server_max_octets(s) || size > server_max_octets(s) - before) return REFUSAL_TOO_LARGE;
     return REFUSAL_NONE;
 }
 

@@ -33,8 +33,7 @@ struct span server_body_refusal(const struct server *s)
     if (f & DOT_BARE_CR) return REPLY("550 5.6.11 Bare CR in the message");
     if (f & DOT_NUL) return REPLY("550 5.6.0 NUL in the message needs BODY=BINARYMIME");
     if (f & DOT_LONG_LINE) return REPLY("550 5.6.0 Line too long in the message");
-    if (s->body_octets > s->conf->max_message_octets)
-        return REPLY("552 5.3.4 Message too large"); /* RFC 1870 6.3 */
+    if (s->body_octets > server_max_octets(s)) return REPLY("552 5.3.4 Message too large"); /* RFC 1870 6.3 */
     if (s->header.received > s->conf->max_received)
         return REPLY("554 5.4.6 Too many hops, this is a mail loop"); /* RFC 5321 6.3 */
     return (struct span){NULL, 0};
@@ -82,6 +81,7 @@ void server_fail_content(struct server *s, unsigned code, const char *enhanced, 
 enum server_event server_body_slice(struct server *s, struct step *t, struct span slice)
 {
     s->body_octets += slice.n;
+    s->session_octets += slice.n;
     header_scan_feed(&s->header, slice);
     if (!s->body_open) return SERVER_AGAIN;
     if (server_body_refusal(s).n > 0) {

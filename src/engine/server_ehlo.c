@@ -13,7 +13,7 @@ static void greet(const struct server *s, struct buf *out)
     struct buf first = buf_on(memory, sizeof memory), auth = buf_on(names, sizeof names);
     mechanism_put_names(&auth, s->mechanisms);
     struct ehlo e = {.extensions = server_extensions(s),
-                     .size = s->conf->max_message_octets,
+                     .size = server_max_octets(s),
                      .limit_rcptmax = s->conf->max_recipients,
                      .limit_mailmax = s->conf->max_messages,
                      .auth = buf_span(&auth)};

@@ -18,6 +18,19 @@ static struct span refused_session(const struct server *s)
     return none;
 }
 
+/* Never inside a transaction: a message that was begun may end. A client that hears 452 sends the rest in another session; 552 is for
+ * what no session takes, for it would be tried for ever (RFC 1870 6.1). */
+static struct span refused_size(const struct server *s, const struct mail_params *p)
+{
+    const struct server_conf *c = s->conf;
+    uint64_t size = p->has_size ? p->size : 0;
+    if (size > server_max_octets(s)) return REPLY("552 5.3.4 Message too large");
+    if (size > c->max_session_octets) return REPLY("552 5.3.4 Message too large for one session");
+    if (s->session_octets >= c->max_session_octets || size > c->max_session_octets - s->session_octets)
+        return REPLY("452 4.3.1 Enough octets for one session, send the rest in another one");
+    return (struct span){NULL, 0};
+}
+
 enum server_event server_mail(struct server *s, struct step *t, struct span arg)
 {
     struct server_detail *d = t->d;
@@ -40,10 +53,10 @@ enum server_event server_mail(struct server *s, struct step *t, struct span arg)
         server_fail_params(s, t, e, bad);
         return SERVER_AGAIN;
     }
-    if (d->path.utf8 && !d->mail.smtputf8) refusal = server_path_refusal(PATH_UTF8, false);
-    /* RFC 1870 6.1: larger than what is offered is 552, and leaves no trace */
-    else if (d->mail.has_size && d->mail.size > s->conf->max_message_octets)
-        refusal = REPLY("552 5.3.4 Message too large");
+    if (d->path.utf8 && !d->mail.smtputf8)
+        refusal = server_path_refusal(PATH_UTF8, false);
+    else
+        refusal = refused_size(s, &d->mail);
     if (refusal.n > 0) {
         server_fail(s, t, refusal);
         return SERVER_AGAIN;

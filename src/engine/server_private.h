@@ -57,6 +57,11 @@ bool server_junk(struct server *s, struct step *t);
 /* Forgets the transaction; the caller will be told when it believes in one. */
 void server_reset(struct server *s);
 
+static inline uint64_t server_max_octets(const struct server *s)
+{
+    return s->any_size ? LIMIT_MESSAGE_OCTETS_MAX : s->conf->max_message_octets;
+}
+
 /* server_command.c */
 enum server_event server_step_command(struct server *s, struct step *t);
 enum server_event server_step_skip(struct server *s, struct step *t);

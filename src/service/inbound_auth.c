@@ -198,6 +198,7 @@ static void tell_login(struct session *s, const struct login_answer *a, struct b
     }
     s->logging_in = false;
     if (a->kind == LOGIN_SUCCESS && believe(s, a)) {
+        if (a->rights & RIGHT_BYPASS_SIZE) server_permit_size(&s->engine);
         server_authenticated(&s->engine, now, (a->rights & RIGHT_SUBMIT) != 0, out);
         return;
     }

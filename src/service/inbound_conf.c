@@ -20,6 +20,7 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
         .max_junk = l->junk_commands,
         .max_received = l->received_fields,
         .max_message_octets = l->message_octets,
+        .max_session_octets = l->session_octets,
         .max_line_octets = l->line_octets,
         .command_seconds = l->command_seconds,
         .data_block_seconds = l->data_block_seconds,

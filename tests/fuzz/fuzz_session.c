@@ -46,6 +46,7 @@ static void set_up(struct peer *p, uint8_t flags, enum cutting cutting)
     if (!(flags & STARTTLS)) p->conf.extensions &= ~(uint32_t)EXT_STARTTLS;
     if (flags & SMALL) {
         p->conf.max_message_octets = 60;
+        p->conf.max_session_octets = 100;
         p->conf.max_line_octets = 30;
         p->conf.max_errors = 3;
         p->conf.max_junk = 5;

@@ -1,9 +1,10 @@
 """Virtual servers: each with its own listeners, name, access, limits; what one permits the next one does not."""
+import smtplib
 import socket
 
 import pytest
 
-from sallyport import DOMAIN, USER, Sallyport, Talk, free_ports, wait_for
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, wait_for
 
 ME = f"{USER}@{DOMAIN}"
 
@@ -67,3 +68,42 @@ def test_explain_says_who_may_connect(doors):
 def test_banner(doors):
     assert first_line(doors.only, "127.0.0.8")[0].split(" ", 2)[2] == "Mail of the house\r\n"
     assert first_line(doors.all_but)[0].split(" ", 2)[2] == "ESMTP ready\r\n"
+
+
+def log_in(port, user=ME, local="127.0.0.1"):
+    c = smtplib.SMTP("127.0.0.1", port, local_hostname="client.example.net", timeout=20, source_address=(local, 0))
+    c.starttls(context=no_check())
+    c.login(user, PASSWORD)
+    c.ehlo()
+    return c
+
+
+def test_session_size(make):
+    port, = free_ports(1)
+    s = make(config=f"server small {{ listen 127.0.0.1:{port}  recipients {DOMAIN}  limits {{ session-size 10K }} }}")
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as c:
+        c.ehlo()
+        del c.esmtp_features["size"]  # it says nothing about the size
+        c.sendmail("a@example.net", [ME], "Subject: one\r\n\r\n" + "0123456789\r\n" * 1000)  # beyond it, and not cut
+        assert c.docmd("MAIL", "FROM:<a@example.net>")[:1] + c.docmd("NOOP")[:1] == (452, 250)
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as c:
+        c.ehlo()
+        assert c.docmd("MAIL", "FROM:<a@example.net>")[0] == 250
+    assert len(s.wait_mails(1)) == 1
+
+
+def test_who_may_send_beyond_message_size(make):
+    port, = free_ports(1)
+    s = make(start=False, config=f"server small {{ listen 127.0.0.1:{port} tls starttls  access authenticated  limits {{ message-size 10K }} }}")
+    s.cli("user", "add", f"big@{DOMAIN}", "--grant", "submit,relay,bypass-size", "--no-reload", stdin=PASSWORD.encode() + b"\n")
+    s.start()
+    text = "Subject: large\r\n\r\n" + "0123456789\r\n" * 2000
+    with log_in(port) as c:
+        assert c.esmtp_features["size"] == "10240"
+        with pytest.raises(smtplib.SMTPException) as refused:
+            c.sendmail(ME, [ME], text)
+        assert refused.value.args[0] == 552
+    with log_in(port, f"big@{DOMAIN}") as c:
+        assert c.esmtp_features["size"] == "2147483647"
+        c.sendmail(f"big@{DOMAIN}", [ME], text)
+    assert len(s.wait_mails(1)) == 1

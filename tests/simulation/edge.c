@@ -20,6 +20,7 @@ void edge_begin(struct edge *e, struct scene *scene)
                              .max_errors = LIMIT_ERRORS_PER_SESSION_DEFAULT,
                              .max_junk = LIMIT_JUNK_COMMANDS_DEFAULT,
                              .max_received = LETTER_MAX_RECEIVED,
+                             .max_session_octets = LIMIT_SESSION_OCTETS_MAX,
                              .max_message_octets = LETTER_MAX_OCTETS,
                              .max_line_octets = LIMIT_LINE_OCTETS_DEFAULT,
                              .command_seconds = LIMIT_COMMAND_SECONDS_DEFAULT,

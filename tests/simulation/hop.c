@@ -386,6 +386,7 @@ static void configure(struct connection *c)
                                    .max_errors = 1000,
                                    .max_junk = 1000,
                                    .max_received = 100,
+                                   .max_session_octets = LIMIT_SESSION_OCTETS_MAX,
                                    .max_message_octets = 1000000,
                                    .max_line_octets = 1000000,
                                    .command_seconds = 100000,

@@ -38,6 +38,7 @@ void peer_conf(struct server_conf *c)
                               .max_junk = LIMIT_JUNK_COMMANDS_DEFAULT,
                               .max_received = LIMIT_RECEIVED_FIELDS_DEFAULT,
                               .max_message_octets = LIMIT_MESSAGE_OCTETS_DEFAULT,
+                              .max_session_octets = LIMIT_SESSION_OCTETS_DEFAULT,
                               .max_line_octets = LIMIT_LINE_OCTETS_DEFAULT,
                               .command_seconds = LIMIT_COMMAND_SECONDS_DEFAULT,
                               .data_block_seconds = LIMIT_DATA_BLOCK_SECONDS_DEFAULT,

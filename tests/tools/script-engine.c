@@ -126,6 +126,7 @@ struct knob {
         text, offsetof(struct server_conf, field), sizeof(((struct server_conf *)0)->field)                  \
     }
 static const struct knob knobs[] = {KNOB("message-size", max_message_octets),
+                                    KNOB("session-size", max_session_octets),
                                     KNOB("recipients", max_recipients),
                                     KNOB("messages", max_messages),
                                     KNOB("errors", max_errors),

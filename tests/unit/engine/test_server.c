@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "../../tools/peer.h"
 
 static void fresh(struct peer *p)
@@ -165,6 +167,47 @@ static void test_in_content(void **state)
     assert_false(server_in_content(&p.s));
     feed(&p, "BDAT 99999999999\r\n"); /* too large: swallowed, not kept */
     assert_false(server_in_content(&p.s));
+    peer_free(&p);
+}
+
+static const char *mail_of(struct peer *p, const char *size)
+{
+    static char reply[256];
+    p->replies.n = 0;
+    feed(p, "MAIL FROM:<a@b.example> SIZE=");
+    feed(p, size);
+    feed(p, "\r\n");
+    snprintf(reply, sizeof reply, "%.*s", SPAN_ARG(octets_span(&p->replies)));
+    feed(p, "RSET\r\n");
+    return reply;
+}
+
+/* Whoever may is not bound by the size of a message: in what is offered, in MAIL, DATA and BDAT; and no longer than TLS knows who it is. */
+static void test_bypass_size(void **state)
+{
+    (void)state;
+    struct peer p;
+    fresh(&p);
+    p.conf.max_message_octets = 10;
+    feed(&p, "EHLO a.example\r\n");
+    assert_non_null(strstr(mail_of(&p, "11"), "552 5.3.4 "));
+    server_permit_size(&p.s);
+    assert_non_null(strstr(mail_of(&p, "11"), "250 "));
+    assert_non_null(strstr(mail_of(&p, "2147483648"), "552 5.3.4 "));
+    p.replies.n = 0;
+    feed(&p, "EHLO a.example\r\n");
+    expect(&p, "*SIZE 2147483647\r\n*");
+    p.replies.n = 0;
+    feed(&p, "MAIL FROM:<a@b.example>\r\nRCPT TO:<user@dest.example>\r\nDATA\r\n");
+    feed(&p, "0123456789\r\n.\r\n");
+    expect(&p, "*250 2.0.0 *");
+    p.replies.n = 0;
+    feed(&p, "MAIL FROM:<a@b.example>\r\nRCPT TO:<user@dest.example>\r\nBDAT 11 LAST\r\n0123456789a");
+    expect(&p, "*250 2.0.0 *");
+    feed(&p, "STARTTLS\r\n");
+    peer_tls(&p);
+    feed(&p, "EHLO a.example\r\n");
+    assert_non_null(strstr(mail_of(&p, "11"), "552 5.3.4 "));
     peer_free(&p);
 }
 
@@ -423,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_end_refused),
         cmocka_unit_test(test_content_not_kept),
         cmocka_unit_test(test_in_content),
+        cmocka_unit_test(test_bypass_size),
         cmocka_unit_test(test_refuse_and_early),
         cmocka_unit_test(test_starttls_discards),
         cmocka_unit_test(test_handshake_time),
