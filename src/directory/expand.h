@@ -27,7 +27,7 @@ enum expand_status {
     EXPAND_OK,
     EXPAND_UNKNOWN /* 5.1.1 */,
     EXPAND_LOOP /* 5.4.6 */,
-    EXPAND_TOO_MANY /* 5.1.4 */,
+    EXPAND_TOO_MANY /* 4.3.5 */,
     EXPAND_LATER /* 4.3.0 */,
     EXPAND_STATUS_COUNT
 };

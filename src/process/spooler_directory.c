@@ -121,7 +121,9 @@ static void on_answer(void *context, uint16_t type, struct span payload, const i
         spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.4.6"), SPAN("its alias leads back to itself"));
         return;
     case EXPAND_TOO_MANY:
-        spooler_outcome(s, d, RECIPIENT_BOUNCED, SPAN("5.1.4"), SPAN("its alias has too many recipients"));
+        /* the operator can mend that: until then nobody is told that his mail came back */
+        spooler_outcome(s, d, RECIPIENT_DEFERRED, SPAN("4.3.5"),
+                        SPAN("its alias has too many recipients: sallyport check names it"));
         return;
     default:
         spooler_outcome(s, d, RECIPIENT_DEFERRED, SPAN("4.3.0"), SPAN("the directory cannot tell now"));

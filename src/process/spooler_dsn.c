@@ -10,21 +10,24 @@
 
 #define CONTENT_OCTETS 262144 /* of the original, at most */
 
-bool spooler_wants_dsn(const struct message *m, const struct recipient *r, uint8_t outcome)
-{
-    if (m->flags & MESSAGE_DSN || message_reverse_path_for(m, r).n == 0) return false;
-    if (r->notify & DSN_NOTIFY_NEVER) return false;
-    if (outcome == RECIPIENT_DEFERRED) return true; /* the store asks for it when it is due (RFC 3461 4.1) */
-    if (outcome == RECIPIENT_DELIVERED) return (r->notify & DSN_NOTIFY_SUCCESS) != 0;
-    if (outcome != RECIPIENT_BOUNCED && outcome != RECIPIENT_EXPIRED) return false;
-    return r->notify == 0 || (r->notify & DSN_NOTIFY_FAILURE) != 0; /* RFC 3461 5.2: failure is the default */
-}
-
 static bool served(const struct config *c, struct span domain)
 {
     for (uint32_t i = 0; i < c->n_servers; i++)
         if (config_domain_served(&c->servers[i], domain)) return true;
     return false;
+}
+
+bool spooler_wants_dsn(const struct config *c, const struct message *m, const struct recipient *r,
+                       uint8_t outcome)
+{
+    if (m->flags & MESSAGE_DSN || message_reverse_path_for(m, r).n == 0) return false;
+    if (r->notify & DSN_NOTIFY_NEVER) return false;
+    /* a stranger's address may be forged, and it is our alias that is wrong: check and the log say so (I8) */
+    if (r->flags & RECIPIENT_NOBODY && !served(c, domain_of(message_reverse_path_for(m, r)))) return false;
+    if (outcome == RECIPIENT_DEFERRED) return true; /* the store asks for it when it is due (RFC 3461 4.1) */
+    if (outcome == RECIPIENT_DELIVERED) return (r->notify & DSN_NOTIFY_SUCCESS) != 0;
+    if (outcome != RECIPIENT_BOUNCED && outcome != RECIPIENT_EXPIRED) return false;
+    return r->notify == 0 || (r->notify & DSN_NOTIFY_FAILURE) != 0; /* RFC 3461 5.2: failure is the default */
 }
 
 /* The recipient that the sender wrote. */

@@ -233,7 +233,8 @@ void spooler_leases_end(struct spooler *s, struct holder *h); /* the holder is g
 /* ORCPT of the recipient that the sender wrote, as it stands in the envelope; points into it. */
 struct span spooler_orcpt(const struct message *m, const struct recipient *r, struct span envelope);
 enum dsn_action spooler_action(const struct delivery *d); /* what the sender would be told */
-bool spooler_wants_dsn(const struct message *m, const struct recipient *r, uint8_t outcome);
+bool spooler_wants_dsn(const struct config *c, const struct message *m, const struct recipient *r,
+                       uint8_t outcome);
 /* One notification for n recipients of one message, with one reverse-path and one kind of outcome; token: of its commit. */
 enum store_status spooler_notify(struct spooler *s, struct delivery *const *about, unsigned n,
                                  uint64_t token);

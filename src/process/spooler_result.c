@@ -57,11 +57,11 @@ static struct span sender_of(const struct message *m, const struct delivery *d)
     return message_reverse_path_for(m, &message_recipients(m)[d->recipient]);
 }
 
-static bool waits_for_notification(const struct message *m, const struct delivery *d)
+static bool waits_for_notification(const struct spooler *s, const struct message *m, const struct delivery *d)
 {
     bool told = d->notified || (d->state == RECIPIENT_DELIVERED && d->next_hop_tells);
     if (told || (d->state == RECIPIENT_DEFERRED && !d->late)) return false;
-    return spooler_wants_dsn(m, &message_recipients(m)[d->recipient], d->state);
+    return spooler_wants_dsn(s->child->config, m, &message_recipients(m)[d->recipient], d->state);
 }
 
 struct round { /* the results that one call of spooler_results looks at; SPOOLER_NO_DELIVERY: done */
@@ -81,7 +81,7 @@ static unsigned gather(struct spooler *s, const struct round *round, const struc
         const struct delivery *d = &s->deliveries[round->at[i]];
         bool alike = d->id == first->id && d->recipient < m->n_recipients &&
                      spooler_action(d) == spooler_action(first);
-        if (alike && waits_for_notification(m, d) && span_eq(sender_of(m, d), sender_of(m, first)))
+        if (alike && waits_for_notification(s, m, d) && span_eq(sender_of(m, d), sender_of(m, first)))
             places[n++] = i;
     }
     return n;
@@ -145,7 +145,7 @@ static bool record_attempt(struct spooler *s, const struct message *m, const str
 static bool record(struct spooler *s, struct round *round, struct delivery *d)
 {
     const struct message *m = message_of(s, d);
-    if (m && waits_for_notification(m, d)) {
+    if (m && waits_for_notification(s, m, d)) {
         bool refused;
         if (notify(s, round, m, d, &refused)) return true;
         if (!refused) return false; /* no room: later */

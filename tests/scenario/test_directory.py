@@ -1,6 +1,7 @@
 """Who exists: mailboxes, aliases, subaddresses, domains; and I1: nothing is relayed."""
 import email
 import json
+import json
 import re
 
 import pytest
@@ -150,6 +151,7 @@ def test_dsn_for_a_local_sender_only(make):
     s.send(data=b"Subject: marker\r\n\r\nx\r\n")
     mails = s.wait_mails(5)
     assert sum(b"multipart/report" in m for m in mails) == 1
+    assert "stranger" not in json.dumps(s.queue())
 
 
 def test_one_notification_for_all_that_failed(make):

@@ -52,7 +52,7 @@ static uint64_t put(struct fixture *f, uint64_t id, struct span reverse, uint32_
 static bool wants(struct fixture *f, uint64_t id, uint8_t outcome)
 {
     const struct message *m = store_find(f->store, id);
-    return spooler_wants_dsn(m, &message_recipients(m)[0], outcome);
+    return spooler_wants_dsn(&config, m, &message_recipients(m)[0], outcome);
 }
 
 static void who_is_told(void **state)
