@@ -36,6 +36,12 @@ static void on_line(void *context, struct span line)
     }
 }
 
+static void on_counts(void *context, struct span line)
+{
+    uint64_t *messages = context, n;
+    if (span_u64(json_member(line, "messages"), &n)) *messages = n;
+}
+
 static int ask(struct command_call *v, struct asking *a)
 {
     a->json = v->json;
@@ -43,7 +49,13 @@ static int ask(struct command_call *v, struct asking *a)
     if (code != EXIT_YES) return code;
     if (a->damaged && a->request.verb == CONTROL_QUEUE_VERIFY) return EXIT_NO;
     if (a->request.verb == CONTROL_QUEUE_SHOW && !a->json) queue_table_show_end(&a->table);
-    if (a->request.verb == CONTROL_QUEUE_LIST && !a->json) queue_table_list_end(&a->table);
+    if (a->request.verb == CONTROL_QUEUE_LIST && !a->json) {
+        uint64_t queued = 0;
+        struct control_request counts = {.verb = CONTROL_QUEUE_COUNTS};
+        if (a->table.messages == 0 && control_filter_says(&a->request.filter))
+            code = queue_ask(v, &counts, on_counts, &queued);
+        if (code == EXIT_YES) queue_table_list_end(&a->table, queued);
+    }
     return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 

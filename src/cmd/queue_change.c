@@ -8,9 +8,11 @@
 #include "cmd/queue_ask.h"
 #include "spool/message_id.h"
 
+enum { NAMED = 20 /* messages */ };
+
 struct changing {
     bool json;
-    unsigned long long examined, messages, recipients, busy;
+    unsigned long long examined, messages, recipients, busy, held, named;
     uint64_t last; /* message that was told of; one of many recipients is told of again on the next page */
     bool again;
 };
@@ -25,6 +27,13 @@ static void on_line(void *context, struct span line)
 {
     struct changing *c = context;
     struct span id = json_member(line, "id"); /* in quotation marks */
+    if (id.n && json_member(line, "busy").n) {
+        if (c->json)
+            printf("%.*s\n", SPAN_ARG(line));
+        else if (c->named++ < NAMED)
+            printf("%.*s: an attempt is under way\n", SPAN_ARG(span_head(span_skip(id, 1), id.n - 2)));
+        return;
+    }
     if (id.n) {
         uint64_t before = c->last;
         if (id.n < 2 || !message_id_parse(span_head(span_skip(id, 1), id.n - 2), &c->last)) c->last = 0;
@@ -37,6 +46,7 @@ static void on_line(void *context, struct span line)
     c->again = false;
     c->recipients += number(line, "recipients");
     c->busy += number(line, "busy");
+    c->held += number(line, "held");
     queue_ask_progress(c->examined, c->messages);
 }
 
@@ -78,14 +88,19 @@ static const char *word_of(enum control_verb verb)
 static void print_result(const struct control_request *r, const struct changing *c)
 {
     if (c->json) {
-        printf("{\"change\":\"%s\",\"examined\":%llu,\"messages\":%llu,\"recipients\":%llu,\"busy\":%llu}\n",
-               control_verb_name(r->verb) + 6, c->examined, c->messages, c->recipients, c->busy);
+        printf("{\"change\":\"%s\",\"examined\":%llu,\"messages\":%llu,\"recipients\":%llu,\"busy\":%llu,"
+               "\"held\":%llu}\n",
+               control_verb_name(r->verb) + 6, c->examined, c->messages, c->recipients, c->busy, c->held);
         return;
     }
     printf("%llu message%s, %llu recipient%s: %s\n", c->messages, c->messages == 1 ? "" : "s", c->recipients,
            c->recipients == 1 ? "" : "s", word_of(r->verb));
     if (c->busy)
-        printf("%llu recipient%s being delivered and left alone\n", c->busy, c->busy == 1 ? " is" : "s are");
+        printf("%llu recipient%s being delivered and left alone: ask again when the attempt is over\n",
+               c->busy, c->busy == 1 ? " is" : "s are");
+    if (c->held)
+        printf("%llu recipient%s held and stay%s so: queue release lets them go\n", c->held,
+               c->held == 1 ? " is" : "s are", c->held == 1 ? "s" : "");
 }
 
 static int change_ids(struct command_call *v, struct control_request *r, char *const *ids, int n,

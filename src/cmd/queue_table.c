@@ -62,9 +62,11 @@ void queue_table_list(struct queue_table *t, struct span line)
     recipients(line);
 }
 
-void queue_table_list_end(const struct queue_table *t)
+void queue_table_list_end(const struct queue_table *t, unsigned long long queued)
 {
-    if (t->messages == 0)
+    if (t->messages == 0 && queued > 0)
+        printf("No message matches (%llu %s queued).\n", queued, queued == 1 ? "is" : "are");
+    else if (t->messages == 0)
         printf("The queue is empty.\n");
     else
         printf("%lu message%s\n", t->messages, t->messages == 1 ? "" : "s");

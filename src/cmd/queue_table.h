@@ -14,7 +14,8 @@ struct queue_table { /* zeroed at first */
 };
 
 void queue_table_list(struct queue_table *t, struct span line); /* a line of LIST */
-void queue_table_list_end(const struct queue_table *t);
+/* queued: messages in the whole queue, where a filter found none of them; else 0. */
+void queue_table_list_end(const struct queue_table *t, unsigned long long queued);
 void queue_table_show(struct queue_table *t, struct span line); /* a line of SHOW: head, then events */
 void queue_table_show_end(struct queue_table *t);               /* prints the events and forgets them */
 void queue_table_verify(struct span line);                      /* a line of VERIFY */

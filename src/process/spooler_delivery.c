@@ -163,7 +163,7 @@ static void start_outward(struct spooler *s, const struct message *m, uint32_t r
     static struct config_way way;
     switch (spooler_way(s, m, &message_recipients(m)[recipient], &way)) {
     case WAY_DISCARD:
-        finish(s, m->id, recipient, RECIPIENT_DELIVERED, SPAN("2.0.0"),
+        finish(s, m->id, recipient, RECIPIENT_DISCARDED, SPAN("2.0.0"),
                SPAN("thrown away: the configuration discards it"));
         return;
     case WAY_NEXT_HOP:

@@ -22,7 +22,10 @@ const struct message *store_after(const struct store *s, uint64_t cursor)
 
 uint64_t store_expires_ms(const struct store *s, const struct message *m)
 {
-    return m->arrival_ms + (uint64_t)s->o.queue_seconds * 1000;
+    uint64_t life = (uint64_t)s->o.queue_seconds * 1000, at = m->arrival_ms + life;
+    uint64_t cycle = (uint64_t)s->o.retry_max_seconds * 2000; /* from the first wait to the longest */
+    uint64_t released = m->released_seconds * UINT64_C(1000) + (cycle < life ? cycle : life);
+    return m->flags & MESSAGE_RELEASED && released > at ? released : at;
 }
 
 static bool open_recipient(const struct message *m, uint32_t i)
@@ -284,7 +287,7 @@ bool store_hold(struct store *s, uint64_t id, bool held, uint32_t uid, uint64_t 
     m->hold_segment = s->log->number;
     m->hold_offset = (uint32_t)(slot.offset - RECORD_HEAD_OCTETS);
     index_count_all(&s->index, m, -1);
-    index_hold(m, held);
+    index_hold(m, &hold);
     index_count_all(&s->index, m, 1);
     store_place_message(s, m);
     return true;

@@ -229,10 +229,12 @@ void index_forget_reasons(struct index *x, struct message *m)
         index_reason(x, &message_recipients(m)[i], (struct span){0}, (struct span){0});
 }
 
-void index_hold(struct message *m, bool held)
+void index_hold(struct message *m, const struct hold_payload *h)
 {
+    const struct hold_event *e = &h->events[h->count - 1];
     m->flags &= (uint8_t) ~(MESSAGE_HELD | MESSAGE_RELEASED);
-    m->flags |= held ? MESSAGE_HELD : MESSAGE_RELEASED;
+    m->flags |= e->held ? MESSAGE_HELD : MESSAGE_RELEASED;
+    m->released_seconds = e->held ? 0 : (uint32_t)(e->time_ms / 1000);
 }
 
 static void add(uint64_t *counter, int sign)

@@ -64,7 +64,8 @@ struct message {
     uint32_t n_recipients, n_open, n_extents;  /* open: not in a final state */
     uint32_t octets;                           /* of this block of memory */
     uint32_t strings_length;
-    uint16_t envelope_flags; /* ENVELOPE_* of spool/envelope.h */
+    uint32_t released_seconds; /* unix; with MESSAGE_RELEASED: when */
+    uint16_t envelope_flags;   /* ENVELOPE_* of spool/envelope.h */
     uint8_t reverse_length, flags;
 };
 
@@ -135,8 +136,8 @@ void index_swap(struct index *x, struct message *old, struct message *fresh);
 void index_free(struct index *x, struct message *m); /* out of the map already */
 void index_destroy(struct index *x);
 
-/* As a HOLD record says. */
-void index_hold(struct message *m, bool held);
+/* As the newest event of a HOLD record says. */
+void index_hold(struct message *m, const struct hold_payload *h);
 /* Counters: called around every change of a recipient, and of a message's flags. */
 void index_count(struct index *x, const struct message *m, const struct recipient *r, int sign);
 void index_count_all(struct index *x, const struct message *m, int sign);

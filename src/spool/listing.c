@@ -46,7 +46,7 @@ void listing_put_head(struct buf *b, const struct listing *l, const struct messa
                                                  : states & QUESTION_DEFERRED ? QUESTION_DEFERRED
                                                                               : QUESTION_QUEUED)));
     listing_put_time(b, "arrival", m->arrival_ms);
-    listing_put_time(b, "expires", store_expires_ms(l->store, m));
+    if (states != QUESTION_HELD) listing_put_time(b, "expires", store_expires_ms(l->store, m));
     listing_put_number(b, "size", m->content_octets);
     listing_put_text(b, "from", message_reverse_path(m));
     listing_put_key(b, "recipients");

@@ -1,15 +1,16 @@
 /* operate: what an operator changes of the queue: some messages or recipients a page. Everything is recorded before it counts. */
 #include "spool/listing_private.h"
 
-enum { CHANGED = 500 /* recipients a page */ };
+enum { CHANGED = 500 /* recipients a page */, NAMED = 500 /* messages a page */ };
 
 struct work {
     const struct listing *l;
     const struct question *q;
-    struct span text; /* for the history: who, what */
-    uint64_t examined, messages, recipients, busy;
-    uint32_t changed; /* of this message */
-    bool stopped;     /* no room: the spool is full, or too many notifications are on their way */
+    struct span text;                                    /* for the history: who, what */
+    uint64_t examined, messages, recipients, busy, held; /* held: matched, and they stay so */
+    uint32_t changed, under_way;                         /* of this message */
+    uint32_t named;                                      /* messages that were named for what is under way */
+    bool stopped; /* no room: the spool is full, or too many notifications are on their way */
 };
 
 static void put_who(struct buf *b, const struct question *q)
@@ -52,14 +53,19 @@ static bool is_changed_already(const struct work *w, const struct recipient *r)
 static void change_recipients(struct work *w, uint64_t id)
 {
     const struct message *m;
+    bool destructive = w->q->what == CHANGE_REMOVE || w->q->what == CHANGE_BOUNCE;
     uint32_t n = store_find(w->l->store, id)->n_recipients;
     uint64_t most = w->q->what == CHANGE_FLUSH ? UINT64_MAX : CHANGED; /* what was flushed matches again */
     for (uint32_t i = 0; i < n && w->recipients + w->changed < most && (m = store_find(w->l->store, id));
          i++) {
         const struct recipient *r = &message_recipients(m)[i];
-        if (!listing_wants_recipient(w->l, &w->q->filter, m, i) || is_changed_already(w, r)) continue;
+        if (!listing_wants_recipient(w->l, &w->q->filter, m, i)) continue;
+        bool held = !destructive && index_shown(m, r) == QUESTION_HELD;
+        w->held += held;
+        if (is_changed_already(w, r) || (held && w->q->what == CHANGE_FLUSH)) continue;
         if (r->flags & RECIPIENT_IN_FLIGHT) {
             w->busy++;
+            w->under_way++;
         } else if (w->q->what == CHANGE_FLUSH) {
             flush_recipient(w, m, i);
             w->changed++;
@@ -93,12 +99,18 @@ static void change_hold(struct work *w, const struct message *m, bool held)
 static void change_message(struct work *w, const struct message *m, struct buf *b)
 {
     uint64_t id = m->id;
-    w->changed = 0;
+    w->changed = w->under_way = 0;
     if (!listing_wants_message(w->l, &w->q->filter, m)) return;
     if (w->q->what == CHANGE_HOLD || w->q->what == CHANGE_RELEASE)
         change_hold(w, m, w->q->what == CHANGE_HOLD);
     else
         change_recipients(w, id);
+    if (w->under_way && w->named++ < NAMED) {
+        buf_byte(b, '{');
+        listing_put_id(b, id);
+        listing_put_number(b, "busy", w->under_way);
+        buf_str(b, "}\n");
+    }
     if (w->changed == 0) return;
     w->messages++;
     w->recipients += w->changed;
@@ -117,6 +129,7 @@ static void put_counts(struct buf *b, const struct work *w)
     listing_put_number(b, "messages", w->messages);
     listing_put_number(b, "recipients", w->recipients);
     listing_put_number(b, "busy", w->busy);
+    listing_put_number(b, "held", w->held);
     buf_str(b, "}\n");
 }
 

@@ -2,8 +2,8 @@
 
 const char *recipient_state_name(uint8_t state)
 {
-    static const char *const names[RECIPIENT_STATE_COUNT] = {"void",    "queued",  "deferred", "delivered",
-                                                             "bounced", "expired", "expanded", "removed"};
+    static const char *const names[RECIPIENT_STATE_COUNT] = {
+        "void", "queued", "deferred", "delivered", "bounced", "expired", "expanded", "removed", "discarded"};
     return state < RECIPIENT_STATE_COUNT ? names[state] : "void";
 }
 

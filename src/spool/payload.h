@@ -12,8 +12,9 @@ enum recipient_state {
     RECIPIENT_DELIVERED, /* this and what follows is final */
     RECIPIENT_BOUNCED,
     RECIPIENT_EXPIRED,
-    RECIPIENT_EXPANDED, /* its derived recipients have taken its place */
-    RECIPIENT_REMOVED,  /* by an operator; nobody is told */
+    RECIPIENT_EXPANDED,  /* its derived recipients have taken its place */
+    RECIPIENT_REMOVED,   /* by an operator; nobody is told */
+    RECIPIENT_DISCARDED, /* by the configuration; nobody is told */
     RECIPIENT_STATE_COUNT
 };
 static inline bool recipient_final(uint8_t state)

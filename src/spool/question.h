@@ -16,8 +16,9 @@
  * "oldest":UNIX MS}, several pages may name the same one; and {"examined":N,"messages":N}.
  * DESTINATIONS: the next hops that have a queue, or the one that is named: {"destination":"…","standing":"fresh|proven|failed","waiting":N,
  * "sessions":N,"sessions_max":N,"next":"…","next_after":"back-off|rate","waits_for":"a sentence","failures":N,"failed":"…","status":"…","reason":"…","host":"…","transactions":N,"recipients":N}.
- * CHANGE: {"id":"…","recipients":N} for each message it changed (not of a flush), then {"examined":N,"messages":N,"recipients":N,"busy":N}. busy: matched,
- * but a delivery is under way; not changed. */
+ * CHANGE: {"id":"…","recipients":N} for each message it changed (not of a flush), {"id":"…","busy":N} for one with attempts under way, then
+ * {"examined":N,"messages":N,"recipients":N,"busy":N,"held":N}. busy: matched, but a delivery is under way; not changed. held: matched a
+ * flush or requeue, and stays held. */
 #ifndef SPOOL_QUESTION_H
 #define SPOOL_QUESTION_H
 

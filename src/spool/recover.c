@@ -333,6 +333,9 @@ static void check_content(struct store *s, struct message *m)
 
 static void settle_message(struct store *s, struct message *m)
 {
+    struct hold_payload hold;
+    bool from_checkpoint = m->flags & MESSAGE_RELEASED && m->released_seconds == 0; /* it does not say when */
+    if (from_checkpoint && store_read_holds(s, m, &hold)) index_hold(m, &hold);
     m->flags &= (uint8_t)~MESSAGE_LOADED;
     check_content(s, m);
     m->n_open = 0;

@@ -147,7 +147,7 @@ static void on_hold(struct recovery *v, size_t offset, const struct record *r, s
     struct hold_payload hold;
     struct message *m = id_map_find(&v->s->index.map, r->id);
     if (!hold_payload_read(payload, &hold) || !m || m->home != hold.home) return;
-    index_hold(m, hold_payload_held(&hold));
+    index_hold(m, &hold);
     m->hold_segment = v->g->number;
     m->hold_offset = (uint32_t)offset;
 }

@@ -138,5 +138,7 @@ uint64_t schedule_back_off_ms(uint64_t seed, uint64_t id, uint32_t recipient, ui
     uint64_t spread = wait * 2 / 5;
     uint64_t jitter =
         spread ? mix(mix(seed ^ id) ^ ((uint64_t)recipient << 32 | attempts)) % (spread + 1) : 0;
-    return wait - spread / 2 + jitter;
+    uint64_t least = wait - spread / 2;
+    if (least + spread > most) least = most - spread; /* it is the longest */
+    return least + jitter;
 }

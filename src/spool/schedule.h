@@ -29,8 +29,8 @@ const struct schedule_item *schedule_first(const struct schedule *s, bool local,
 const struct schedule_item *schedule_of(const struct schedule *s, struct message *m, uint32_t recipient);
 void schedule_destroy(struct schedule *s);
 
-/* How long to wait after that many attempts (1 or more): doubles from first to max, with up to a fifth more or less, so that
- * what failed together does not come back together. The same arguments give the same answer (simulation). RFC 5321 4.5.4.1. */
+/* How long to wait after that many attempts (1 or more): doubles from first to max, with up to a fifth more or less, but
+ * never more than max, so that what failed together does not come back together. The same arguments give the same answer (simulation). RFC 5321 4.5.4.1. */
 uint64_t schedule_back_off_ms(uint64_t seed, uint64_t id, uint32_t recipient, uint32_t attempts,
                               uint32_t first_seconds, uint32_t max_seconds);
 

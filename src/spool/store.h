@@ -160,6 +160,7 @@ void store_configure(struct store *s, uint32_t retry_first_seconds, uint32_t ret
 void store_place_again(struct store *s, uint64_t now_ms);
 /* Why a recipient waits, without reading the disk: numbers and addresses are left out. Empty: nothing is known. */
 struct span store_reason(const struct store *s, const struct recipient *r);
+/* When its time is over; what was released has a full cycle of attempts from then on. It says nothing of what is held. */
 uint64_t store_expires_ms(const struct store *s, const struct message *m);
 
 /* Leases. A read-only descriptor of a segment, the store's; the holder is counted. Negative errno. */

@@ -32,9 +32,12 @@ def test_hold_and_release_one(held):
     one = ids(s)["s3@example.net"]
     *rows, total = s.ask("queue", "hold", one)
     assert rows == [{"id": one, "recipients": 1}]
-    assert total == {"change": "hold", "examined": 1, "messages": 1, "recipients": 1, "busy": 0}
+    assert total == {"change": "hold", "examined": 1, "messages": 1, "recipients": 1, "busy": 0, "held": 0}
     logged, = wait_for(lambda: s.log("queue-held"), 5)
     assert logged["id"] == one and logged["uid"] == os.getuid()
+    assert "No message matches (6 are queued)." in s.cli("queue", "list", "--from", "nobody@").stdout.decode()
+    assert s.ask("queue", "requeue", one)[-1]["held"] == 1
+    assert "1 recipient is held and stays so: queue release lets them go" in s.cli("queue", "flush", one).stdout.decode()
     deliver(s)
     s.wait_mails(5)
     row, = wait_for(lambda: len(s.queue()) == 1 and s.queue(), 5)
@@ -43,7 +46,7 @@ def test_hold_and_release_one(held):
     s.kill()  # it is held durably
     s.start()
     row, = s.queue()
-    assert row["state"] == "held"
+    assert row["state"] == "held" and "expires" not in row
     event, = (e for e in s.ask("queue", "show", one) if e.get("event") == "held")  # when, and who asked
     assert event["uid"] == os.getuid() and event["time"] >= row["arrival"] and event["time"][:19] <= logged["ts"][:19]
     assert b"1 message, 1 recipient: released" in s.cli("queue", "release", one).stdout

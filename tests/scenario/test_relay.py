@@ -470,7 +470,7 @@ def test_hold_and_discard_hold_for_what_leads_there(make, hop):
         return [r for m in s.queue() for r in m["recipients"] if r["state"] == "held"]
     wait_for(lambda: len(held()) == 5 and len(s.queue()) == 1, 10)
     assert h.messages == [] and s.mails("bob", "any.example") == [] and s.mails("z", "lost.example") == []
-    assert sum("thrown away" in line["text"] for line in s.log("delivered")) == 2
+    assert sum("thrown away" in line["text"] for line in s.log("discarded")) == 2
     s.cli("queue", "release", "--yes", s.queue()[0]["id"], check=False)
     s.cli("queue", "release", "--to", "bob", "--yes", check=False)
     s.wait_mails(3, "bob", "any.example")

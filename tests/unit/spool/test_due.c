@@ -165,6 +165,41 @@ static void held_and_taken(void **state)
     assert_null(store_find(f->store, 5));
 }
 
+/* Held until its time was over: once released it is not given up at the first failure. */
+static void released_mail_has_a_cycle_of_attempts(void **state)
+{
+    struct fixture *f = *state;
+    struct attempt a = {.kind = EVENT_ATTEMPT, .state = RECIPIENT_DEFERRED, .text = SPAN("not now")};
+    uint64_t id, released, arrival = f->now_ms;
+    uint32_t i;
+    enum store_due why;
+    assert_int_equal(fixture_commit(f, 5, 100, 1), STORE_PENDING);
+    assert_true(fixture_flush(f));
+    assert_true(store_hold(f->store, 5, true, 1000, f->now_ms));
+    f->now_ms += 24 * 30 * HOUR;
+    assert_true(f->now_ms > store_expires_ms(f->store, store_find(f->store, 5)));
+    assert_true(store_hold(f->store, 5, false, 1000, f->now_ms));
+    released = f->now_ms;
+    assert_true(due(f, &id, &i, &why));
+    assert_int_equal(why, DUE_ATTEMPT);
+    assert_true(store_attempt(f->store, id, i, &a, f->now_ms));
+    uint64_t expires = store_expires_ms(f->store, store_find(f->store, 5));
+    assert_true(expires > released && expires - released < expires - arrival);
+    assert_true(due(f, &id, &i, &why)); /* its sender hears that it is late, and that is all */
+    assert_int_equal(why, DUE_DELAY);
+    assert_false(due(f, &id, &i, &why));
+    assert_true(fixture_flush(f));
+    fixture_crash(f);
+    assert_int_equal(store_expires_ms(f->store, store_find(f->store, 5)) / 1000, expires / 1000);
+    f->now_ms = expires;
+    bool delay = true;
+    while (delay) {
+        assert_true(due(f, &id, &i, &why));
+        delay = why == DUE_DELAY;
+    }
+    assert_int_equal(why, DUE_EXPIRED);
+}
+
 static void traces_are_kept(void **state)
 {
     struct fixture *f = *state;
@@ -204,6 +239,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(told_once_whatever_happens, setup, teardown),
         cmocka_unit_test_setup_teardown(the_first_attempt_goes_first, setup, teardown),
         cmocka_unit_test_setup_teardown(held_and_taken, setup, teardown),
+        cmocka_unit_test_setup_teardown(released_mail_has_a_cycle_of_attempts, setup, teardown),
         cmocka_unit_test_setup_teardown(traces_are_kept, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,9 +240,9 @@ static void a_recipient_names_the_failure_of_its_next_hop(void **state)
     assert_int_equal(ask(f, (struct question){.kind = QUESTION_DESTINATIONS, .hop = SPAN("x")}, ANSWER_OK),
                      0);
     assert_int_equal(destinations_next_ms(destinations, false) > 1000, 1);
-    assert_int_equal(ask(f, CHANGE(CHANGE_FLUSH, .destination = SPAN("odd")), ANSWER_OK), 1);
+    assert_int_equal(ask(f, CHANGE(CHANGE_FLUSH, .destination = SPAN("odd")), ANSWER_OK), 2);
     assert_int_equal(destinations_next_ms(destinations, false), 0); /* the probe may begin */
-    assert_true(says("\"recipients\":1,\"busy\":1}"));
+    assert_true(says("\"recipients\":1,\"busy\":1,\"held\":0}"));
     destinations_destroy(&destinations);
 }
 
@@ -379,7 +379,7 @@ static void operators(void **state)
     assert_int_equal(fixture_commit(f, 21, 100, 1200), STORE_PENDING); /* takes several pages */
     assert_true(fixture_flush(f));
     assert_int_equal(ask(f, CHANGE(CHANGE_HOLD, .id = 3), ANSWER_OK), 2);
-    assert_true(said("\"messages\":1,\"recipients\":2,\"busy\":0}"));
+    assert_true(said("\"messages\":1,\"recipients\":2,\"busy\":0,\"held\":0}"));
     assert_int_equal(ask(f, CHANGE(CHANGE_HOLD, .id = 3), ANSWER_OK), 1); /* it is held */
     f->now_ms += 61000;
     assert_int_equal(ask(f, CHANGE(CHANGE_RELEASE, .states = QUESTION_HELD), ANSWER_OK), 2);
@@ -389,8 +389,9 @@ static void operators(void **state)
     assert_true(says(",\"event\":\"released\",\"uid\":1000}\n"));
     assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = 99), ANSWER_UNKNOWN), 0);
     assert_true(store_due(f->store, STORE_ANY, f->now_ms, &id, &i, &why));
-    assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = id), ANSWER_OK), 2 + (id == 21) * 4);
-    assert_true(said("\"busy\":1}")); /* its delivery is under way */
+    assert_int_equal(ask(f, CHANGE(CHANGE_REMOVE, .id = id), ANSWER_OK), 3 + (id == 21) * 4);
+    assert_true(said("\"busy\":1,\"held\":0}")); /* its delivery is under way */
+    assert_true(said("\",\"busy\":1}\n"));       /* and which it is */
     store_put_back(f->store, id, i, f->now_ms);
     (void)ask(f, CHANGE(CHANGE_REMOVE, .id = id), ANSWER_OK);
     assert_true(fixture_flush(f));
@@ -411,7 +412,7 @@ static void operators(void **state)
     bounced = 0;
     places = 1; /* one page of one, and then no word that all is well */
     assert_int_equal(ask(f, CHANGE(CHANGE_BOUNCE, .id = 7), ANSWER_BUSY), 2);
-    assert_true(said("{\"examined\":0,\"messages\":1,\"recipients\":1,\"busy\":0}"));
+    assert_true(said("{\"examined\":0,\"messages\":1,\"recipients\":1,\"busy\":0,\"held\":0}"));
     assert_int_equal(bounced, 1);
     places = UINT32_MAX;
     assert_int_equal(ask(f, CHANGE(CHANGE_BOUNCE, .id = 7), ANSWER_OK), 2);
