@@ -45,6 +45,29 @@ bool base64_decode(struct span in, struct buf *out)
     return true;
 }
 
+/* A character of the alphabet of section 5 as the one of section 4; '=', which is in neither, for every other. */
+static uint8_t from_url(uint8_t c)
+{
+    return c == '-' ? '+' : c == '_' ? '/' : octet_is_alnum(c) ? c : '=';
+}
+
+bool base64_url_decode(struct span in, struct buf *out)
+{
+    size_t before = out->n;
+    bool good = in.n % 4 != 1;
+    for (; good && in.n; in = span_skip(in, 4)) {
+        uint8_t p[4] = {'=', '=', '=', '='}, d[3];
+        size_t given = in.n < 4 ? in.n : 4;
+        for (size_t i = 0; i < given; i++)
+            p[i] = from_url(in.p[i]);
+        size_t n = quantum(p, given < 4, d);
+        good = n + 1 == given;
+        buf_put(out, span_of(d, n));
+    }
+    if (!good) out->n = before;
+    return good;
+}
+
 bool base64_valid(struct span in)
 {
     uint8_t d[3];

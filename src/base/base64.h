@@ -9,6 +9,8 @@
 MUST_USE bool base64_decode(struct span in, struct buf *out);
 bool base64_valid(struct span in); /* base64_decode would take it; empty is */
 void base64_encode(struct span in, struct buf *out);
+/* The same with the alphabet of RFC 4648 section 5, without padding (RFC 7515 2). */
+MUST_USE bool base64_url_decode(struct span in, struct buf *out);
 
 #define BASE64_OCTETS(n) (((n) + 2) / 3 * 4) /* of n octets encoded */
 

@@ -44,6 +44,33 @@ static void refused(void **state)
     }
 }
 
+static void of_urls(void **state) /* RFC 4648 5, RFC 7515 C */
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        struct span octets;
+    } good[] = {
+        {"", SPAN("")},        {"Zg", SPAN("f")},        {"Zm8", SPAN("fo")},
+        {"Zm9v", SPAN("foo")}, {"Zm9vYg", SPAN("foob")}, {"A-z_4ME", SPAN("\x03\xec\xff\xe0\xc1")},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct buf b = buf_on(memory, sizeof memory);
+        assert_true(base64_url_decode(span_str(good[i].text), &b));
+        assert_true(span_eq(buf_span(&b), good[i].octets));
+    }
+    static const struct span bad[] = {
+        SPAN("Z"),   SPAN("Zm9vY"), SPAN("Zg=="),  SPAN("Zg="),    SPAN("Zm8="),  SPAN("Zh"),
+        SPAN("Zm9"), SPAN("A+z/"),  SPAN("Zm 9v"), SPAN("Zm9v\n"), SPAN("Zm9v="), SPAN("Z\0"),
+        SPAN("=g"),  SPAN("Zm=v"),  SPAN("Zg=v"),  SPAN("Zm="),    SPAN("Zm9vZ=")};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct buf b = buf_on(memory, sizeof memory);
+        buf_put(&b, SPAN("kept"));
+        assert_false(base64_url_decode(bad[i], &b));
+        assert_span(buf_span(&b), "kept");
+    }
+}
+
 static void every_octet_goes_round(void **state)
 {
     (void)state;
@@ -91,11 +118,9 @@ static void hex(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors),
-        cmocka_unit_test(refused),
-        cmocka_unit_test(every_octet_goes_round),
-        cmocka_unit_test(too_small_is_said),
-        cmocka_unit_test(hex),
+        cmocka_unit_test(vectors),           cmocka_unit_test(refused),
+        cmocka_unit_test(of_urls),           cmocka_unit_test(every_octet_goes_round),
+        cmocka_unit_test(too_small_is_said), cmocka_unit_test(hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
