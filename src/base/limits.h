@@ -22,6 +22,12 @@
 #define LIMIT_EXPORTER_OCTETS           32   /* RFC 9266 2 */
 #define LIMIT_END_POINT_OCTETS          64   /* RFC 5929 4.1: the longest hash */
 #define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192 /* DER */
+#define LIMIT_TOKEN_OCTETS              8192 /* a JWT as it comes */
+#define LIMIT_TOKEN_TEXT_OCTETS         256  /* issuer, audience, scope ... as configured; key ids */
+#define LIMIT_TOKEN_JSON_DEPTH          8    /* arrays and objects within each other */
+#define LIMIT_TOKEN_LEEWAY_SECONDS      60 /* that the clocks of issuer and server may differ: RFC 7519 4.1.4 */
+#define LIMIT_TOKEN_KEYS                64 /* of one file */
+#define LIMIT_TOKEN_KEYS_OCTETS         262144
 #define LIMIT_PRINCIPAL_NAME_OCTETS     320  /* local@domain, host/name@REALM */
 #define LIMIT_NTLM_NEGOTIATE_OCTETS     1024 /* kept for the MIC */
 #define LIMIT_NETBIOS_NAME_OCTETS       15   /* RFC 1001 14.1, without the suffix */

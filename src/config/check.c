@@ -267,6 +267,7 @@ void check_config(struct reader *r)
     if (!r->top.damaged) {
         check_destinations(r);
         check_routes(r);
+        check_tokens(r);
     }
     check_places(r);
 }

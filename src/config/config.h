@@ -80,6 +80,15 @@ struct config_server {
     struct config_place place;
 };
 
+struct config_tokens { /* tokens { }: whose word names an account (service/token.h) */
+    bool given;        /* else nothing of it is to be used */
+    struct span issuer, audience;
+    struct span keys_file;     /* absolute: a JWK set */
+    struct span account;       /* the claim with the address; empty: email, else sub */
+    struct span scope;         /* that a token must have */
+    struct span configuration; /* URL, told to clients whose token is not good; may be empty */
+};
+
 struct config_resolver { /* a recursive DNS server */
     struct address address;
     uint16_t port;
@@ -100,6 +109,7 @@ struct config {
     bool trust_anchor_given;
     struct span authorities; /* file with the certificates that next hops are verified by */
     bool authorities_given;
+    struct config_tokens tokens;
     struct config_server *servers;
     uint32_t n_servers;
     struct config_deliver *deliver; /* sorted; one for a domain */

@@ -128,7 +128,7 @@ static void finish_tls(struct reader *r, struct draft *d)
         take_certificates(s, &r->drafts[i].server);
 }
 
-static void finish_role(struct draft *d)
+static void finish_role(struct draft *d, uint32_t offered)
 {
     struct config_server *s = &d->server;
 
@@ -137,7 +137,7 @@ static void finish_role(struct draft *d)
     if (!d->access_given)
         s->access = s->role == ROLE_SUBMISSION || s->role == ROLE_ORGANISATION ? ACCESS_AUTHENTICATED
                                                                                : ACCESS_ANONYMOUS;
-    if (s->access != ACCESS_ANONYMOUS && !d->mechanisms_given) s->mechanisms = MECHANISM_DEFAULT;
+    if (s->access != ACCESS_ANONYMOUS && !d->mechanisms_given) s->mechanisms = offered;
     s->early_talker_refuse = d->early == 2 ? s->role == ROLE_MX : d->early == 1;
     s->normalize_bare_lf = d->normalize;
     s->require_tls = d->require_tls;
@@ -239,9 +239,11 @@ bool finish_config(struct reader *r)
     finish_said(r);
     finish_paths(r);
     finish_servers(r);
+    finish_tokens(r);
+    const uint32_t offered = MECHANISM_DEFAULT | (c->tokens.given ? MECHANISM_TOKENS : 0);
     for (uint32_t i = 0; i < r->n_drafts; i++) {
         struct draft *d = &r->drafts[i];
-        finish_role(d);
+        finish_role(d, offered);
         finish_tls(r, d);
         d->admission_clash = !admission_finish(&d->server.admission, &d->admission_both);
         finish_limits(&d->server.limits, &r->top.server.limits);

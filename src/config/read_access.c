@@ -4,8 +4,9 @@
 
 #define QUOTED(s) SPAN("\""), (s), SPAN("\"")
 
-static void read_mechanism(struct reader *r, const struct token *t, struct config_server *s)
+static void read_mechanism(struct reader *r, const struct token *t, struct draft *d)
 {
+    struct config_server *s = &d->server;
     const struct mechanism_row *m = mechanism_find(t->text);
     uint8_t memory[256];
     struct buf all = buf_on(memory, sizeof memory);
@@ -17,6 +18,8 @@ static void read_mechanism(struct reader *r, const struct token *t, struct confi
         return;
     }
     if (!(MECHANISM_SPOKEN & MECHANISM_BIT(m->mechanism))) value_not_yet(r, t, m->name, "it is not offered");
+    if ((MECHANISM_BIT(m->mechanism) & MECHANISM_TOKENS) && !d->mechanisms_place.line)
+        d->mechanisms_place = reader_place(r, t);
     s->mechanisms |= MECHANISM_BIT(m->mechanism) & MECHANISM_SPOKEN;
 }
 
@@ -39,9 +42,9 @@ void read_access(struct reader *r, const struct schema_row *row, const struct to
                           SPAN("access both mechanisms ... (or authenticated), or leave mechanisms out"));
     if (!reader_argument(r, name, "a NAME behind mechanisms", &t)) return;
     d->mechanisms_given = true;
-    read_mechanism(r, &t, &d->server);
+    read_mechanism(r, &t, d);
     while (reader_more(r, &t))
-        read_mechanism(r, &t, &d->server);
+        read_mechanism(r, &t, d);
 }
 
 /* right RIGHT to group NAME | user NAME */

@@ -18,9 +18,10 @@ struct draft {
     bool tls_given, role_given, access_given, mechanisms_given;
     bool implied; /* the server of an empty configuration */
     bool damaged; /* an error stands inside it: what it lacks may be what was not understood */
-    struct config_place relay_place;     /* of the first relay-networks */
-    struct config_place admission_place; /* of the first connections */
-    bool admission_clash;                /* admission_both is allowed and denied */
+    struct config_place mechanisms_place; /* of the first that needs tokens { } */
+    struct config_place relay_place;      /* of the first relay-networks */
+    struct config_place admission_place;  /* of the first connections */
+    bool admission_clash;                 /* admission_both is allowed and denied */
     struct network admission_both;
     uint8_t from_free;                     /* 1: from-lock no */
     uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
@@ -117,7 +118,7 @@ typedef void read_fn(struct reader *r, const struct schema_row *row, const struc
 read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_auth, read_relay_networks,
     read_recipients, read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard,
     read_destination, read_mx_group, read_sessions, read_messages_rate, read_connections_rate,
-    read_destination_tls, read_delay_warning, read_edges, read_include;
+    read_destination_tls, read_delay_warning, read_edges, read_include, read_tokens_text;
 
 read_fn read_resolver, read_connections, read_banner;
 
@@ -128,8 +129,10 @@ bool read_hop(struct reader *r, const struct token *name, enum read_hop_form for
 /* --- afterwards: defaults and inheritance, then the rules that concern the whole (check.c) */
 bool finish_config(struct reader *r);
 void finish_routes(struct reader *r);
+void finish_tokens(struct reader *r);
 void check_config(struct reader *r);
 void check_routes(struct reader *r);
+void check_tokens(struct reader *r);
 
 /* The destination that names a next hop, not the one for all; null: none does. */
 const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop);

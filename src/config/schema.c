@@ -91,6 +91,24 @@ const struct schema_row schema_table[] = {
     {.name = "large-blocks", .where = SCHEMA_POOL, .type = SCHEMA_NUMBER, TAKES(struct config, pool_large_blocks), .min = 16, .max = 65536,
      .fallback = LIMIT_POOL_LARGE_BLOCKS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Blocks of 64 KiB."},
 
+    /* --- tokens */
+    {.name = "tokens", .where = SCHEMA_TOP, .type = SCHEMA_BLOCK, .opens = SCHEMA_TOKENS, .arguments = "{ ... }", .fallback_text = "none", .since = "0.1",
+     .doc = "Whose tokens (JWT) stand for the password of an account. Servers that name no mechanisms then offer OAUTHBEARER and XOAUTH2, too."},
+    {.name = "issuer", .where = SCHEMA_TOKENS, .type = SCHEMA_OWN, .offset = offsetof(struct config, tokens.issuer), .arguments = "URL", .since = "0.1",
+     .read = read_tokens_text, .doc = "Who issues them: the claim iss, to the letter. Needed."},
+    {.name = "audience", .where = SCHEMA_TOKENS, .type = SCHEMA_OWN, .offset = offsetof(struct config, tokens.audience), .arguments = "NAME", .since = "0.1",
+     .read = read_tokens_text, .doc = "For whom they are: the claim aud is it, or has it among others. Needed: a token that was made for another service is none for this one."},
+    {.name = "keys", .where = SCHEMA_TOKENS, .type = SCHEMA_PATH, .offset = offsetof(struct config, tokens.keys_file), .arguments = "FILE", .since = "0.1",
+     .doc = "The public keys of the issuer as a JWK set (what its jwks_uri shows), read at start and at reload. Needed."},
+    {.name = "account", .where = SCHEMA_TOKENS, .type = SCHEMA_OWN, .offset = offsetof(struct config, tokens.account), .arguments = "CLAIM", .since = "0.1",
+     .fallback_text = "email, and where there is none sub", .read = read_tokens_text,
+     .doc = "The claim that names the account, an address with an @. An email with email_verified false names nobody."},
+    {.name = "scope", .where = SCHEMA_TOKENS, .type = SCHEMA_OWN, .offset = offsetof(struct config, tokens.scope), .arguments = "NAME", .since = "0.1",
+     .fallback_text = "smtp", .read = read_tokens_text, .doc = "The scope that a token must have, in the claim scope, else scp."},
+    {.name = "openid-configuration", .where = SCHEMA_TOKENS, .type = SCHEMA_OWN, .offset = offsetof(struct config, tokens.configuration),
+     .arguments = "URL", .fallback_text = "none", .since = "0.1", .read = read_tokens_text,
+     .doc = "Told to clients whose token is not good, so that they find out where to get one (RFC 7628)."},
+
     /* --- a server, and what the top level may say for every server */
     {.name = "tls", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "[starttls | implicit | none] [certificate FILE key FILE]",
      .fallback_text = "none; starttls when there is a certificate", .since = "0.1", .read = read_tls,
@@ -110,7 +128,7 @@ const struct schema_row schema_table[] = {
     {.name = "access", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "ACCESS [mechanisms NAME ...]",
      .choices = "anonymous authenticated both", .fallback_text = "anonymous; authenticated for role submission", .since = "0.1", .read = read_access,
      .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right. Mechanisms in clear text (PLAIN, LOGIN) are "
-            "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN. By name only, for old devices and clients: SCRAM-SHA-1, "
+            "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN, and where there is tokens { } OAUTHBEARER XOAUTH2. By name only, for old devices and clients: SCRAM-SHA-1, "
             "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
             "first domain), CRAM-MD5 (for users with its contexts: sallyport user --cram)."},
     {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
@@ -233,6 +251,7 @@ const char *schema_block_name(unsigned block)
     case SCHEMA_POOL: return "pool { }";
     case SCHEMA_DESTINATION: return "destination { }";
     case SCHEMA_MX_GROUP: return "mx-group { }";
+    case SCHEMA_TOKENS: return "tokens { }";
     default: return "the top level";
     }
 }

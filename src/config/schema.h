@@ -14,6 +14,7 @@ enum schema_block { /* a set */
                     SCHEMA_POOL = 16,
                     SCHEMA_DESTINATION = 32,
                     SCHEMA_MX_GROUP = 64,
+                    SCHEMA_TOKENS = 128,
 };
 
 enum schema_type {

@@ -17,6 +17,15 @@ static const struct chapter {
     {SCHEMA_MX_GROUP, "MX-GROUP",
      "Inside mx-group { }. All domains that lead to the group share the limits, beside those of their "
      "destinations."},
+    {SCHEMA_TOKENS, "TOKENS",
+     "Inside tokens { }. A token is checked here, nobody is asked: signed with RS256, PS256, ES256 or EdDSA "
+     "by "
+     "a key of the file (RSA of 2048 bits or more, P-256, Ed25519), in time (exp is needed, nbf and iat "
+     "count; "
+     "clocks may differ by a minute), with the issuer, the audience and the scope named here. It proves who "
+     "somebody is; what the account may do is said by its rights, as always. Until it expires a token is "
+     "good, "
+     "whatever its issuer thinks of it now: lock the account (sallyport user lock) to shut it out at once."},
     {0, "ROUTES",
      "A PATTERN of relay, hold and discard is user@example.org, example.org, .example.org (or *.example.org: "
      "every domain below it, not "

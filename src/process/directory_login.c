@@ -8,6 +8,8 @@
 #include "process/messages.h"
 #include "sasl/mechanism.h"
 #include "service/login.h"
+#include "service/token_keys.h"
+#include "system/file_octets.h"
 #include "system/log.h"
 #include "system/workers.h"
 
@@ -48,6 +50,7 @@ struct login_edge {
 struct logins {
     struct child *child;
     struct login_world world;
+    struct token_keys *token_keys; /* that the world knows */
     struct login_thread *threads[THREADS];
     struct workers *quick, *slow; /* null: the store cannot be opened */
     struct login_edge edges[LIMIT_EDGES_MAX];
@@ -211,9 +214,19 @@ static void told_later(struct timer *t)
     tell((struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer)));
 }
 
+/* Its client went away. A refusal that it was told in a challenge counts all the same. */
+static void abandon(struct conversation *c)
+{
+    if (c->login && login_report_of(c->login)->event) {
+        c->all->refused++;
+        report(c);
+    }
+    forget(c);
+}
+
 static void client_is_slow(struct timer *t)
 {
-    forget((struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer)));
+    abandon((struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer)));
 }
 
 static void login_done(struct conversation *c)
@@ -313,7 +326,7 @@ static void asked_cancel(struct login_edge *e, const struct login_step *m)
     struct conversation *c = find(e->all, e->index, m->session, m->slot);
     if (!c) return;
     c->cancelled = true;
-    if (!c->working) forget(c);
+    if (!c->working) abandon(c);
 }
 
 static void asked_sender(struct login_edge *e, const struct sender_question *q)
@@ -377,6 +390,19 @@ struct logins *logins_create(struct child *c)
     return l;
 }
 
+void logins_token_keys(struct logins *l, int fd)
+{
+    uint8_t *memory = malloc(LIMIT_TOKEN_KEYS_OCTETS + 1);
+    ssize_t n = memory ? file_octets(fd, memory, LIMIT_TOKEN_KEYS_OCTETS + 1) : -1;
+    const char *why = "cannot be read";
+    token_keys_free(&l->token_keys);
+    if (n >= 0) l->token_keys = token_keys_read(span_of(memory, (size_t)n), &why);
+    if (!l->token_keys) log_note(LOG_LEVEL_ERROR, "token-keys-unusable", why, 0);
+    l->world.token_keys = l->token_keys;
+    free(memory);
+    close(fd);
+}
+
 static bool anybody_may_log_in(const struct config *c)
 {
     uint32_t mechanisms = 0;
@@ -417,6 +443,7 @@ void logins_free(struct logins **logins)
     }
     for (unsigned i = 0; i < THREADS; i++)
         login_thread_free(&l->threads[i]);
+    token_keys_free(&l->token_keys);
     explicit_bzero(l, sizeof *l);
     free(l);
 }

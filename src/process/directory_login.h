@@ -8,6 +8,9 @@
 struct logins;
 
 struct logins *logins_create(struct child *c); /* null: no memory */
+/* GRANT_TOKEN_KEYS, before the cage: takes fd and reads it. What cannot be read is told to the log; then every login by token is
+ * answered LOGIN_LATER. */
+void logins_token_keys(struct logins *l, int fd);
 /* Before the cage. identity: descriptor of the store's folder, borrowed; home: borrowed. A store that cannot be opened is told to the log; then
  * every login is answered LOGIN_LATER. */
 void logins_open(struct logins *l, int identity, struct span home);

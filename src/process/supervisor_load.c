@@ -73,7 +73,7 @@ static bool open_user_files(struct generation *g, struct config_report *report)
 static bool open_all(struct generation *g, struct config_report *report)
 {
     const struct config *c = g->load.config;
-    size_t n = 6 + c->n_deliver + LIMIT_CREDENTIAL_FILES;
+    size_t n = 7 + c->n_deliver + LIMIT_CREDENTIAL_FILES;
     for (uint32_t i = 0; i < c->n_servers; i++)
         n += 2 * (size_t)c->servers[i].n_certificates;
     g->opened = arena_take_array(g->load.arena, n, sizeof *g->opened);
@@ -88,6 +88,10 @@ static bool open_all(struct generation *g, struct config_report *report)
         ok &= open_named(g, GRANT_RESOLV_CONF, 0, 0, SPAN("/etc/resolv.conf"), &whole, true, report);
     ok &= open_named(g, GRANT_TRUST_ANCHOR, 0, 0, c->trust_anchor, &whole, !c->trust_anchor_given, report);
     ok &= open_named(g, GRANT_AUTHORITIES, 0, 0, c->authorities, &whole, !c->authorities_given, report);
+    if (c->tokens.given) {
+        const struct config_place tokens = config_said(c, "tokens");
+        ok &= open_named(g, GRANT_TOKEN_KEYS, 0, 0, c->tokens.keys_file, &tokens, false, report);
+    }
     for (uint32_t i = 0; i < c->n_deliver; i++)
         if (c->deliver[i].how == DELIVER_MAILDIR)
             ok &= open_named(g, GRANT_MAIL, i, 0, c->deliver[i].target, &c->deliver[i].place, false, report);
@@ -179,6 +183,7 @@ enum role supervisor_role_of_grant(enum grant kind)
     case GRANT_KEY: return PROC_KEYRING;
     case GRANT_USERS:
     case GRANT_CREDENTIALS:
+    case GRANT_TOKEN_KEYS:
     case GRANT_ALIASES: return PROC_DIRECTORY;
     case GRANT_AUTHORITIES: return PROC_RELAY;
     case GRANT_SPOOL: return PROC_SPOOLER;

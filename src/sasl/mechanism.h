@@ -31,9 +31,11 @@ enum {                              /* flags */
        MECHANISM_LEGACY = 16,       /* for old devices: must be named in the configuration */
        MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
 };
+/* Those that need tokens { } in the configuration, and are offered unasked where it is. */
+#define MECHANISM_TOKENS (MECHANISM_BIT(MECHANISM_OAUTHBEARER) | MECHANISM_BIT(MECHANISM_XOAUTH2))
 #define MECHANISM_SPOKEN /* service/login has a conversation for them */                                     \
     (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                  \
-     MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) |                      \
+     MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) | MECHANISM_TOKENS |   \
      MECHANISM_BIT(MECHANISM_NTLM) | MECHANISM_BIT(MECHANISM_CRAM_MD5) | MECHANISM_BIT(MECHANISM_PLAIN) |    \
      MECHANISM_BIT(MECHANISM_LOGIN))
 /* Offered where the configuration names none: those that need nothing but an account. */

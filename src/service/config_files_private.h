@@ -1,4 +1,4 @@
-/* config_files_private: config_files.c (certificates, people), config_folders.c, config_credentials.c and config_authorities.c share this. */
+/* config_files_private: config_files.c (certificates, people), config_folders.c, config_credentials.c, config_authorities.c and config_tokens.c share this. */
 #ifndef SERVICE_CONFIG_FILES_PRIVATE_H
 #define SERVICE_CONFIG_FILES_PRIVATE_H
 
@@ -24,6 +24,7 @@ void config_files_folders(const struct config_files *f);
 void config_files_users(const struct config_files *f); /* whose the folder and its files are */
 void config_files_credentials(const struct config_files *f);
 void config_files_authorities(const struct config_files *f);
+void config_files_tokens(const struct config_files *f);
 /* A warning when others than owner and group may read the secret, or others than the owner may write it. */
 void config_files_secret_mode(const struct config_files *f, struct config_place place, const char *what,
                               struct span file);

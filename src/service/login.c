@@ -11,6 +11,8 @@ static const struct login_mechanism mechanisms[] = {
     {MECHANISM_SCRAM_SHA_1_PLUS, login_scram},
     {MECHANISM_SCRAM_SHA_1, login_scram},
     {MECHANISM_NTLM, login_ntlm},
+    {MECHANISM_OAUTHBEARER, login_oauth},
+    {MECHANISM_XOAUTH2, login_oauth},
     {MECHANISM_CRAM_MD5, login_cram},
     {MECHANISM_PLAIN, login_plain},
     {MECHANISM_LOGIN, login_login},

@@ -11,8 +11,10 @@
 
 struct login_world { /* of the process; nobody changes it while threads run */
     const struct config *config;
-    int identity;       /* descriptor of the identity store's folder */
-    struct span home;   /* domain of names without one */
+    int identity;     /* descriptor of the identity store's folder */
+    struct span home; /* domain of names without one */
+    const struct token_keys
+        *token_keys;    /* service/token_keys.h; null: none could be read, or no tokens { } */
     uint8_t chance[32]; /* secret: what users who do not exist seem to have */
 };
 
@@ -22,7 +24,7 @@ struct login_thread *login_thread_create(const struct login_world *w, const char
 void login_thread_free(struct login_thread **t);
 
 /* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "no-secret", "locked", "no-right",
- * "malformed", "anonymous", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable" ...; null: nothing to report. */
+ * "malformed", "anonymous", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable", "token-expired" and its like (service/token.h) ...; null: nothing to report. */
 struct login_report {
     const char *event;
     char claimed[LIMIT_PRINCIPAL_NAME_OCTETS]; /* the name as it was said, hostile; may be empty */

@@ -54,6 +54,47 @@ static void bindings_of_ntlm(void **state)
     }
 }
 
+#define TOKENS "tokens { issuer https://id.example.org/x; audience mail; keys id.json }\n"
+static void tokens(void **state)
+{
+    enum { TOKENS_SET = MECHANISM_BIT(MECHANISM_OAUTHBEARER) | MECHANISM_BIT(MECHANISM_XOAUTH2) };
+    static const struct {
+        const char *text;
+        uint32_t offered;
+    } t[] = {
+        {SERVER("access both") TOKENS, SCRAM | CLEAR | TOKENS_SET},
+        {TOKENS SERVER("access anonymous"), 0},
+        {TOKENS SERVER("access authenticated mechanisms PLAIN"), MECHANISM_BIT(MECHANISM_PLAIN)},
+        {SERVER("access authenticated mechanisms XOAUTH2") TOKENS, MECHANISM_BIT(MECHANISM_XOAUTH2)},
+    };
+    struct parsed p;
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        parse(&p, t[i].text);
+        assert_non_null(p.config);
+        assert_int_equal(p.config->servers[0].mechanisms, t[i].offered);
+        parsed_free(&p);
+    }
+    parse(&p, TOKENS);
+    assert_true(p.config->tokens.given);
+    assert_span(p.config->tokens.issuer, "https://id.example.org/x");
+    assert_span(p.config->tokens.audience, "mail");
+    assert_span(p.config->tokens.keys_file, "/d/id.json");
+    assert_span(p.config->tokens.scope, "smtp");
+    assert_int_equal(p.config->tokens.account.n + p.config->tokens.configuration.n, 0);
+    parsed_free(&p);
+    parse(&p, "tokens {\n issuer a\n audience b\n keys /c\n account upn\n scope https://d/SMTP.Send\n"
+              " openid-configuration https://e\n}");
+    assert_string_equal(p.problems, "");
+    assert_span(p.config->tokens.account, "upn");
+    assert_span(p.config->tokens.scope, "https://d/SMTP.Send");
+    assert_span(p.config->tokens.configuration, "https://e");
+    parsed_free(&p);
+    parse(&p, "");
+    assert_false(p.config->tokens.given);
+    parsed_free(&p);
+}
+
 static void rights(void **state)
 {
     struct parsed p;
@@ -105,7 +146,17 @@ static void wrong(void **state)
         {"unknown", SERVER(" access both mechanisms PLAIN DIGEST-MD5"),
          "3:31 error: \"DIGEST-MD5\" is no mechanism that is known here | one of SCRAM-SHA-256-PLUS "
          "SCRAM-SHA-256 "
-         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 NTLM CRAM-MD5 PLAIN LOGIN\n"},
+         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 NTLM OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN\n"},
+        {"tokens of nobody", SERVER(" role submission; access both mechanisms XOAUTH2 OAUTHBEARER"),
+         "3:42 error: nothing says which tokens are good | tokens { issuer URL  audience NAME  keys FILE } "
+         "at "
+         "the top level\n"},
+        {"tokens without all that is needed", "\ntokens { scope smtp }",
+         "2:1 error: tokens needs an issuer | issuer https://login.example.org\n"
+         "2:1 error: tokens needs an audience | audience mail.example.org\n"
+         "2:1 error: tokens needs keys | keys FILE, the JWK set of the issuer\n"},
+        {"a text with a blank", "tokens {\n issuer \"a b\"\n}",
+         "2:9 error: \"a b\" cannot stand here | 1 to 256 characters of ASCII, without blanks\n"},
         {"a user without a domain", SERVER(" right submit to user example.org"),
          "3:23 error: \"example.org\" is no user: a user has a domain | right submit to user "
          "alice@example.org\n"},
@@ -134,7 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mechanisms), cmocka_unit_test(bindings_of_ntlm),
         cmocka_unit_test(rights),     cmocka_unit_test(connections),
-        cmocka_unit_test(wrong),
+        cmocka_unit_test(wrong),      cmocka_unit_test(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
