@@ -46,7 +46,6 @@ bool queue_filter_age(struct span text, uint64_t *ret)
 bool queue_filter_read(const struct command_call *v, const struct queue_filter *f,
                        struct question_filter *ret)
 {
-    const char *sizes = "is a size like 200K or 10M", *ages = "is a time like 30m, 4h or 5d";
     if (f->state && !control_states_read(span_str(f->state), &ret->states)) {
         command_usage(v, "--state is a list of queued, deferred, held", f->state);
         return false;
@@ -61,10 +60,10 @@ bool queue_filter_read(const struct command_call *v, const struct queue_filter *
         uint64_t *to;
         bool (*read)(struct span, uint64_t *);
         const char *what;
-    } numbers[] = {{f->larger, &ret->larger, queue_filter_octets, sizes},
-                   {f->smaller, &ret->smaller, queue_filter_octets, sizes},
-                   {f->older, &ret->older_ms, queue_filter_age, ages},
-                   {f->newer, &ret->newer_ms, queue_filter_age, ages}};
+    } numbers[] = {{f->larger, &ret->larger, queue_filter_octets, "--larger is a size like 200K or 10M"},
+                   {f->smaller, &ret->smaller, queue_filter_octets, "--smaller is a size like 200K or 10M"},
+                   {f->older, &ret->older_ms, queue_filter_age, "--older is a time like 30m, 4h or 5d"},
+                   {f->newer, &ret->newer_ms, queue_filter_age, "--newer is a time like 30m, 4h or 5d"}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (numbers[i].given && !numbers[i].read(span_str(numbers[i].given), numbers[i].to)) {
             command_usage(v, numbers[i].what, numbers[i].given);

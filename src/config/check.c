@@ -214,6 +214,11 @@ static void check_places(struct reader *r)
     if (c->queue_seconds < c->retry_first_seconds)
         error_at(r, &queue, SPAN("queue: expire is shorter than retry-first: nothing would be tried twice"),
                  SPAN(""));
+    bool chosen = c->delay_warning_seconds != LIMIT_DELAY_WARNING_SECONDS_DEFAULT;
+    if (chosen && !c->delay_warning_never && c->delay_warning_seconds > c->queue_seconds)
+        warn_at(r, &queue,
+                SPAN("queue: delay-warning is longer than expire: nobody is ever told that mail is late"),
+                SPAN("make it shorter, or say delay-warning never"));
 }
 
 static void check_listeners(struct reader *r)

@@ -70,6 +70,14 @@ static void read_patterns(struct reader *r, const struct token *name, const char
 
     for (; more; more = !(behind && reader_at_word(r, behind)) && reader_more(r, &t)) {
         struct span pattern;
+        bool hop = span_eq_nocase(t.text, SPAN("smarthost")) || span_eq_nocase(t.text, SPAN("lmtp"));
+        if (behind && hop) { /* no domain of anybody, but what stands behind via, or to */
+            config_problem_at(r, &t,
+                              PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" stands without "), span_str(behind)),
+                              PROBLEM_TEXT(r, name->text, SPAN(" ... "), span_str(behind), SPAN(" "), t.text,
+                                           SPAN(" HOST:PORT")));
+            return;
+        }
         if (flags == EXACT_OR_STAR ? value_domain(r, &t, true, &pattern)
                                    : value_pattern(r, &t, flags, &pattern))
             add(r, pattern, reader_place(r, &t));

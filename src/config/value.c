@@ -239,13 +239,32 @@ bool value_endpoint(struct reader *r, const struct token *t, struct address *add
     return true;
 }
 
+static bool is_number(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9') return false;
+    return s.n > 0;
+}
+
 bool value_host_port(struct reader *r, const struct token *t, struct span *host, uint16_t *port)
 {
     struct span s = token_value(t, r->arena), name;
     struct address a;
     size_t colon = span_rfind(s, ':');
+    struct span said = colon == SPAN_NPOS ? (struct span){0} : span_skip(s, colon + 1);
+    bool bare = colon != SPAN_NPOS && s.p[0] != '[' && span_find(s, ':') != colon;
 
-    if (colon == SPAN_NPOS || !port_parse(span_skip(s, colon + 1), port)) {
+    if (bare && (address_parse(span_head(s, colon), &a) || address_parse(s, &a))) {
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" has an IPv6 address without brackets")),
+                          SPAN("write [ADDRESS]:PORT, like [2001:db8::1]:25"));
+        return false;
+    }
+    if (is_number(said) && !port_parse(said, port)) {
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(said), SPAN(" is no port")),
+                          SPAN("from 1 to 65535 is allowed"));
+        return false;
+    }
+    if (colon == SPAN_NPOS || !port_parse(said, port)) {
         config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" has no port")),
                           SPAN("write HOST:PORT, like smtp.example.org:587"));
         return false;

@@ -151,6 +151,7 @@ def test_unknown_words(held):
                   ("queue", "counts", "--from", "x"), ("queue", "hold", "not-an-id"), ("queue", "list", "--by", "reason"),
                   ("queue", "summary", "--by", "size"), ("queue", "release", "--all", ids(s)["s0@example.net"])):
         assert s.cli(*words, check=False).returncode == 64, words
+    assert b"--older is a time like 30m, 4h or 5d: 5x" in s.cli("queue", "list", "--older", "5x", check=False).stderr
     assert s.ask("queue", "flush", "--all")[-1]["change"] == "flush"
     assert s.ask("queue", "requeue", "--all")[-1]["messages"] == 0  # nothing of it was tried
 

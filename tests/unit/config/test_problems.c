@@ -295,7 +295,7 @@ static const struct sample bad[] = {
         "6:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:5:7 | keep one of the two\n"
         "6:31 error: \"host\" has no port | write HOST:PORT, like smtp.example.org:587\n"
         "7:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:6:7 | keep one of the two\n"
-        "7:31 error: \"host:0\" has no port | write HOST:PORT, like smtp.example.org:587\n"
+        "7:31 error: \"0\" is no port | from 1 to 65535 is allowed\n"
         "8:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:7:7 | keep one of the two\n"
         "8:31 error: \"a_b\" is neither a host name nor an IP address\n"},
     {"strings",
@@ -313,6 +313,9 @@ static const struct sample bad[] = {
         "queue { retry-first 2h retry-max 1h expire 90m }\n",
         "1:1 error: queue: retry-first is longer than retry-max\n"
         "1:1 error: queue: expire is shorter than retry-first: nothing would be tried twice\n"},
+    {"late",
+        "queue { expire 1h delay-warning 2h }\n",
+        "1:1 warning: queue: delay-warning is longer than expire: nobody is ever told that mail is late | make it shorter, or say delay-warning never\n"},
     {"places",
         "spool mail/spool\n"
         "deliver * to maildir mail\n"

@@ -50,7 +50,10 @@ static const struct sample bad[] = {
         "relay e via smarthost h:25 i\n"
         "relay f via smarthost unix:/run/x\n"
         "relay g via mx h:25\n"
-        "relay h via smarthost 2001:db8::g:25\n",
+        "relay h via smarthost 2001:db8::g:25\n"
+        "relay i via smarthost h:99999\n"
+        "relay j via smarthost ::1:25\n"
+        "relay k smarthost h:25\n",
         "1:1 error: relay needs unix:/PATH or HOST:PORT behind lmtp\n"
         "2:18 error: \"unix:\" is no path of a socket | write unix: and an absolute path of at most 107 octets: unix:/run/dovecot/lmtp\n"
         "3:18 error: \"unix:/\" is no path of a socket | write unix: and an absolute path of at most 107 octets: unix:/run/dovecot/lmtp\n"
@@ -58,7 +61,10 @@ static const struct sample bad[] = {
         "5:28 error: \"i\" has no port | write HOST:PORT, like smtp.example.org:587\n"
         "6:23 error: \"unix:/run/x\" has no port | write HOST:PORT, like smtp.example.org:587\n"
         "7:16 error: unexpected \"h:25\" behind relay | a statement ends with its line, ';' or '}'\n"
-        "8:23 error: \"2001:db8::g\" is neither a host name nor an IP address\n"},
+        "8:23 error: \"2001:db8::g\" is neither a host name nor an IP address\n"
+        "9:23 error: \"99999\" is no port | from 1 to 65535 is allowed\n"
+        "10:23 error: \"::1:25\" has an IPv6 address without brackets | write [ADDRESS]:PORT, like [2001:db8::1]:25\n"
+        "11:9 error: \"smarthost\" stands without via | relay ... via smarthost HOST:PORT\n"},
     {"tls words",
         "relay a via mx tls\n"
         "relay b via mx tls dan\n"
@@ -124,7 +130,7 @@ static const struct sample bad[] = {
         "2:1 error: destination needs a block | destination ... { ... }\n"
         "3:13 error: \"u@a\" is no domain name | write a\n"
         "4:13 error: \"unix:x\" is no path of a socket | write it as the line does that leads there: unix:/run/dovecot/lmtp\n"
-        "5:13 error: \"h:0\" has no port | write HOST:PORT, like smtp.example.org:587\n"
+        "5:13 error: \"0\" is no port | from 1 to 65535 is allowed\n"
         "6:17 error: relay has no place in destination { } | it belongs in the top level\n"
         "7:1 error: mx-group needs a NAME\n"
         "8:1 error: mx-group needs the HOST of a mail exchanger, or a .DOMAIN of several\n"
