@@ -313,9 +313,6 @@ static const struct sample bad[] = {
         "queue { retry-first 2h retry-max 1h expire 90m }\n",
         "1:1 error: queue: retry-first is longer than retry-max\n"
         "1:1 error: queue: expire is shorter than retry-first: nothing would be tried twice\n"},
-    {"late",
-        "queue { expire 1h delay-warning 2h }\n",
-        "1:1 warning: queue: delay-warning is longer than expire: nobody is ever told that mail is late | make it shorter, or say delay-warning never\n"},
     {"places",
         "spool mail/spool\n"
         "deliver * to maildir mail\n"
@@ -330,6 +327,9 @@ static const struct sample bad[] = {
 };
 
 static const struct sample doubtful[] = {
+    {"late",
+        "queue { expire 1h delay-warning 2h }\n",
+        "1:1 warning: queue: delay-warning is longer than expire: nobody is ever told that mail is late | make it shorter, or say delay-warning never\n"},
     {"relay networks",
         "server a { listen 127.0.0.1:25\n"
         " relay-networks 10.1.0.0/16 192.168.1.1 127.0.0.1 ::1 fc00::1 8.8.8.8 100.64.1.1\n"
