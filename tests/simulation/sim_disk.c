@@ -413,6 +413,11 @@ void sim_disk_read_only(struct sim_disk *d, bool on)
     d->read_only = on;
 }
 
+bool sim_disk_is_read_only(const struct sim_disk *d)
+{
+    return d->read_only;
+}
+
 bool sim_disk_damage(struct sim_disk *d, const char *name, uint64_t offset, uint8_t bits)
 {
     struct name *n = find(d->now, name);

@@ -24,6 +24,7 @@ void sim_disk_fail_write(struct sim_disk *d, unsigned after); /* the same for a 
 void sim_disk_capacity(struct sim_disk *d, uint64_t octets);  /* UINT64_MAX: endless */
 uint64_t sim_disk_used(const struct sim_disk *d);
 void sim_disk_read_only(struct sim_disk *d, bool on);
+bool sim_disk_is_read_only(const struct sim_disk *d);
 /* Turns bits of a file, durably: damage. False: no such file or offset. */
 bool sim_disk_damage(struct sim_disk *d, const char *name, uint64_t offset, uint8_t bits);
 /* Cuts or lengthens a file, durably. */

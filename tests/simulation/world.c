@@ -166,6 +166,7 @@ static void forget_volatile(struct world *w)
 void world_crash(struct world *w)
 {
     w->numbers.crashes++;
+    w->unsure = false;
     store_close(&w->store);
     sim_disk_crash(w->disk);
     forget_volatile(w);
@@ -181,6 +182,8 @@ void world_flush(struct world *w)
 {
     bool durable = store_flush(w->store, w->now_ms);
     if (w->o.talk) printf("  flush: %d\n", durable);
+    if (durable && !sim_disk_is_read_only(w->disk)) w->unsure = false;
+    durable &= !w->unsure;
     for (unsigned i = 0; durable && i < w->n; i++) {
         struct model *e = &w->models[i];
         if (e->answer == WAITING) world_wrong(w, "%llx still waits after a flush", (unsigned long long)e->id);
@@ -396,7 +399,7 @@ static void empty(struct world *w)
 
 static void restart(struct world *w)
 {
-    (void)world_stop(w);
+    w->unsure = !world_stop(w) && sim_disk_is_read_only(w->disk);
     sim_disk_fail_sync(w->disk, UINT_MAX); /* a start whose sync fails is no start: never, here */
     if (!world_error(w) && world_open(w) && !sim_disk_stopped(w->disk)) (void)world_check(w);
 }

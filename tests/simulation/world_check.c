@@ -39,16 +39,18 @@ static void check_recipients(struct world *w, struct model *e, const struct mess
                         x->durable_attempts, recipient_state_name(x->now), x->attempts);
         if (!known_path(e, m, i)) world_wrong(w, "%llx/%u has another's path", (unsigned long long)e->id, i);
         if (!recipient_final(r->state)) open++;
+        const struct expected before = *x;
         *x = (struct expected){.now = r->state,
-                               .durable = r->state,
+                               .durable = w->unsure ? before.durable : r->state,
                                .attempts = r->attempts,
-                               .durable_attempts = r->attempts,
+                               .durable_attempts = w->unsure ? before.durable_attempts : r->attempts,
                                .told = told,
-                               .told_durably = told};
+                               .told_durably = w->unsure ? before.told_durably : told};
     }
     if (open != m->n_open || open == 0)
         world_wrong(w, "%llx: %u open recipients, %u said", (unsigned long long)e->id, open, m->n_open);
-    e->n = e->n_durable = m->n_recipients;
+    e->n = m->n_recipients;
+    if (!w->unsure) e->n_durable = e->n;
 }
 
 static void check_message(struct world *w, struct model *e, const struct message *m)
@@ -71,11 +73,12 @@ static void check_message(struct world *w, struct model *e, const struct message
         if (there) world_wrong(w, "%llx is there before its time", (unsigned long long)e->id);
     }
     if (!there) {
-        if (e->answer == MAYBE) e->answer = REFUSED;
-        e->gone = e->gone_durably = e->answer == QUEUED;
+        if (e->answer == MAYBE && !w->unsure) e->answer = REFUSED;
+        e->gone = e->answer == QUEUED;
+        if (!w->unsure) e->gone_durably = e->gone;
         return;
     }
-    e->answer = QUEUED;
+    if (!w->unsure) e->answer = QUEUED;
     e->gone = e->gone_durably = false;
     if (m->content_octets != e->octets) world_wrong(w, "%llx has another size", (unsigned long long)e->id);
     if (m->flags & MESSAGE_DAMAGED) world_wrong(w, "%llx is said to be damaged", (unsigned long long)e->id);
@@ -86,8 +89,9 @@ static void check_message(struct world *w, struct model *e, const struct message
     if (m->hold_segment && (!store_read_holds(w->store, m, &holds) || hold_payload_held(&holds) != held ||
                             holds.events[0].uid != (uint32_t)e->id))
         world_wrong(w, "%llx does not know when it was held", (unsigned long long)e->id);
-    e->held = e->held_durably = held;
-    e->held_changed = false;
+    e->held = held;
+    if (!w->unsure) e->held_durably = held;
+    e->held_changed = held != e->held_durably;
     check_recipients(w, e, m);
     if (m->content_octets > CONTENT ||
         store_read_content(w->store, m, w->back, CONTENT) != (int64_t)e->octets) {

@@ -56,6 +56,8 @@ struct world {
     uint32_t last_ticket;
     uint8_t content[CONTENT], back[CONTENT], envelope[8192];
     bool hold_all;
+    bool
+        unsure; /* started on a disk that could not be written, after a stop that was none: what was read there may never have been synced */
 };
 
 /* The first fault of a run; later ones follow from it. */
