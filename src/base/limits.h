@@ -73,22 +73,29 @@
 #define LIMIT_GUESS_SYNC_SECONDS         2    /* between two looks at the store */
 
 /* a session */
-#define LIMIT_RECIPIENTS_DEFAULT           1000
-#define LIMIT_RECIPIENTS_MAX               10000
-#define LIMIT_MESSAGE_OCTETS_DEFAULT       52428800
-#define LIMIT_MESSAGE_OCTETS_MAX           2147483647
-#define LIMIT_SESSION_OCTETS_DEFAULT       1073741824
-#define LIMIT_SESSION_OCTETS_MAX           1099511627776
-#define LIMIT_LINE_OCTETS_DEFAULT          1048576 /* max-line: one line of a message, streamed */
-#define LIMIT_MESSAGES_PER_SESSION_DEFAULT 10000
-#define LIMIT_ERRORS_PER_SESSION_DEFAULT   20  /* 5xx to commands; the next one ends the session with 421 */
-#define LIMIT_JUNK_COMMANDS_DEFAULT        100 /* NOOP, RSET, VRFY, HELP, EHLO between two messages */
-#define LIMIT_RECEIVED_FIELDS_DEFAULT      100 /* RFC 5321 6.3 */
-#define LIMIT_SESSIONS_DEFAULT             10000
-#define LIMIT_SESSIONS_MAX                 100000
-#define LIMIT_SESSIONS_PER_SOURCE_DEFAULT  50
-#define LIMIT_EDGES_MAX                    8
-#define LIMIT_EDGE_FDS                     131072 /* sessions, listeners, conversations; less where the system allows less */
+#define LIMIT_RECIPIENTS_DEFAULT                    1000
+#define LIMIT_RECIPIENTS_MAX                        10000
+#define LIMIT_MESSAGE_OCTETS_DEFAULT                52428800
+#define LIMIT_MESSAGE_OCTETS_MAX                    2147483647
+#define LIMIT_SESSION_OCTETS_DEFAULT                1073741824
+#define LIMIT_SESSION_OCTETS_MAX                    1099511627776
+#define LIMIT_LINE_OCTETS_DEFAULT                   1048576 /* max-line: one line of a message, streamed */
+#define LIMIT_MESSAGES_PER_SESSION_DEFAULT          10000
+#define LIMIT_ERRORS_PER_SESSION_DEFAULT            20 /* 5xx to commands; the next one ends the session with 421 */
+#define LIMIT_JUNK_COMMANDS_DEFAULT                 100 /* NOOP, RSET, VRFY, HELP, EHLO between two messages */
+#define LIMIT_RECEIVED_FIELDS_DEFAULT               100 /* RFC 5321 6.3 */
+#define LIMIT_SESSIONS_DEFAULT                      10000
+#define LIMIT_SESSIONS_MAX                          100000
+#define LIMIT_CONNECTIONS_PER_MINUTE_DEFAULT        1000 /* of one source, as the next two */
+#define LIMIT_SOURCE_MESSAGES_PER_HOUR_DEFAULT      50000
+#define LIMIT_SOURCE_RECIPIENTS_PER_HOUR_DEFAULT    200000
+#define LIMIT_PRINCIPAL_MESSAGES_PER_HOUR_DEFAULT   5000
+#define LIMIT_PRINCIPAL_RECIPIENTS_PER_HOUR_DEFAULT 20000
+#define LIMIT_RATE_SLOTS                                                                                     \
+    65536 /* what is counted in a time, of all servers: 4 MiB; then the quiet are forgotten */
+#define LIMIT_SESSIONS_PER_SOURCE_DEFAULT 50
+#define LIMIT_EDGES_MAX                   8
+#define LIMIT_EDGE_FDS                    131072 /* sessions, listeners, conversations; less where the system allows less */
 
 /* RFC 5321 4.5.3.2, and totals that no client can stretch */
 #define LIMIT_COMMAND_SECONDS_DEFAULT    300

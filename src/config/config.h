@@ -29,11 +29,17 @@ struct config_listener {
     struct config_place place;
 };
 
+enum config_yes { CONFIG_UNSAID, CONFIG_NO, CONFIG_YES };
+
 struct config_limits {
     uint64_t message_octets, session_octets;
     uint32_t recipients, messages_per_session, errors, junk_commands, received_fields, line_octets;
     uint32_t sessions, sessions_per_source,
         sessions_per_loopback_source; /* source: key of policy/network.h */
+    uint32_t
+        rates_on_loopback; /* enum config_yes: whether the rates count sessions of this host's loopback */
+    struct config_rate connections_rate, messages_per_source, recipients_per_source, messages_per_principal,
+        recipients_per_principal;
     uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds, minimum_rate;
 };
 

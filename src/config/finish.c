@@ -81,6 +81,26 @@ static uint64_t member_get(const uint8_t *p, unsigned octets)
     return wide;
 }
 
+static void finish_rate(struct config_rate *own, const struct config_rate *top, uint32_t count,
+                        uint32_t seconds)
+{
+    if (!own->limited) *own = *top;
+    if (!own->limited) *own = (struct config_rate){.limited = true, .count = count, .seconds = seconds};
+}
+
+static void finish_rates(struct config_limits *own, const struct config_limits *top)
+{
+    finish_rate(&own->connections_rate, &top->connections_rate, LIMIT_CONNECTIONS_PER_MINUTE_DEFAULT, 60);
+    finish_rate(&own->messages_per_source, &top->messages_per_source, LIMIT_SOURCE_MESSAGES_PER_HOUR_DEFAULT,
+                3600);
+    finish_rate(&own->recipients_per_source, &top->recipients_per_source,
+                LIMIT_SOURCE_RECIPIENTS_PER_HOUR_DEFAULT, 3600);
+    finish_rate(&own->messages_per_principal, &top->messages_per_principal,
+                LIMIT_PRINCIPAL_MESSAGES_PER_HOUR_DEFAULT, 3600);
+    finish_rate(&own->recipients_per_principal, &top->recipients_per_principal,
+                LIMIT_PRINCIPAL_RECIPIENTS_PER_HOUR_DEFAULT, 3600);
+}
+
 /* No limit can be 0, so 0 is "not said": then the top level's word counts, then the default. */
 static void finish_limits(struct config_limits *own, const struct config_limits *top)
 {
@@ -94,6 +114,7 @@ static void finish_limits(struct config_limits *own, const struct config_limits 
         if (row->octets == 4) memcpy(member, &(uint32_t){(uint32_t)v}, 4);
         if (row->octets == 8) memcpy(member, &v, 8);
     }
+    finish_rates(own, top);
     if (!own->sessions_per_loopback_source) own->sessions_per_loopback_source = own->sessions_per_source;
 }
 

@@ -127,9 +127,8 @@ void read_sessions(struct reader *r, const struct schema_row *row, const struct 
                                        SPAN(" "), config_problem_number(r, d->sessions_first)));
 }
 
-/* COUNT per TIME */
-static void read_rate(struct reader *r, const struct schema_row *row, const struct token *name,
-                      struct config_rate *ret)
+void read_rate(struct reader *r, const struct schema_row *row, const struct token *name,
+               struct config_rate *ret)
 {
     struct config_rate rate = {.limited = true};
 
@@ -141,6 +140,12 @@ static void read_rate(struct reader *r, const struct schema_row *row, const stru
         return;
     }
     if (read_amount(r, row, name, SCHEMA_DURATION, LIMIT_RATE_SECONDS_MAX, &rate.seconds)) *ret = rate;
+}
+
+/* In limits { }: the member that the row names. */
+void read_limit_rate(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    read_rate(r, row, name, (struct config_rate *)(void *)((uint8_t *)reader_target(r) + row->offset));
 }
 
 void read_messages_rate(struct reader *r, const struct schema_row *row, const struct token *name)

@@ -110,7 +110,10 @@ bool value_choice(struct reader *r, const struct token *t, const char *words, ui
 
 bool value_plain(struct reader *r, const struct schema_row *row, const struct token *t, uint64_t *ret)
 {
-    return row->type == SCHEMA_CHOICE ? value_choice(r, t, row->choices, ret) : value_amount(r, row, t, ret);
+    if (row->type != SCHEMA_CHOICE) return value_amount(r, row, t, ret);
+    if (!value_choice(r, t, row->choices, ret)) return false;
+    *ret += row->min;
+    return true;
 }
 
 bool value_path(struct reader *r, const struct token *t, struct span *ret)

@@ -28,6 +28,7 @@ struct edge_grant {
 struct edge {
     struct pool pool;
     struct sources sources;
+    struct rates rates;
     struct recipients recipients;
     struct tls_context **tls; /* one per server */
     struct ipc *spooler, *keyring, *directory;
@@ -275,6 +276,10 @@ static bool take_grant(struct child *c, const struct edge_grant *g, const char *
         *error = "the table of sources cannot be mapped";
         p = map(g->fd, PROT_READ | PROT_WRITE, &octets);
         return p && sources_open(&e->sources, (void *)(uintptr_t)p, octets);
+    case GRANT_RATES:
+        *error = "the table of rates cannot be mapped";
+        p = map(g->fd, PROT_READ | PROT_WRITE, &octets);
+        return p && rates_open(&e->rates, (void *)(uintptr_t)p, octets);
     case GRANT_MAP:
         *error = "the recipient map cannot be mapped";
         p = map(g->fd, PROT_READ, &octets);
@@ -304,6 +309,7 @@ static bool make_inbound(struct child *c, const char **error)
         .config = c->config,
         .pool = &e->pool,
         .sources = &e->sources,
+        .rates = &e->rates,
         .recipients = e->recipients,
         .edge = message_id_edge(c->generation, c->index),
         .column = c->column,
@@ -330,8 +336,8 @@ static bool edge_prepare(struct child *c, const char **error)
         if (!take_grant(c, &e->grants[i], error)) return false;
     for (unsigned i = 0; i < e->n_grants; i++)
         if (e->grants[i].kind != GRANT_LISTENER) close(e->grants[i].fd);
-    *error = "a descriptor is missing: pool, sources or recipient map";
-    if (!e->pool.memory || !e->sources.memory || !e->recipients.memory) return false;
+    *error = "a descriptor is missing: pool, sources, rates or recipient map";
+    if (!e->pool.memory || !e->sources.memory || !e->rates.memory || !e->recipients.memory) return false;
     tls_keyring(ask_keyring, c);
     return warm_up(c, error) && make_inbound(c, error);
 }

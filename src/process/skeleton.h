@@ -15,6 +15,7 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
              GRANT_POOL, /* edge: its own pool, writable. spooler: a = index of an edge, b = its generation, read-only use; a
                         * new one comes before each new conversation with that edge and belongs to it alone */
              GRANT_SOURCES,     /* edge: the shared table of policy/sources.h */
+             GRANT_RATES,       /* edge: the shared table of policy/rates.h */
              GRANT_CHAIN,       /* edge: a = server, b = certificate: PEM chain (public) */
              GRANT_KEY,         /* keyring: a = server, b = certificate: PEM private key */
              GRANT_TICKET_KEYS, /* edge: sealed memfd with the ticket keys of this hour */

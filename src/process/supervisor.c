@@ -203,8 +203,13 @@ int supervisor_main(const struct supervisor_options *options)
 {
     static struct supervisor supervisor; /* large, and there is one */
     struct supervisor *s = &supervisor;
-    *s = (struct supervisor){
-        .options = *options, .control = -1, .sources = -1, .tickets_fd = -1, .detached = -1, .lock = -1};
+    *s = (struct supervisor){.options = *options,
+                             .control = -1,
+                             .sources = -1,
+                             .rates = -1,
+                             .tickets_fd = -1,
+                             .detached = -1,
+                             .lock = -1};
     if (!standard_descriptors() || (!options->foreground && !detach(s))) return SUPERVISOR_EXIT_START;
     log_open(STDERR_FILENO, "supervisor", LOG_LEVEL_INFO);
     if (options->insecure_no_sandbox)

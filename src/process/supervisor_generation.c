@@ -85,8 +85,8 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
         return say_no(g, text, "too many edges still drain: try again later");
     bool ok = supervisor_lock_spool(s, g, text) && supervisor_listen(s, g, text);
     if (ok && s->control < 0) ok = supervisor_listen_control(s, g->load.config, text);
-    if (ok && !supervisor_make_sources(s, g->load.config))
-        return say_no(g, text, "no memory for the table of sources");
+    if (ok && !(supervisor_make_sources(s, g->load.config) && supervisor_make_rates(s)))
+        return say_no(g, text, "no memory for the tables of sources and rates");
     if (!ok) return say_no(g, text, NULL);
     s->status = 0;
     s->generations_made++;

@@ -112,7 +112,7 @@ struct supervisor {
     unsigned n_listenings;
     int control; /* the listening control socket */
     char control_path[LIMIT_SOCKET_PATH_OCTETS + 1];
-    int sources;
+    int sources, rates; /* tables that the edges share; -1 until they are made */
     struct sources sources_view;
     struct tls_ticket_keys tickets;
     int tickets_fd;
@@ -184,6 +184,7 @@ bool supervisor_listen_control(struct supervisor *s, const struct config *c, str
 
 /* supervisor_shared.c */
 bool supervisor_make_sources(struct supervisor *s, const struct config *c);
+bool supervisor_make_rates(struct supervisor *s);
 bool supervisor_rotate_tickets(struct supervisor *s);
 
 /* supervisor_spawn.c */

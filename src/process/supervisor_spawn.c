@@ -152,6 +152,7 @@ static bool grant_to_edge(struct process *p, const struct generation *g)
     if (p->pool < 0 || g->map < 0) return false;
     return grant_listeners(p, g) && supervisor_grant(p, GRANT_POOL, p->index, g->number, p->pool) &&
            supervisor_grant(p, GRANT_SOURCES, 0, 0, s->sources) &&
+           supervisor_grant(p, GRANT_RATES, 0, 0, s->rates) &&
            supervisor_grant(p, GRANT_TICKET_KEYS, 0, 0, s->tickets_fd) &&
            supervisor_grant(p, GRANT_MAP, 0, 0, g->map);
 }

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "directory/recipients.h"
+#include "policy/rates.h"
 #include "policy/sources.h"
 #include "spool/submit.h"
 #include "system/loop.h"
@@ -27,6 +28,7 @@ struct inbound_setup { /* everything is borrowed and must outlive the inbound */
     const struct config *config;
     struct pool *pool;
     struct sources *sources;
+    struct rates *rates; /* null: rates are not limited */
     struct recipients recipients;
     unsigned edge;            /* 0..63: part of message ids */
     unsigned column;          /* of sources */

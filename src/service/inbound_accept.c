@@ -122,16 +122,16 @@ bool inbound_tls_done(struct session *s)
 }
 
 /* One line and goodbye. RFC 5321 3.1 allows a 421 or 554 in place of the 220; in front of a TLS handshake nothing can be said. */
-static void turn_away(struct session *s, unsigned code, const char *enhanced, const char *why)
+static void turn_away(struct session *s, unsigned code, const char *enhanced, struct span why)
 {
     struct inbound *in = s->in;
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
     const struct config_server *server = &in->setup.config->servers[s->server];
-    server_refuse(&s->engine, &in->conf[s->server], code, enhanced, span_str(why), &out);
+    server_refuse(&s->engine, &in->conf[s->server], code, enhanced, why, &out);
     if (server->listeners[s->listener].tls != TLS_IMPLICIT)
         (void)!send(s->watch.fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     in->counters.refused_sessions++;
-    inbound_session_close(s, why);
+    inbound_session_close(s, code == 554 ? "may not connect" : "too many sessions or connections");
 }
 
 static const char *too_many(enum sources_answer a)
@@ -151,11 +151,19 @@ bool inbound_let_in(struct session *s, enum inbound_source source)
                                                     : l->sessions_per_source;
     if (source != SOURCE_PROXY && !admission_permits(&server->admission, &s->client, &rule)) {
         inbound_log_denied(s, rule);
-        turn_away(s, 554, "5.7.1", "Your address may not connect to this server");
+        turn_away(s, 554, "5.7.1", SPAN("Your address may not connect to this server"));
+        return false;
+    }
+    struct span why;
+    s->rated =
+        source == SOURCE_PROXIED ||
+        (source == SOURCE_DIRECT && (!address_is_loopback(&s->client) || l->rates_on_loopback == CONFIG_YES));
+    if (!inbound_rate_connection(s, &why)) {
+        turn_away(s, 421, "4.7.0", why);
         return false;
     }
     enum sources_answer counted = count_in(s, per_source);
-    if (counted != SOURCES_OK) turn_away(s, 421, "4.7.0", too_many(counted));
+    if (counted != SOURCES_OK) turn_away(s, 421, "4.7.0", span_str(too_many(counted)));
     return counted == SOURCES_OK;
 }
 

@@ -23,13 +23,15 @@ bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
 {
     struct inbound *in = s->in;
     const struct config_server *server = &in->setup.config->servers[s->server];
-    const char *rule = NULL;
+    const char *rule = NULL, *limit;
     inbound_from_begin(s);
     enum decision decision = submit_decide(server->access, inbound_rights(s), s->relay_network, &rule);
     if (in->stopping) {
         refuse(v, 421, "4.3.2", "Service is shutting down, try again later");
     } else if (decision != DECISION_LOCAL) {
         refuse_decision(v, decision);
+    } else if (!inbound_rate_message(s, v, &limit)) {
+        rule = limit;
     } else if (!inbound_transaction_begin(s, d)) {
         in->counters.deferred++;
         refuse(v, 452, "4.3.1", "No buffer for another message now, try again later");
@@ -69,10 +71,12 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
                                                 : SERVED_NOT,
         .postmaster = d->path.postmaster,
     };
-    const char *rule = NULL;
+    const char *rule = NULL, *limit;
     enum decision decision = relay_decide(&facts, &rule);
     if (decision != DECISION_LOCAL && decision != DECISION_RELAY) {
         refuse_decision(v, decision);
+    } else if (!inbound_rate_recipient(s, v, &limit)) {
+        rule = limit;
     } else {
         struct envelope_recipient r = {
             .notify = d->rcpt.notify,

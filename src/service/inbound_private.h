@@ -106,6 +106,7 @@ struct session {
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
     bool relay_network, clear_auth, tls_wants_write, watches_writing, greeted, counted;
+    bool rated;      /* the limits in a time are for it: not on the loopback, unless the server says so */
     bool logging_in; /* the directory has a conversation of it */
     bool fin;        /* the peer will send no more */
     struct server engine;
@@ -147,8 +148,9 @@ struct inbound {
     uint32_t n_aborting; /* transactions */
     uint64_t last_message_id, last_session_id;
     struct inbound_counters counters;
-    uint8_t *input;  /* scratch: kept octets in front, one read behind them */
-    uint8_t *output; /* scratch: replies of the session being served */
+    uint8_t *input;        /* scratch: kept octets in front, one read behind them */
+    uint8_t rate_text[96]; /* scratch: the words of the last refusal by a rate */
+    uint8_t *output;       /* scratch: replies of the session being served */
 };
 
 /* inbound_conf.c */
@@ -216,6 +218,11 @@ inbound_from_check(struct session *s); /* the content is whole. ASKED: again, wh
 /* False: the answer comes later (the directory was asked). */
 bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v);
 void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct server_verdict *v);
+
+/* inbound_rate.c: counts one more. False: too many in a time already, and why, in words that live until the next one; rule: its id. */
+bool inbound_rate_connection(struct session *s, struct span *why);
+bool inbound_rate_message(struct session *s, struct server_verdict *v, const char **rule);
+bool inbound_rate_recipient(struct session *s, struct server_verdict *v, const char **rule);
 
 /* inbound_transaction.c */
 bool inbound_transaction_begin(struct session *s, const struct server_detail *d);

@@ -107,3 +107,65 @@ def test_who_may_send_beyond_message_size(make):
         assert c.esmtp_features["size"] == "2147483647"
         c.sendmail(f"big@{DOMAIN}", [ME], text)
     assert len(s.wait_mails(1)) == 1
+
+
+RATES = "rates-on-loopback yes  errors 100"
+
+
+def answers(c, *commands):
+    return [c.docmd(x)[0] for x in commands]
+
+
+def test_rates_of_a_source(make):
+    port, = free_ports(1)
+    s = make(config=f"""edges 2
+server rated {{ listen 127.0.0.1:{port}  recipients {DOMAIN} any
+    limits {{ {RATES}  messages-per-source 3 per 2s  recipients-per-source 5 per 1h }} }}""")
+
+    def session(source):
+        c = smtplib.SMTP("127.0.0.1", port, timeout=20, source_address=(source, 0))
+        c.ehlo()
+        return c
+    one, other, stranger = session("127.0.0.5"), session("127.0.0.5"), session("127.0.0.6")
+    mail, rset = "MAIL FROM:<a@example.net>", "RSET"
+    assert answers(one, mail, rset, mail, rset) == [250] * 4
+    assert answers(other, mail, rset) == [250, 250]  # one count for all sessions and all edges
+    code, text = one.docmd(mail)
+    assert code == 450 and text.startswith(b"4.7.1 Too many messages from your address, come back in "), text
+    assert answers(stranger, mail) == [250]
+    assert answers(s.smtp and smtplib.SMTP("127.0.0.1", s.smtp, timeout=20, source_address=("127.0.0.5", 0)), "HELO a.example.net", *[mail, rset] * 5) == [250] * 11
+    wait_for(lambda: one.docmd(mail)[0] == 250, 10, every=0.3)
+    assert answers(one, *[f"RCPT TO:<u{i}@{DOMAIN}>" for i in range(4)], f"RCPT TO:<u4@{DOMAIN}>") == [250] * 5
+    code, text = one.docmd("RCPT", f"TO:<u5@{DOMAIN}>")
+    assert code == 452 and text.startswith(b"4.7.1 Too many recipients from your address, come back in "), text
+    assert 3000 < int(text.split()[-2]) <= 4320
+    assert {e["rule"] for e in s.log("refused")} == {"rate.messages-per-source", "rate.recipients-per-source"}
+
+
+def test_rates_of_a_principal(make):
+    port, = free_ports(1)
+    s = make(start=False, config=f"""server rated {{ listen 127.0.0.1:{port} tls starttls  access authenticated
+    limits {{ {RATES}  messages-per-principal 2 per 1h  recipients-per-principal 3 per 1h }} }}""")
+    s.cli("user", "add", f"other@{DOMAIN}", "--grant", "submit,relay", "--no-reload", stdin=PASSWORD.encode() + b"\n")
+    s.start()
+    mail, rcpt = f"MAIL FROM:<{ME}>", f"RCPT TO:<{ME}>"
+    with log_in(port, local="127.0.0.5") as c:
+        assert answers(c, mail, rcpt, rcpt, "RSET") == [250] * 4
+    with log_in(port, local="127.0.0.6") as c:  # from elsewhere, too
+        assert answers(c, mail, rcpt, rcpt, "RSET", mail) == [250, 250, 452, 250, 450]
+        assert c.docmd(mail)[1].startswith(b"4.7.1 Too many messages of yours, come back in ")
+    with log_in(port, f"other@{DOMAIN}", "127.0.0.6") as c:
+        assert answers(c, f"MAIL FROM:<other@{DOMAIN}>", rcpt) == [250, 250]
+
+
+def test_connections_rate(make):
+    port, free = free_ports(2)
+    s = make(config=f"""server rated {{ listen 127.0.0.1:{port}  recipients {DOMAIN}  limits {{ {RATES}  connections-rate 3 per 1h }} }}
+server free {{ listen 127.0.0.1:{free}  recipients {DOMAIN}  limits {{ connections-rate 3 per 1h }} }}""")
+    assert [first_line(port, "127.0.0.5")[0][:3] for _ in range(3)] == ["220"] * 3
+    line, rest = first_line(port, "127.0.0.5")
+    assert line.startswith("421 4.7.0 Too many connections from your address, come back in ") and rest == b"", line
+    assert first_line(port, "127.0.0.6")[0].startswith("220")
+    assert [first_line(free, "127.0.0.5")[0][:3] for _ in range(5)] == ["220"] * 5  # the loopback is not counted unless one says so
+    s.cli("reload")
+    assert first_line(port, "127.0.0.5")[0].startswith("421")  # nor forgotten with a new generation
