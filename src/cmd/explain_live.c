@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/control_client.h"
 #include "cmd/json.h"
@@ -201,8 +202,11 @@ bool explain_live(struct explain_live *l, struct buf *b, const struct next_hop *
     control_request_hop(&r, hop);
     if (l->json) buf_str(b, ",\"live\":{\"hosts\":[");
     if (!*l->silent) {
+        bool terminal = isatty(STDERR_FILENO); /* DNS may be slow */
         l->asked++;
+        if (terminal) fprintf(stderr, "\rasking DNS, %d seconds at most ... ", LIMIT_EXPLAIN_SECONDS);
         ask(l, &r, on_row, &rows);
+        if (terminal) fprintf(stderr, "\r%40s\r", "");
     }
     if (l->json) buf_str(b, rows.ended ? "},\"state\":" : "],\"end\":null},\"state\":");
     r.verb = CONTROL_QUEUE_DESTINATIONS;

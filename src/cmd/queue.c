@@ -140,5 +140,9 @@ int command_reload(struct command_call *v)
 
 int command_stop(struct command_call *v)
 {
-    return ask_plainly(v, CONTROL_STOP);
+    int code = ask_plainly(v, CONTROL_STOP);
+    if (code == EXIT_YES && !v->json)
+        printf("It stops: what is under way has as long as the configuration says (drain). Nobody answers "
+               "here meanwhile.\n");
+    return code;
 }

@@ -15,7 +15,10 @@ static int ask_socket(const char *socket, const struct control_request *r, contr
     char text[LIMIT_CONTROL_TEXT_OCTETS + 1] = "";
     enum control_status status = CONTROL_FAILED;
     switch (control_client_ask(socket, r, line, context, &status, text)) {
-    case CONTROL_CLIENT_ABSENT: return complain(EX_UNAVAILABLE, "%s: %s: does sallyportd run?", socket, text);
+    case CONTROL_CLIENT_ABSENT:
+        return complain(EX_UNAVAILABLE,
+                        "%s: %s: does sallyportd run? (after a stop it does not answer while it drains)",
+                        socket, text);
     case CONTROL_CLIENT_BROKEN: return EX_UNAVAILABLE;
     case CONTROL_CLIENT_ANSWERED: break;
     }

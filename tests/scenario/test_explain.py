@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -105,6 +106,14 @@ def test_dane(daemon):
     for words in ("hosts by     the mail exchangers of the domain, DNSSEC secure", "host         mx.right.signed, preference 10, port 25\n",
                   "DNSSEC secure, A ok, AAAA ok, TLSA ok", f"tlsa       {TLSA}\n", f"tlsa       1 1 1 {'cd' * 32} (cannot be used)", "now          nothing waits"):
         assert words in said, said
+
+
+def test_whoever_waits_is_told_so(daemon):
+    master, slave = os.openpty()
+    subprocess.run([BUILD / "sallyport", "--config", daemon.config, "explain", "route", "u@a.plain"], stdout=subprocess.DEVNULL, stderr=slave, check=False, timeout=60)
+    assert b"asking DNS, 45 seconds at most" in os.read(master, 1000)
+    os.close(master)
+    os.close(slave)
 
 
 def test_what_the_records_say(daemon):

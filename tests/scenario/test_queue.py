@@ -165,7 +165,7 @@ def test_stop_and_status(make):
     assert status
     text = s.cli("status").stdout.decode()
     assert "edge" in text
-    s.cli("stop")
+    assert b"what is under way has as long as" in s.cli("stop").stdout
     assert s.process.wait(90) == 0
     s.process = None
     done = s.cli("status", check=False)
