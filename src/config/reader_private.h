@@ -8,7 +8,7 @@
 #include "config/schema.h"
 #include "smtp/path.h"
 
-enum { READER_BLOCK_DEPTH = 4, READER_ROWS_MAX = 80 };
+enum { READER_BLOCK_DEPTH = 4, READER_ROWS_MAX = 112 };
 
 /* A server under construction, and what was said rather than assumed. The top level has one too: what stands there is for
  * every server. */
