@@ -19,12 +19,13 @@
 #define LIMIT_LOGIN_REFUSAL_MS          250 /* a refusal is told at a multiple of it: what was wrong cannot be timed */
 #define LIMIT_LOGINS                    4096 /* conversations of one directory process */
 #define LIMIT_LOGIN_IDLE_SECONDS        60 /* of one that waits for its client: then its edge has forgotten it */
-#define LIMIT_EXPORTER_OCTETS           32   /* RFC 9266 2 */
-#define LIMIT_END_POINT_OCTETS          64   /* RFC 5929 4.1: the longest hash */
-#define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192 /* DER */
-#define LIMIT_TOKEN_OCTETS              8192 /* a JWT as it comes */
-#define LIMIT_TOKEN_TEXT_OCTETS         256  /* issuer, audience, scope ... as configured; key ids */
-#define LIMIT_TOKEN_JSON_DEPTH          8    /* arrays and objects within each other */
+#define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */
+#define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
+#define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER; one that is longer counts as none */
+#define LIMIT_CLIENT_CHAIN_OCTETS       32768 /* all that a client shows; more fails its handshake */
+#define LIMIT_TOKEN_OCTETS              8192  /* a JWT as it comes */
+#define LIMIT_TOKEN_TEXT_OCTETS         256   /* issuer, audience, scope ... as configured; key ids */
+#define LIMIT_TOKEN_JSON_DEPTH          8     /* arrays and objects within each other */
 #define LIMIT_TOKEN_LEEWAY_SECONDS      60 /* that the clocks of issuer and server may differ: RFC 7519 4.1.4 */
 #define LIMIT_TOKEN_KEYS                64 /* of one file */
 #define LIMIT_TOKEN_KEYS_OCTETS         262144

@@ -130,7 +130,8 @@ const struct schema_row schema_table[] = {
      .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right. Mechanisms in clear text (PLAIN, LOGIN) are "
             "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN, and where there is tokens { } OAUTHBEARER XOAUTH2. By name only, for old devices and clients: SCRAM-SHA-1, "
             "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
-            "first domain), CRAM-MD5 (for users with its contexts: sallyport user --cram)."},
+            "first domain), CRAM-MD5 (for users with its contexts: sallyport user --cram). By name only, too: EXTERNAL, for who has "
+            "the key of a pinned certificate (sallyport user certificate); clients are asked for one then, and it is offered to those who show one."},
     {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
      .choices = RIGHT_NAMES, .fallback_text = "none", .since = "0.1", .read = read_right,
      .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "

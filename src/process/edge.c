@@ -11,6 +11,7 @@
 #include "process/messages.h"
 #include "process/skeleton.h"
 #include "process/supervise.h"
+#include "sasl/mechanism.h"
 #include "service/inbound.h"
 #include "spool/message_id.h"
 #include "system/log.h"
@@ -255,6 +256,7 @@ static bool read_chain(struct child *c, const struct edge_grant *g, const char *
     const struct config_server *s = &c->config->servers[g->a];
     struct buf problem = buf_on(e->problem, sizeof e->problem - 1);
     if (!e->tls[g->a]) e->tls[g->a] = tls_context_create(s->name);
+    if (e->tls[g->a] && s->mechanisms & MECHANISM_BIT(MECHANISM_EXTERNAL)) tls_context_ask(e->tls[g->a]);
     struct tls_key_id key = {(uint16_t)g->a, (uint16_t)g->b};
     /* the arena's copies are NUL-terminated (base/arena.h) */
     bool ok =

@@ -36,8 +36,8 @@ enum {                              /* flags */
 #define MECHANISM_SPOKEN /* service/login has a conversation for them */                                     \
     (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                  \
      MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) | MECHANISM_TOKENS |   \
-     MECHANISM_BIT(MECHANISM_NTLM) | MECHANISM_BIT(MECHANISM_CRAM_MD5) | MECHANISM_BIT(MECHANISM_PLAIN) |    \
-     MECHANISM_BIT(MECHANISM_LOGIN))
+     MECHANISM_BIT(MECHANISM_EXTERNAL) | MECHANISM_BIT(MECHANISM_NTLM) | MECHANISM_BIT(MECHANISM_CRAM_MD5) | \
+     MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN))
 /* Offered where the configuration names none: those that need nothing but an account. */
 #define MECHANISM_DEFAULT                                                                                    \
     (MECHANISM_SPOKEN &                                                                                      \

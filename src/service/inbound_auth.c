@@ -22,12 +22,14 @@ struct span inbound_principal_name(const struct session *s)
 void inbound_offer(struct session *s)
 {
     const struct config_server *server = &s->in->setup.config->servers[s->server];
-    uint8_t exporter[LIMIT_EXPORTER_OCTETS];
+    uint8_t exporter[LIMIT_EXPORTER_OCTETS], der[LIMIT_CLIENT_CERTIFICATE_OCTETS];
+    struct buf certificate = buf_on(der, sizeof der);
     if (!server->mechanisms || !s->in->setup.ask) return;
     struct mechanism_facts facts = {
         .tls = s->tls != NULL,
         .clear = s->clear_auth,
         .binding = s->tls && tls_exporter(s->tls, exporter),
+        .certificate = s->tls && tls_client_certificate(s->tls, &certificate),
     };
     explicit_bzero(exporter, sizeof exporter);
     server_offer(&s->engine, mechanism_offered(server->mechanisms, &facts));
@@ -59,8 +61,10 @@ static uint8_t tls_of(const struct session *s)
 
 static bool begin_login(struct session *s, const struct server_detail *d, struct span response, struct buf *b)
 {
-    uint8_t exporter[LIMIT_EXPORTER_OCTETS], hash[LIMIT_END_POINT_OCTETS];
-    struct buf end_point = buf_on(hash, sizeof hash);
+    uint8_t exporter[LIMIT_EXPORTER_OCTETS], hash[LIMIT_END_POINT_OCTETS],
+        der[LIMIT_CLIENT_CERTIFICATE_OCTETS];
+    struct buf end_point = buf_on(hash, sizeof hash), certificate = buf_on(der, sizeof der);
+    bool wants_certificate = mechanism_table[d->mechanism].flags & MECHANISM_CERTIFICATE;
     struct login_begin m = {.session = s->id,
                             .slot = slot_of(s),
                             .server = s->server,
@@ -71,6 +75,8 @@ static bool begin_login(struct session *s, const struct server_detail *d, struct
     memcpy(m.client, s->client.octets, sizeof m.client);
     if (s->tls && tls_exporter(s->tls, exporter)) m.exporter = span_of(exporter, sizeof exporter);
     if (s->tls && tls_end_point(s->tls, &end_point)) m.end_point = buf_span(&end_point);
+    if (s->tls && wants_certificate && tls_client_certificate(s->tls, &certificate))
+        m.certificate = buf_span(&certificate);
     login_begin_put(b, &m);
     explicit_bzero(exporter, sizeof exporter);
     return ask(s, INBOUND_LOGIN_BEGIN, b);

@@ -10,6 +10,7 @@ static const struct login_mechanism mechanisms[] = {
     {MECHANISM_SCRAM_SHA_256, login_scram},
     {MECHANISM_SCRAM_SHA_1_PLUS, login_scram},
     {MECHANISM_SCRAM_SHA_1, login_scram},
+    {MECHANISM_EXTERNAL, login_external},
     {MECHANISM_NTLM, login_ntlm},
     {MECHANISM_OAUTHBEARER, login_oauth},
     {MECHANISM_XOAUTH2, login_oauth},

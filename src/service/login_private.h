@@ -39,7 +39,7 @@ struct login_mechanism {
     login_step_fn *step;
 };
 
-login_step_fn login_plain, login_login, login_scram, login_ntlm, login_cram, login_oauth;
+login_step_fn login_plain, login_login, login_scram, login_ntlm, login_cram, login_external, login_oauth;
 /* What the thread holds of the library. False: it has no memory. */
 bool login_scram_begin(struct login_thread *t);
 void login_scram_end(struct login_thread *t);

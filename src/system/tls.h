@@ -97,6 +97,9 @@ MUST_USE bool tls_context_key_fits(const struct tls_context *c, struct tls_key_i
 /* Takes a certificate out of use after a mismatch. False: it was the last one; the server must not offer TLS. */
 bool tls_context_remove(struct tls_context *c, struct tls_key_id key);
 size_t tls_context_certificates(const struct tls_context *c);
+/* Clients are asked for a certificate from now on. They may have none; any is accepted, by whomever it was made and whenever it ends, as
+ * a mere key that the client proves to have. Such sessions are not resumed: the proof is fresh. */
+void tls_context_ask(struct tls_context *c);
 
 /* --- a session --- */
 
@@ -137,6 +140,9 @@ struct span tls_server_name(const struct tls *t);
  * at most LIMIT_END_POINT_OCTETS are appended; false: not known, nothing was appended. */
 bool tls_exporter(const struct tls *t, uint8_t ret[LIMIT_EXPORTER_OCTETS]);
 bool tls_end_point(const struct tls *t, struct buf *ret);
+/* Appends the certificate that the client showed, DER, at most LIMIT_CLIENT_CERTIFICATE_OCTETS: it has the key, nothing else of it is proven. False:
+ * none was asked for or shown, or it is too long; nothing was appended. */
+bool tls_client_certificate(const struct tls *t, struct buf *ret);
 /* Why TLS_FAILED: short constant or OpenSSL text, printable ASCII, never null. Valid until the next call for t. */
 const char *tls_reason(const struct tls *t);
 

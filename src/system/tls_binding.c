@@ -1,4 +1,4 @@
-/* What ties something else to this very TLS session. */
+/* What ties something else to this very TLS session, and who is at its other end. */
 #include <openssl/x509.h>
 
 #include "system/tls_private.h"
@@ -25,4 +25,15 @@ bool tls_end_point(const struct tls *t, struct buf *ret)
     if (!md || X509_digest(own, md, hash, &n) != 1) return false;
     buf_put(ret, span_of(hash, n));
     return !ret->over;
+}
+
+bool tls_client_certificate(const struct tls *t, struct buf *ret)
+{
+    X509 *peer = t->context && t->state == TLS_STATE_OPEN ? SSL_get0_peer_certificate(t->ssl) : NULL;
+    uint8_t der[LIMIT_CLIENT_CERTIFICATE_OCTETS], *end = der;
+    int n = peer ? i2d_X509(peer, NULL) : -1;
+    if (n <= 0 || (size_t)n > sizeof der || (size_t)n > ret->max - ret->n || i2d_X509(peer, &end) != n)
+        return false;
+    buf_put(ret, span_of(der, (size_t)n));
+    return true;
 }

@@ -136,7 +136,7 @@ static bool connection(struct tls_context *c, SSL_CTX *client_ctx, const struct 
     return good;
 }
 
-static bool complete_ways(struct tls_context *c, SSL_CTX *client)
+static bool complete_ways(struct tls_context *c, SSL_CTX *client, bool resumes)
 {
     static const char *const groups[] = {"X25519", "P-256", "P-384", "P-521"};
     /* In TLS 1.2 the group of an ECDSA certificate must be among the client's. */
@@ -153,7 +153,7 @@ static bool complete_ways(struct tls_context *c, SSL_CTX *client)
                             .cipher_13 = ciphers[i % 3],
                             .signatures = "ECDSA+SHA256",
                             .completes = true};
-            good = connection(c, client, &w, i % 2 ? &session : NULL);
+            good = connection(c, client, &w, resumes && i % 2 ? &session : NULL);
         }
         SSL_SESSION_free(session);
         if (!good) return false;
@@ -173,10 +173,40 @@ static bool throw_away_context(struct tls_context *c, struct signer **signer)
            tls_context_add(c, buf_span(&x), "warm-up", (struct tls_key_id){0, 0}, &problem);
 }
 
+/* A client with a certificate of its own. */
+static SSL_CTX *client_with_certificate(void)
+{
+    char key[2048], chain[2048], text[256];
+    struct buf k = buf_on(key, sizeof key), x = buf_on(chain, sizeof chain),
+               problem = buf_on(text, sizeof text);
+    struct tls_chain shown = {0};
+    SSL_CTX *client = SSL_CTX_new(TLS_client_method());
+    EVP_PKEY *own = NULL;
+    bool good = client && tls_selfsigned(SPAN("client"), (uint64_t)time(NULL), &k, &x) &&
+                tls_chain_load(&shown, buf_span(&x), "warm-up", &problem) &&
+                (own = tls_key_load(buf_span(&k), "warm-up", &problem)) != NULL &&
+                SSL_CTX_use_certificate(client, shown.leaf) == 1 && SSL_CTX_use_PrivateKey(client, own) == 1;
+    explicit_bzero(key, sizeof key);
+    EVP_PKEY_free(own);
+    if (shown.leaf) tls_chain_free(&shown);
+    if (good) return client;
+    SSL_CTX_free(client);
+    return NULL;
+}
+
+static bool warm_asked(struct tls_context *c)
+{
+    SSL_CTX *client = client_with_certificate();
+    tls_context_ask(c);
+    bool good = client && complete_ways(c, client, false);
+    SSL_CTX_free(client);
+    return good;
+}
+
 static bool warm_complete(SSL_CTX *client)
 {
     struct tls_context *c = tls_context_create(SPAN("warm-up"));
-    bool good = c && throw_away_context(c, &warm.signer) && complete_ways(c, client);
+    bool good = c && throw_away_context(c, &warm.signer) && complete_ways(c, client, true) && warm_asked(c);
     signer_free(&warm.signer);
     tls_context_free(&c);
     return good;

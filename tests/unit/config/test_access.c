@@ -146,7 +146,7 @@ static void wrong(void **state)
         {"unknown", SERVER(" access both mechanisms PLAIN DIGEST-MD5"),
          "3:31 error: \"DIGEST-MD5\" is no mechanism that is known here | one of SCRAM-SHA-256-PLUS "
          "SCRAM-SHA-256 "
-         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 NTLM OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN\n"},
+         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 EXTERNAL NTLM OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN\n"},
         {"tokens of nobody", SERVER(" role submission; access both mechanisms XOAUTH2 OAUTHBEARER"),
          "3:42 error: nothing says which tokens are good | tokens { issuer URL  audience NAME  keys FILE } "
          "at "
