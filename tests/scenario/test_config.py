@@ -1,8 +1,9 @@
 """Lines of the configuration that scripts append, as the running server obeys them."""
 import json
+import re
 import socket
 
-from sallyport import DOMAIN, USER, free_ports
+from sallyport import BUILD, DOMAIN, ROOT, USER, free_ports, run
 
 
 def refused(port):
@@ -39,3 +40,22 @@ def test_more_sessions_from_the_loopback_than_from_elsewhere(make):
     held = [s.connect() for _ in range(120)]  # one address of the loopback; others may hold 50
     for talk in held:
         talk.say("NOOP", 250)
+
+
+def test_the_windows_page_names_what_there_is():
+    """docs/migration-windows-smtp.md: each row names a directive or a command that exists, or says why there is none."""
+    directives = set(re.findall(r"(?m)^  ([a-z-]+)(?: |$)", run(BUILD / "sallyport", "help", "config").stdout.decode()))
+    verbs = set(re.findall(r"(?m)^  (\w+) ", run(BUILD / "sallyport", "help").stdout.decode()))
+    page = (ROOT / "docs/migration-windows-smtp.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ") and not line.startswith("| Windows")]
+    assert len(rows) > 70 and all(len(row) == 4 for row in rows), [row for row in rows if len(row) != 4]
+    unknown = []
+    for windows, _, here, _ in rows:
+        named = re.findall(r"`([^`]+)`", here)
+        if not named and not re.match(r"None: .{20}", here):
+            unknown.append((windows, here))
+        for words in (name.split() for name in named):
+            inside = re.search(r"\{ ([a-z-]+) \}", " ".join(words))
+            if not (words[1] in verbs if words[0] == "sallyport" else words[0] in directives and (not inside or inside[1] in directives)):
+                unknown.append((windows, " ".join(words)))
+    assert unknown == []
