@@ -173,6 +173,15 @@ def test_a_good_token_permits_nothing_by_itself(s, name, reason):
     wait_for(lambda: [x for x in s.log("login-refused") if x["claimed"] == name and x["reason"] == reason])
 
 
+def test_a_token_is_no_app_password(s):
+    """A label behind the name would make it the login of that app password."""
+    s.cli("user", "app", "add", ME, "phone")
+    name = f"{ME}/phone"
+    with session(s) as c:
+        assert say(c, "XOAUTH2", s.issuer.token(email=name), user=name)[0] == 535
+    wait_for(lambda: [x for x in s.log("login-refused") if x["claimed"] == name and x["reason"] == "unknown-user"])
+
+
 @pytest.mark.parametrize("mechanism", MESSAGES)
 def test_the_name_is_that_of_the_token(s, mechanism):
     with session(s) as c:
