@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cmd/ban.h"
 #include "cmd/complain.h"
 #include "cmd/queue.h"
 #include "cmd/send.h"
@@ -69,6 +70,18 @@ const struct command command_table[] = {
      "  --host          NAME is a host\n"
      "  --no-reload     add, remove, import: the running server is not told of mailboxes\n",
      command_user},
+    {"ban", "list | show ADDRESS | lift ADDRESS|NETWORK | add NETWORK [--for TIME] --reason TEXT",
+     "who may not log in, after too many failed logins or by hand",
+     "  list            networks that are banned: since when, until when, why, which accounts were tried\n"
+     "  show ADDRESS    the bans that it is in. Exit code 0: there is one, 1: there is none\n"
+     "  lift            ends bans: every one that ADDRESS is in, or that of NETWORK\n"
+     "  add NETWORK     bans it, for TIME (30m, 12h, 90d) or for good\n"
+     "\n"
+     "The running server knows a change within seconds. sallyport user audit has who made it.\n",
+     command_ban},
+    {"firewall", "SERVER", "nftables rules that close a server's ports to who is banned",
+     "Prints what nft -f - takes: a table of its own, made anew each time; bans end by themselves.\n",
+     command_firewall},
     {"status", "", "what the running server does", "", command_status},
     {"reload", "", "read the configuration and certificates anew, without dropping a session",
      "Returns when the new generation serves, or says why the old one stays.\n", command_reload},

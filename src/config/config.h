@@ -109,7 +109,9 @@ struct config {
         control_socket;              /* absolute; users and aliases may be empty */
     bool users_given, aliases_given; /* named in the file: then they must exist */
     struct config_resolver *resolvers;
-    uint32_t n_resolvers;     /* 0: those of /etc/resolv.conf */
+    uint32_t n_resolvers;      /* 0: those of /etc/resolv.conf */
+    struct network *never_ban; /* clients whose failed logins never lead to a ban */
+    uint32_t n_never_ban;
     bool recursion;           /* none at all: names are resolved from the root of DNS downward */
     struct span trust_anchor; /* file with the keys of the root of DNS */
     bool trust_anchor_given;

@@ -253,12 +253,27 @@ struct config_place config_said(const struct config *c, const char *directive)
     return row ? c->said[row - schema_table] : (struct config_place){.file = c->file};
 }
 
+static void finish_never_ban(struct reader *r)
+{
+    struct config *c = r->config;
+    if (c->n_never_ban) return;
+    c->never_ban = arena_take_array(r->arena, 2, sizeof *c->never_ban);
+    if (!c->never_ban) {
+        r->no_memory = true;
+        return;
+    }
+    (void)network_parse(SPAN("127.0.0.0/8"), &c->never_ban[0]);
+    (void)network_parse(SPAN("::1"), &c->never_ban[1]);
+    c->n_never_ban = 2;
+}
+
 bool finish_config(struct reader *r)
 {
     struct config *c = r->config;
 
     finish_said(r);
     finish_paths(r);
+    finish_never_ban(r);
     finish_servers(r);
     finish_tokens(r);
     const uint32_t offered = MECHANISM_DEFAULT | (c->tokens.given ? MECHANISM_TOKENS : 0);

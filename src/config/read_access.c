@@ -77,21 +77,33 @@ void read_right(struct reader *r, const struct schema_row *row, const struct tok
     grown[s->n_grants - 1] = g;
 }
 
-/* allow-cleartext-auth NETWORK ... */
-void read_clear_auth(struct reader *r, const struct schema_row *row, const struct token *name)
+static void read_networks(struct reader *r, const struct schema_row *row, const struct token *name,
+                          struct network **networks, uint32_t *count)
 {
-    struct config_server *s = &reader_draft(r)->server;
     struct token t;
     bool more = reader_argument(r, name, row->arguments, &t);
 
     for (; more; more = reader_more(r, &t)) {
         struct network n, *grown;
         if (!value_network(r, &t, &n)) continue;
-        grown = reader_push(r, s->clear_auth, &s->n_clear_auth, sizeof n, LIMIT_CONFIG_NETWORKS);
+        grown = reader_push(r, *networks, count, sizeof n, LIMIT_CONFIG_NETWORKS);
         if (!grown) return;
-        s->clear_auth = grown;
-        grown[s->n_clear_auth - 1] = n;
+        *networks = grown;
+        grown[*count - 1] = n;
     }
+}
+
+/* allow-cleartext-auth NETWORK ... */
+void read_clear_auth(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    struct config_server *s = &reader_draft(r)->server;
+    read_networks(r, row, name, &s->clear_auth, &s->n_clear_auth);
+}
+
+/* never-ban NETWORK ... */
+void read_never_ban(struct reader *r, const struct schema_row *row, const struct token *name)
+{
+    read_networks(r, row, name, &r->config->never_ban, &r->config->n_never_ban);
 }
 
 /* The client's name is not looked up: a word about a domain would be one that never holds. */

@@ -120,7 +120,7 @@ read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_
     read_destination, read_mx_group, read_sessions, read_messages_rate, read_connections_rate,
     read_destination_tls, read_delay_warning, read_edges, read_include, read_tokens_text;
 
-read_fn read_resolver, read_limit_rate, read_connections, read_banner;
+read_fn read_never_ban, read_resolver, read_limit_rate, read_connections, read_banner;
 
 /* COUNT per TIME; *ret stays as it was after a problem. */
 void read_rate(struct reader *r, const struct schema_row *row, const struct token *name,

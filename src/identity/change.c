@@ -5,8 +5,7 @@
 
 #include "identity/identity_private.h"
 
-/* One statement with values: i a uint64_t, t text (span), b a blob (span), n nothing (NULL). How many rows it changed; -1: failed. */
-static int execute(struct identity *i, const char *sql, const char *types, ...)
+int identity_execute(struct identity *i, const char *sql, const char *types, ...)
 {
     sqlite3_stmt *s = identity_prepare(i, sql);
     va_list values;
@@ -42,7 +41,7 @@ static struct span optional(const uint8_t *p, size_t n, bool has)
 bool change_begin(struct identity *i)
 {
     static const char sql[] = "BEGIN IMMEDIATE";
-    return execute(i, sql, "") >= 0;
+    return identity_execute(i, sql, "") >= 0;
 }
 
 void change_undo(struct identity *i)
@@ -56,8 +55,10 @@ bool change_commit(struct identity *i, const struct change_caller *who, struct s
     static const char audit[] = "INSERT INTO audit(made, uid, who, what) VALUES (?1, ?2, ?3, ?4)";
     static const char forget[] = "DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?1";
     static const char sql[] = "COMMIT";
-    bool good = execute(i, audit, "iitt", who->unix_seconds, (uint64_t)who->uid, who->name, what) >= 0 &&
-                execute(i, forget, "i", (uint64_t)LIMIT_IDENTITY_AUDIT_ROWS) >= 0 && execute(i, sql, "") >= 0;
+    bool good =
+        identity_execute(i, audit, "iitt", who->unix_seconds, (uint64_t)who->uid, who->name, what) >= 0 &&
+        identity_execute(i, forget, "i", (uint64_t)LIMIT_IDENTITY_AUDIT_ROWS) >= 0 &&
+        identity_execute(i, sql, "") >= 0;
     if (!good) change_undo(i);
     return good;
 }
@@ -98,7 +99,7 @@ enum change change_add(struct identity *i, uint8_t kind, struct span name, bool 
 {
     static const char sql[] = "INSERT INTO principal(kind, name, mailbox, made) VALUES (?1, ?2, ?3, ?4) "
                               "ON CONFLICT(name) DO NOTHING";
-    int rows = execute(i, sql, "itii", (uint64_t)kind, name, (uint64_t)mailbox, unix_seconds);
+    int rows = identity_execute(i, sql, "itii", (uint64_t)kind, name, (uint64_t)mailbox, unix_seconds);
     if (rows > 0) *number = (uint32_t)sqlite3_last_insert_rowid(i->db);
     return outcome(rows);
 }
@@ -106,19 +107,19 @@ enum change change_add(struct identity *i, uint8_t kind, struct span name, bool 
 enum change change_remove(struct identity *i, uint32_t principal)
 {
     static const char sql[] = "DELETE FROM principal WHERE number=?1";
-    return outcome(execute(i, sql, "i", (uint64_t)principal));
+    return outcome(identity_execute(i, sql, "i", (uint64_t)principal));
 }
 
 enum change change_lock(struct identity *i, uint32_t principal, bool locked)
 {
     static const char sql[] = "UPDATE principal SET locked=?2 WHERE number=?1 AND locked<>?2";
-    return outcome(execute(i, sql, "ii", (uint64_t)principal, (uint64_t)locked));
+    return outcome(identity_execute(i, sql, "ii", (uint64_t)principal, (uint64_t)locked));
 }
 
 enum change change_mailbox(struct identity *i, uint32_t principal, bool mailbox)
 {
     static const char sql[] = "UPDATE principal SET mailbox=?2 WHERE number=?1 AND mailbox<>?2";
-    return outcome(execute(i, sql, "ii", (uint64_t)principal, (uint64_t)mailbox));
+    return outcome(identity_execute(i, sql, "ii", (uint64_t)principal, (uint64_t)mailbox));
 }
 
 /* --- secrets */
@@ -127,9 +128,9 @@ static bool add_scram(struct identity *i, const char *sql, uint32_t of, enum sec
                       const struct secret_scram *k)
 {
     if (k->iterations == 0) return true;
-    return execute(i, sql, "iiibbb", (uint64_t)of, (uint64_t)hash, (uint64_t)k->iterations,
-                   span_of(k->salt, k->salt_octets), span_of(k->stored_key, k->key_octets),
-                   span_of(k->server_key, k->key_octets)) >= 0;
+    return identity_execute(i, sql, "iiibbb", (uint64_t)of, (uint64_t)hash, (uint64_t)k->iterations,
+                            span_of(k->salt, k->salt_octets), span_of(k->stored_key, k->key_octets),
+                            span_of(k->server_key, k->key_octets)) >= 0;
 }
 
 enum change change_secrets(struct identity *i, uint32_t principal, const struct change_secrets *s)
@@ -142,9 +143,9 @@ enum change change_secrets(struct identity *i, uint32_t principal, const struct 
     const struct span nt = optional(s->nt, sizeof s->nt, s->has_nt),
                       cram = optional(s->cram, sizeof s->cram, s->has_cram);
 
-    if (execute(i, forget, "i", (uint64_t)principal) < 0) return CHANGE_FAILED;
-    int rows = execute(i, sql, s->verifier[0] ? "itbb" : "ibbb", (uint64_t)principal,
-                       s->verifier[0] ? span_str(s->verifier) : (struct span){NULL, 0}, nt, cram);
+    if (identity_execute(i, forget, "i", (uint64_t)principal) < 0) return CHANGE_FAILED;
+    int rows = identity_execute(i, sql, s->verifier[0] ? "itbb" : "ibbb", (uint64_t)principal,
+                                s->verifier[0] ? span_str(s->verifier) : (struct span){NULL, 0}, nt, cram);
     if (rows > 0 && (!add_scram(i, scram, principal, SECRET_SHA_256, &s->scram_256) ||
                      !add_scram(i, scram, principal, SECRET_SHA_1, &s->scram_1)))
         return CHANGE_FAILED;
@@ -162,14 +163,14 @@ enum change change_grant(struct identity *i, struct change_subject to, uint32_t 
         "INSERT INTO granted(team, permits) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     static const char take_team[] = "DELETE FROM granted WHERE team=?1 AND permits=?2";
     const char *sql = to.team ? (granted ? give_team : take_team) : (granted ? give : take);
-    return outcome(execute(i, sql, "ii", (uint64_t)to.number, (uint64_t)right));
+    return outcome(identity_execute(i, sql, "ii", (uint64_t)to.number, (uint64_t)right));
 }
 
 enum change change_team(struct identity *i, struct span name, bool exists, uint32_t *number)
 {
     static const char add[] = "INSERT INTO team(name) VALUES (?1) ON CONFLICT DO NOTHING";
     static const char take[] = "DELETE FROM team WHERE name=?1";
-    int rows = execute(i, exists ? add : take, "t", name);
+    int rows = identity_execute(i, exists ? add : take, "t", name);
     if (rows > 0 && exists) *number = (uint32_t)sqlite3_last_insert_rowid(i->db);
     return outcome(rows);
 }
@@ -187,14 +188,14 @@ enum change change_member(struct identity *i, uint32_t team, uint32_t principal,
         snprintf(i->why, sizeof i->why, "nobody may be in more than %d groups", LIMIT_IDENTITY_GROUPS);
         return CHANGE_FAILED;
     }
-    return outcome(execute(i, member ? add : take, "ii", (uint64_t)team, (uint64_t)principal));
+    return outcome(identity_execute(i, member ? add : take, "ii", (uint64_t)team, (uint64_t)principal));
 }
 
 enum change change_sender(struct identity *i, uint32_t principal, struct span pattern, bool allowed)
 {
     static const char add[] = "INSERT INTO sender(principal, pattern) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
     static const char take[] = "DELETE FROM sender WHERE principal=?1 AND pattern=?2";
-    return outcome(execute(i, allowed ? add : take, "it", (uint64_t)principal, pattern));
+    return outcome(identity_execute(i, allowed ? add : take, "it", (uint64_t)principal, pattern));
 }
 
 /* --- app passwords and keys */
@@ -210,13 +211,14 @@ enum change change_app_add(struct identity *i, uint32_t principal, const struct 
     static const char scram[] = "INSERT INTO scram(app, hash, iterations, salt, stored_key, server_key) "
                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     const struct change_secrets *s = &app->secrets;
-    int rows = execute(i, sql, "itbbbii", (uint64_t)principal, app->label,
-                       span_of(app->digest, sizeof app->digest), optional(s->nt, sizeof s->nt, s->has_nt),
-                       optional(s->cram, sizeof s->cram, s->has_cram), app->expires, unix_seconds);
+    int rows =
+        identity_execute(i, sql, "itbbbii", (uint64_t)principal, app->label,
+                         span_of(app->digest, sizeof app->digest), optional(s->nt, sizeof s->nt, s->has_nt),
+                         optional(s->cram, sizeof s->cram, s->has_cram), app->expires, unix_seconds);
     if (rows <= 0) return outcome(rows);
     uint32_t number = (uint32_t)sqlite3_last_insert_rowid(i->db);
     for (uint32_t k = 0; k < app->n_networks; k++)
-        if (execute(i, network, "it", (uint64_t)number, app->networks[k]) < 0) return CHANGE_FAILED;
+        if (identity_execute(i, network, "it", (uint64_t)number, app->networks[k]) < 0) return CHANGE_FAILED;
     if (!add_scram(i, scram, number, SECRET_SHA_256, &s->scram_256) ||
         !add_scram(i, scram, number, SECRET_SHA_1, &s->scram_1))
         return CHANGE_FAILED;
@@ -226,7 +228,7 @@ enum change change_app_add(struct identity *i, uint32_t principal, const struct 
 enum change change_app_remove(struct identity *i, uint32_t principal, struct span label)
 {
     static const char sql[] = "DELETE FROM app WHERE principal=?1 AND label=?2";
-    return outcome(execute(i, sql, "it", (uint64_t)principal, label));
+    return outcome(identity_execute(i, sql, "it", (uint64_t)principal, label));
 }
 
 enum change change_pin(struct identity *i, uint32_t principal, const uint8_t spki_sha256[32],
@@ -235,11 +237,11 @@ enum change change_pin(struct identity *i, uint32_t principal, const uint8_t spk
     static const char sql[] = "INSERT INTO pinned(sha256, principal, label, made) VALUES (?1, ?2, ?3, ?4) "
                               "ON CONFLICT DO NOTHING";
     return outcome(
-        execute(i, sql, "biti", span_of(spki_sha256, 32), (uint64_t)principal, label, unix_seconds));
+        identity_execute(i, sql, "biti", span_of(spki_sha256, 32), (uint64_t)principal, label, unix_seconds));
 }
 
 enum change change_unpin(struct identity *i, uint32_t principal, const uint8_t spki_sha256[32])
 {
     static const char sql[] = "DELETE FROM pinned WHERE sha256=?1 AND principal=?2";
-    return outcome(execute(i, sql, "bi", span_of(spki_sha256, 32), (uint64_t)principal));
+    return outcome(identity_execute(i, sql, "bi", span_of(spki_sha256, 32), (uint64_t)principal));
 }

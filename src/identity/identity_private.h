@@ -25,6 +25,8 @@ struct identity {
 sqlite3_stmt *identity_prepare(struct identity *i, const char *sql);
 /* One row more. IDENTITY_UNKNOWN: there is none. The statement is reset unless there was a row. */
 enum identity_found identity_step(sqlite3_stmt *s);
+/* One statement with values: i a uint64_t, t text (span), b a blob (span), n nothing (NULL). How many rows it changed; -1: failed, i->why. */
+int identity_execute(struct identity *i, const char *sql, const char *types, ...);
 void identity_bind_text(sqlite3_stmt *s, int at, struct span text); /* lives until the statement is reset */
 void identity_bind_blob(sqlite3_stmt *s, int at, struct span octets);
 struct span identity_column(sqlite3_stmt *s, int at); /* text or blob, until the next step */

@@ -79,6 +79,22 @@ static const char *const versions[] = {
     " uid INTEGER NOT NULL,"
     " who TEXT NOT NULL,"
     " what TEXT NOT NULL) STRICT;",
+
+    "CREATE TABLE ban("
+    " network TEXT PRIMARY KEY CHECK(length(network) BETWEEN 2 AND 49),"
+    " since INTEGER NOT NULL,"
+    " until INTEGER NOT NULL,"
+    " strikes INTEGER NOT NULL,"
+    " failures INTEGER NOT NULL,"
+    " accounts INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL CHECK(reason BETWEEN 0 AND 2)," /* enum guess_reason */
+    " said TEXT NOT NULL CHECK(length(said) < 160)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX ban_until ON ban(until);"
+    "CREATE TABLE known(" /* a network from which a principal logged in */
+    " principal INTEGER NOT NULL REFERENCES principal(number) ON DELETE CASCADE,"
+    " network TEXT NOT NULL CHECK(length(network) BETWEEN 2 AND 49),"
+    " seen INTEGER NOT NULL,"
+    " PRIMARY KEY(principal, network)) STRICT, WITHOUT ROWID;",
 };
 
 enum { VERSIONS = sizeof versions / sizeof versions[0] };

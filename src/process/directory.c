@@ -10,6 +10,7 @@
 
 #include "identity/secret.h"
 #include "process/directory_credentials.h"
+#include "process/directory_guard.h"
 #include "process/directory_login.h"
 #include "process/messages.h"
 #include "service/mailboxes.h"
@@ -186,6 +187,7 @@ static bool directory_prepare(struct child *c, const char **error)
     *error = "no memory";
     if (!d) return false;
     d->questions = calloc(QUESTIONS_MAX, sizeof *d->questions);
+    guard_upgrade(d->users_folder);
     if (!d->questions || !load(d, error)) return false;
     replace_fd(&d->aliases_fd, -1);
     log_problems(&d->names.problems);

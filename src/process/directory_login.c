@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "process/directory_guard.h"
 #include "process/messages.h"
 #include "sasl/mechanism.h"
 #include "service/login.h"
@@ -30,6 +31,7 @@ struct conversation {        /* a login, or a question for a sender */
     uint64_t session;
     uint32_t slot;
     bool sender;    /* else a login */
+    bool waiting;   /* it has not begun: its source must wait */
     bool working;   /* a thread has it */
     bool cancelled; /* nobody waits for it */
     struct login *login;
@@ -52,7 +54,8 @@ struct logins {
     struct login_world world;
     struct token_keys *token_keys; /* that the world knows */
     struct login_thread *threads[THREADS];
-    struct workers *quick, *slow; /* null: the store cannot be opened */
+    struct guard *guard;
+    struct workers *quick, *slow; /* null, and guard: the store cannot be opened */
     struct login_edge edges[LIMIT_EDGES_MAX];
     struct conversation *buckets[BUCKETS];
     unsigned n; /* conversations */
@@ -247,12 +250,13 @@ static void login_done(struct conversation *c)
     default: l->refused++;
     }
     report(c);
-    if (c->answer.kind == LOGIN_SUCCESS || c->answer.kind == LOGIN_LATER) {
+    uint64_t wait = guard_ended(l->guard, c->login, &c->answer);
+    if (c->answer.kind != LOGIN_SUCCESS && c->answer.kind != LOGIN_LATER)
+        wait += LIMIT_LOGIN_REFUSAL_MS - spent % LIMIT_LOGIN_REFUSAL_MS;
+    if (wait)
+        loop_timer_set(l->child->loop, &c->timer, now + wait, told_later);
+    else
         tell(c);
-        return;
-    }
-    loop_timer_set(l->child->loop, &c->timer, now + LIMIT_LOGIN_REFUSAL_MS - spent % LIMIT_LOGIN_REFUSAL_MS,
-                   told_later);
 }
 
 static void done(void *context, struct worker_task *task)
@@ -294,27 +298,61 @@ static void submit(struct conversation *c, bool slow)
 
 /* --- questions */
 
+static void send_banned(struct login_edge *e, uint64_t session, uint32_t slot)
+{
+    send_login(e, &(struct login_answer){.session = session, .slot = slot, .kind = LOGIN_BANNED});
+}
+
+/* Its source waited long enough; others of it may have failed meanwhile. */
+static void begins(struct timer *t)
+{
+    struct conversation *c =
+        (struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer));
+    c->waiting = false;
+    if (!guard_bans(c->all->guard, login_begin_of(c->login)->client)) {
+        submit(c, login_slow(c->login));
+        return;
+    }
+    c->answer = (struct login_answer){.session = c->session, .slot = c->slot, .kind = LOGIN_BANNED};
+    tell(c);
+}
+
 static void asked_begin(struct login_edge *e, const struct login_begin *m)
 {
     struct logins *l = e->all;
-    struct conversation *c =
-        l->quick && !find(l, e->index, m->session, m->slot) ? add(e, m->session, m->slot) : NULL;
+    uint64_t wait = 0;
+    enum guess_answer guess = l->quick ? guard_begin(l->guard, m->client, &wait) : GUESS_LATER;
+    if (guess == GUESS_BANNED || guess == GUESS_LATER) {
+        (guess == GUESS_BANNED ? send_banned : send_later)(e, m->session, m->slot);
+        return;
+    }
+    struct conversation *c = find(l, e->index, m->session, m->slot) ? NULL : add(e, m->session, m->slot);
     if (c) c->login = login_create(&l->world, m);
     if (c && !c->login) {
         forget(c);
         c = NULL;
     }
-    if (c)
-        submit(c, login_slow(c->login));
-    else
+    if (!c) {
         send_later(e, m->session, m->slot);
+    } else if (guess == GUESS_WAIT) {
+        c->waiting = true;
+        loop_timer_set(l->child->loop, &c->timer, loop_now_ms(l->child->loop) + wait, begins);
+    } else {
+        submit(c, login_slow(c->login));
+    }
 }
 
 static void asked_step(struct login_edge *e, const struct login_step *m)
 {
     struct conversation *c = find(e->all, e->index, m->session, m->slot);
-    if (!c || c->working || c->answer.kind != LOGIN_CHALLENGE || !response_keep(c, m->response)) {
+    if (!c || c->working || c->waiting || c->answer.kind != LOGIN_CHALLENGE ||
+        !response_keep(c, m->response)) {
         send_later(e, m->session, m->slot); /* it began with another directory, or took too long */
+        return;
+    }
+    if (guard_bans(e->all->guard, login_begin_of(c->login)->client)) { /* since it began */
+        forget(c);
+        send_banned(e, m->session, m->slot);
         return;
     }
     loop_timer_stop(e->all->child->loop, &c->timer);
@@ -420,6 +458,8 @@ void logins_open(struct logins *l, int identity, struct span home)
     if (getrandom(l->world.chance, sizeof l->world.chance, 0) != (ssize_t)sizeof l->world.chance ||
         !threads_create(l))
         return;
+    l->guard = guard_create(l->child, identity);
+    if (!l->guard) return;
     for (unsigned i = 0; i < THREADS; i++)
         states[i] = l->threads[i];
     l->slow = workers_create(l->child->loop, SLOW_THREADS, states + QUICK_THREADS, work, done, l);
@@ -434,6 +474,7 @@ void logins_free(struct logins **logins)
     *logins = NULL;
     workers_free(&l->quick);
     workers_free(&l->slow);
+    guard_free(&l->guard);
     for (unsigned i = 0; i < BUCKETS; i++)
         while (l->buckets[i])
             forget(l->buckets[i]);
@@ -476,7 +517,8 @@ void logins_peer(struct logins *l, unsigned edge, int fd)
 bool logins_start(struct logins *l)
 {
     l->started = true;
-    if (l->quick && (!workers_start(l->quick) || !workers_start(l->slow))) return false;
+    if (l->quick && (!workers_start(l->quick) || !workers_start(l->slow) || !guard_start(l->guard)))
+        return false;
     for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
         if (l->edges[i].fd >= 0) edge_open(&l->edges[i]);
     return true;
@@ -506,4 +548,5 @@ void logins_status(const struct logins *l, struct buf *json)
     buf_u64(json, l->failed);
     buf_str(json, ",\"logins_open\":");
     buf_u64(json, l->n);
+    if (l->guard) guard_status(l->guard, json);
 }

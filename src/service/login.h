@@ -29,6 +29,7 @@ struct login_report {
     const char *event;
     char claimed[LIMIT_PRINCIPAL_NAME_OCTETS]; /* the name as it was said, hostile; may be empty */
     uint16_t claimed_n;
+    uint32_t principal; /* whose name that is; 0: nobody's */
 };
 
 struct login;

@@ -40,6 +40,7 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
         break;
     case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return false;
     }
+    l->report.principal = l->who.number;
     if (l->who.scram_256.salt.n == 0) l->who.scram_256 = made_up(l, name, 2);
     if (l->who.scram_1.salt.n == 0) l->who.scram_1 = made_up(l, name, 1);
     return l->who.scram_256.salt.p && l->who.scram_1.salt.p;

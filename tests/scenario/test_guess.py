@@ -1,0 +1,207 @@
+"""Guessing passwords: who is slowed, who is banned, who never is, and what the operator sees of it."""
+import base64
+import concurrent.futures
+import os
+import shutil
+import signal
+import smtplib
+import time
+
+import pytest
+
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, no_check, run, wait_for
+
+ME = f"{USER}@{DOMAIN}"
+BANNED, FAILED = 421, 535
+
+
+@pytest.fixture
+def s():
+    """The loopback is not exempt here, so that its addresses may play strangers."""
+    one = Sallyport(config="never-ban 192.0.2.0/24 127.66.99.0/24")
+    one.start()
+    yield one
+    one.close()
+
+
+def login(s, source, user=ME, password="wrong"):
+    """The code that the login ended with."""
+    c = smtplib.SMTP("127.0.0.1", s.submission, local_hostname="client.example.net", timeout=60, source_address=(source, 0))
+    try:
+        c.starttls(context=no_check())
+        c.ehlo()
+        return c.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{user}\0{password}".encode()).decode())[0]
+    finally:
+        c.close()
+
+
+def together(s, tries):
+    """Codes of logins side by side."""
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        return list(pool.map(lambda t: login(s, *t), tries))
+
+
+def get_banned(s, source, user="nobody{}@example.org", least=1):
+    """Fails until the answer is that it is banned."""
+    for i in range(40):
+        if login(s, source, user.format(i)) == BANNED:
+            assert i >= least
+            return i
+    raise AssertionError("never banned")
+
+
+def bans(s):
+    return {b["network"]: b for b in s.ask("ban", "list")}
+
+
+def test_a_source_is_slowed_and_banned_and_another_is_not(s):
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+    began = time.monotonic()
+    assert get_banned(s, "127.66.2.2", least=4) <= 6
+    assert time.monotonic() - began > 3  # it had to wait
+    assert login(s, "127.66.2.2", password=PASSWORD) == BANNED  # whatever he knows now
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+    assert login(s, "127.66.3.3", password=PASSWORD) == 235
+    event, = s.log("login-banned")
+    assert (event["network"], event["level"], event["reason"], event["times"]) == ("127.66.2.2/32", "security", "failures", 1)
+    assert event["tried"].startswith("nobody0@example.org,nobody1@example.org")
+
+
+def test_the_session_ends_with_the_ban(s):
+    get_banned(s, "127.66.2.2")
+    c = smtplib.SMTP("127.0.0.1", s.submission, timeout=60, source_address=("127.66.2.2", 0))
+    c.starttls(context=no_check())
+    c.ehlo()
+    assert c.docmd("AUTH", "PLAIN " + base64.b64encode(b"\0a\0b").decode()) == (421, b"4.7.0 Too many failed logins from your address, try again later")
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        c.docmd("NOOP")
+
+
+def test_networks_named_in_the_configuration_are_never_banned(s):
+    assert set(together(s, [("127.66.99.1", f"n{i}@{DOMAIN}") for i in range(30)])) == {FAILED}
+    assert not s.log("login-banned")
+
+
+def test_the_loopback_is_never_banned_when_nothing_is_said(make):
+    s = make()
+    assert set(together(s, [("127.0.0.1", f"n{i}@{DOMAIN}") for i in range(30)])) == {FAILED}
+
+
+def test_guessing_from_everywhere_locks_nobody_out(s):
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+    codes = together(s, [(f"127.{70 + i}.1.1", ME) for i in range(14)])
+    assert set(codes) == {FAILED}
+    event, = s.log("login-distributed")
+    assert event["claimed"] == ME and event["level"] == "security"
+    began = time.monotonic()
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+    known = time.monotonic() - began
+    began = time.monotonic()
+    assert login(s, "127.66.7.7", password=PASSWORD) == 235  # from where he never was: it takes longer, and goes
+    assert time.monotonic() - began > 4 > known
+
+
+def test_neighbours_of_a_known_source_take_it_nothing(s):
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+    for round in range(3):
+        together(s, [(f"127.66.1.{i}", f"x{round}@{DOMAIN}") for i in range(10, 32)])
+        if "127.66.1.0/24" in bans(s):
+            break
+    assert "127.66.1.0/24" in bans(s)
+    assert login(s, "127.66.1.200", password=PASSWORD) == BANNED
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+
+
+def test_a_spray_is_recognised(s):
+    for i in range(12):
+        s.cli("user", "add", f"u{i}@{DOMAIN}", "--no-reload", stdin=PASSWORD.encode() + b"\n")
+    together(s, [("127.66.4.4", f"u{i}@{DOMAIN}") for i in range(12)])
+    wait_for(lambda: s.log("login-spray"))
+    event, = s.log("login-spray")
+    assert (event["network"], event["accounts"]) == ("127.66.4.4/32", 8)
+    assert s.log("login-banned")[0]["reason"] == "spray"
+    assert login(s, "127.66.4.4") == BANNED
+
+
+def test_bans_and_known_networks_outlive_restart_reload_and_a_kill(s):
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+    get_banned(s, "127.66.2.2")
+    wait_for(lambda: "127.66.2.2/32" in bans(s))
+    s.cli("reload")
+    wait_for(lambda: login(s, "127.66.2.2") == BANNED)
+    os.kill(s.processes()["directory"], signal.SIGKILL)
+    wait_for(lambda: s.processes().get("directory"))
+    wait_for(lambda: login(s, "127.66.2.2") == BANNED)
+    time.sleep(3)  # that 127.66.1.1 is known is written down with the next look
+    s.stop()
+    s.start()
+    assert login(s, "127.66.2.2") == BANNED
+    codes = together(s, [(f"127.{70 + i}.1.1", ME) for i in range(12)])
+    assert set(codes) == {FAILED}
+    began = time.monotonic()
+    assert login(s, "127.66.1.1", password=PASSWORD) == 235
+    assert time.monotonic() - began < 4
+
+
+def test_the_operator_lists_explains_lifts_and_adds(s):
+    get_banned(s, "127.66.2.2")
+    wait_for(lambda: bans(s))
+    ban = bans(s)["127.66.2.2/32"]
+    assert (ban["reason"], ban["times"], ban["failures"], ban["accounts"]) == ("failures", 1, 5, 5)
+    assert ban["since"] < ban["until"] and "nobody0@example.org" in ban["tried"]
+    text = s.cli("ban", "show", "127.66.2.2").stdout.decode()
+    assert "5 failed logins, of 5 accounts. Ban number 1. Tried: nobody0@example.org" in text
+    assert s.cli("ban", "show", "127.66.2.3", check=False).returncode == 1
+
+    s.cli("ban", "lift", "127.66.2.2")
+    assert not bans(s)
+    wait_for(lambda: login(s, "127.66.2.2", password=PASSWORD) == 235)
+    assert s.cli("ban", "lift", "127.66.2.2", check=False).returncode == 1
+
+    s.cli("ban", "add", "127.66.2.0/26", "--for", "1h", "--reason", 'they said "try us"')
+    wait_for(lambda: login(s, "127.66.2.2", password=PASSWORD) == BANNED)
+    assert login(s, "127.66.2.64", password=PASSWORD) == 235
+    assert bans(s)["127.66.2.0/26"]["text"] == 'they said "try us"'
+    s.cli("ban", "lift", "127.66.2.0/26")
+    s.cli("ban", "add", "127.66.2.3", "--reason", "for good")
+    assert bans(s)["127.66.2.3/32"]["until"] is None
+    said = s.cli("user", "audit").stdout.decode()
+    for what in ("127.66.2.2 may log in again", "127.66.2.0/26 may not log in for 1h: they said", "127.66.2.3/32 may not log in any more: for good"):
+        assert what in said
+
+
+@pytest.mark.parametrize("words, code", [
+    (("ban",), 64), (("ban", "lost"), 64), (("ban", "list", "more"), 64), (("ban", "list", "--for", "1h"), 64), (("ban", "show", "x"), 64),
+    (("ban", "add", "192.0.2.1/24", "--reason", "host bits"), 64), (("ban", "add", "198.51.100.1"), 64), (("ban", "add", "198.51.100.1", "--reason", "two\nlines"), 64),
+    (("ban", "add", "0.0.0.0/0", "--reason", "all"), 64), (("ban", "add", "198.51.100.1", "--for", "soon", "--reason", "x"), 64),
+    (("ban", "add", "192.0.2.7", "--reason", "never-ban names it"), 1), (("firewall",), 64), (("firewall", "lost"), 1)])
+def test_what_is_no_ban(idle, words, code):
+    done = idle.cli(*words, check=False)
+    assert done.returncode == code, done.stderr
+
+
+@pytest.fixture(scope="module")
+def idle():
+    """Not started: the store alone."""
+    one = Sallyport(config="never-ban 192.0.2.0/24\nserver wide { listen [::]:2526 0.0.0.0:2527 [2001:db8::1]:2528  recipients example.org }")
+    yield one
+    one.close()
+
+
+def nft(rules):
+    assert shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin"), "nftables is not installed"
+    return run("unshare", "-n", "/usr/sbin/nft", "-c", "-f", "-", stdin=rules, check=False)
+
+
+def test_firewall_is_what_nft_takes(idle):
+    assert nft(idle.cli("firewall", "wide").stdout).returncode == 0  # nobody is banned
+    for network, more in (("203.0.113.9", ("--for", "1h")), ("203.0.113.0/24", ()), ("198.51.100.7", ()), ("2001:db8:1::/48", ("--for", "2d")), ("2001:db8:1:2::/64", ())):
+        idle.cli("ban", "add", network, *more, "--reason", "test")
+    rules = idle.cli("firewall", "wide").stdout
+    done = nft(rules)
+    assert done.returncode == 0, (rules, done.stderr)
+    for line in (b"203.0.113.0/24\n", b"198.51.100.7/32", b"2001:db8:1::/48 timeout 1", b"        tcp dport 2526 ip saddr @banned4 drop", b"        tcp dport 2526 ip6 saddr @banned6 drop",
+                 b"        tcp dport 2527 ip saddr @banned4 drop", b"        ip6 daddr 2001:db8::1 tcp dport 2528 ip6 saddr @banned6 drop"):
+        assert line in rules, rules.decode()
+    assert b"203.0.113.9" not in rules and b"2527 ip6" not in rules
+    assert nft(rules.replace(b"policy accept", b"policy nonsense")).returncode != 0  # nft does look
