@@ -198,12 +198,23 @@ static uint64_t succeeded(struct guard *g, const struct address *a, uint32_t pri
     return wait;
 }
 
-/* A proof that fits is no guess, whatever it does not permit. */
-static bool is_guess(const struct login_report *r)
+/* False: it was none. A proof that fits is no guess, whatever it does not permit. */
+static bool guess_of(const struct login_report *r, enum guess_failure *ret)
 {
-    static const char *const proven[] = {"locked", "no-right"};
-    for (size_t i = 0; r->event && i < sizeof proven / sizeof proven[0]; i++)
-        if (strcmp(r->event, proven[i]) == 0) return false;
+    static const struct {
+        const char *event;
+        bool guess;
+        enum guess_failure kind;
+    } events[] = {{"wrong-secret", true, GUESS_WRONG_SECRET},
+                  {"unknown-user", true, GUESS_UNKNOWN_USER},
+                  {"locked", false, GUESS_MALFORMED},
+                  {"no-right", false, GUESS_MALFORMED}};
+    *ret = GUESS_MALFORMED; /* what is odd otherwise */
+    for (size_t i = 0; r->event && i < sizeof events / sizeof events[0]; i++) {
+        if (strcmp(r->event, events[i].event) != 0) continue;
+        *ret = events[i].kind;
+        return events[i].guess;
+    }
     return true;
 }
 
@@ -213,11 +224,9 @@ uint64_t guard_ended(struct guard *g, const struct login *l, const struct login_
     struct address from = address_of(login_begin_of(l)->client);
     if (a->kind == LOGIN_LATER || exempt(g, &from)) return 0;
     if (a->kind == LOGIN_SUCCESS) return succeeded(g, &from, a->number);
-    if (!is_guess(r)) return 0;
+    enum guess_failure kind;
+    if (!guess_of(r, &kind)) return 0;
     const struct guess_account who = {r->principal, span_of(r->claimed, r->claimed_n)};
-    enum guess_failure kind = a->kind == LOGIN_MALFORMED ? GUESS_MALFORMED
-                              : r->principal             ? GUESS_WRONG_SECRET
-                                                         : GUESS_UNKNOWN_USER;
     struct guess_news news;
     guess_failed(g->guess, &from, kind, &who, unix_ms(g), &news);
     log_news(&news, r);

@@ -1,0 +1,38 @@
+"""The filters for fail2ban find what they should in a real log, and nothing that a client made up. fail2ban itself is not needed: its tags are
+put in as it does."""
+import configparser
+import re
+
+from sallyport import ROOT, Sallyport
+from test_guess import get_banned, login
+
+TAGS = {"<ADDR>": r"(?P<host>[0-9.]+|[0-9A-Fa-f:.]+)", "<SUBNET>": r"(?P<host>[0-9.]+(?:/\d{1,2})?|[0-9A-Fa-f:.]+(?:/\d{1,3})?)"}
+
+
+def found(name, lines):
+    """The hosts that the filter finds: what is around the time stamp is what fail2ban looks at."""
+    c = configparser.ConfigParser()
+    c.read(ROOT / "packaging" / "fail2ban" / "filter.d" / f"{name}.conf")
+    d = c["Definition"]
+    fail, ignore = d["failregex"], d["ignoreregex"]
+    for tag, pattern in TAGS.items():
+        fail = fail.replace(tag, pattern)
+    stamp = d["datepattern"].replace("%Y", r"\d{4}").replace("%m", r"\d\d").replace("%d", r"\d\d")
+    stamp = stamp.replace("%H", r"\d\d").replace("%M", r"\d\d").replace("%S", r"\d\d").replace("%z", "Z")
+    lines = [re.sub(stamp, "", line, count=1) for line in lines]
+    return [m["host"] for line in lines for m in [re.search(fail, line)] if m and not (ignore and re.search(ignore, line))]
+
+
+def test_the_filters_find_who_failed_and_who_is_banned():
+    s = Sallyport(config="never-ban 192.0.2.0/24")
+    try:
+        s.start()
+        n = get_banned(s, "127.66.2.2", user='x{}","client":"192.0.2.1","reason":"locked"}}@example.org')
+        login(s, "127.66.3.3")
+        lines = s.log_text().splitlines()
+    finally:
+        s.close()
+    assert found("sallyport", lines) == ["127.66.2.2"] * n + ["127.66.3.3"]
+    assert found("sallyport", ["Nov 25 12:00:00 host sallyportd[7]: " + line for line in lines]) == ["127.66.2.2"] * n + ["127.66.3.3"]
+    assert found("sallyport-banned", lines) == ["127.66.2.2/32"]
+    assert found("sallyport", [line.replace('"reason":"unknown-user"', '"reason":"locked"') for line in lines]) == ["127.66.3.3"]
