@@ -1,10 +1,13 @@
 """Virtual servers: each with its own listeners, name, access, limits; what one permits the next one does not."""
+import pathlib
 import smtplib
 import socket
+import ssl
 
 import pytest
 
 from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, wait_for
+from test_tls import certificate
 
 ME = f"{USER}@{DOMAIN}"
 
@@ -169,3 +172,97 @@ server free {{ listen 127.0.0.1:{free}  recipients {DOMAIN}  limits {{ connectio
     assert [first_line(free, "127.0.0.5")[0][:3] for _ in range(5)] == ["220"] * 5  # the loopback is not counted unless one says so
     s.cli("reload")
     assert first_line(port, "127.0.0.5")[0].startswith("421")  # nor forgotten with a new generation
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Three servers of one installation that agree in nothing."""
+    it = Sallyport()
+    it.ports = dict(zip("abc", free_ports(3)))
+    pair = {}
+    for name in "abc":
+        it.top.joinpath(name).mkdir()
+        pair[name] = certificate(it.top / name, f"{name}.example")
+    tls = {name: f"tls starttls certificate {chain} key {key}" for name, (chain, key) in pair.items()}
+    it.certificates = {name: ssl.PEM_cert_to_DER_cert(pathlib.Path(chain).read_text()) for name, (chain, _) in pair.items()}
+    it.append(f"""
+server a {{ listen 127.0.0.1:{it.ports["a"]}  hostname mx.a.example  {tls["a"]}  access anonymous  recipients a.example any
+    limits {{ message-size 10K  recipients 2 }} }}
+server b {{ listen 127.0.0.1:{it.ports["b"]}  role mx  hostname desk.b.example  {tls["b"]}  access authenticated mechanisms PLAIN  recipients b.example any
+    banner "Ours only"  limits {{ message-size 20K  recipients 3 }} }}
+server c {{ listen 127.0.0.1:{it.ports["c"]}  hostname print.c.example  {tls["c"]}  access both mechanisms LOGIN  recipients c.example any
+    banner "Printers"  relay-networks 127.0.0.9  connections deny 127.0.0.66  limits {{ message-size 30K  recipients 4 }} }}
+""")
+    it.start()
+    yield it
+    it.close()
+
+
+def speak(three, name, source="127.0.0.1", tls=False):
+    greeting = first_line(three.ports[name], source)[0][4:].rstrip()
+    c = smtplib.SMTP("127.0.0.1", three.ports[name], local_hostname="client.example.net", timeout=20, source_address=(source, 0))
+    c.greeting = greeting.encode()
+    c.ehlo()
+    if tls:
+        c.starttls(context=no_check())
+        c.ehlo()
+    return c
+
+
+def may_send(c, to):
+    """To whom the client may send: the codes of MAIL and of each RCPT."""
+    codes = [c.docmd("MAIL", f"FROM:<{ME}>")[0]]
+    codes += [c.docmd("RCPT", f"TO:<u@{domain}>")[0] for domain in to.split()] if codes == [250] else []
+    c.docmd("RSET")
+    return codes
+
+
+EACH = {  # greeting, SIZE, RCPTMAX, AUTH within TLS
+    "a": (b"mx.a.example ESMTP ready", "10240", "RCPTMAX=2", ""),
+    "b": (b"desk.b.example Ours only", "20480", "RCPTMAX=3", "PLAIN"),
+    "c": (b"print.c.example Printers", "30720", "RCPTMAX=4", "LOGIN"),
+}
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_each_server_is_its_own(three, name):
+    greeting, size, recipients, mechanisms = EACH[name]
+    with speak(three, name, tls=True) as c:
+        assert c.greeting == greeting
+        assert c.esmtp_features["size"] == size and recipients in c.esmtp_features["limits"]
+        assert c.esmtp_features.get("auth", "").strip() == mechanisms
+        assert c.sock.getpeercert(binary_form=True) == three.certificates[name]
+
+
+@pytest.mark.parametrize("name, source, to, codes", [
+    ("a", "127.0.0.1", "a.example b.example", [250, 250, 550]), ("a", "127.0.0.1", "c.example", [250, 550]), ("a", "127.0.0.9", "elsewhere.example", [250, 550]),
+    ("b", "127.0.0.1", "b.example", [530]), ("b", "127.0.0.9", "b.example", [530]),
+    ("c", "127.0.0.1", "c.example a.example elsewhere.example", [250, 250, 550, 550]), ("c", "127.0.0.9", "c.example a.example elsewhere.example", [250] * 4),
+])
+def test_nothing_bleeds_through(three, name, source, to, codes):
+    with speak(three, name, source) as c:
+        assert may_send(c, to) == codes
+
+
+def test_who_logged_in_is_so_on_that_server(three):
+    for name, others in (("b", "LOGIN"), ("c", "PLAIN")):
+        with speak(three, name, tls=True) as c:
+            assert c.docmd("AUTH", others)[0] == 504
+            c.login(ME, PASSWORD)
+            assert may_send(c, "b.example elsewhere.example") == [250, 250, 250]
+    with speak(three, "a", tls=True) as c:
+        assert c.docmd("AUTH", "PLAIN")[0] == 502
+        assert may_send(c, "a.example elsewhere.example") == [250, 250, 550]
+
+
+def test_connections_are_of_one_server(three):
+    assert first_line(three.ports["c"], "127.0.0.66")[0].startswith("554 5.7.1")
+    assert all(first_line(three.ports[name], "127.0.0.66")[0].startswith("220") for name in "ab")
+
+
+def test_access_authenticated_is_one_word(three):
+    with speak(three, "b") as c:
+        code, text = c.docmd("MAIL", f"FROM:<{ME}>")
+        assert code == 530 and text.startswith(b"5.7.0 ")
+    refused = wait_for(lambda: [e for e in three.log("refused") if e["server"] == "b" and e["code"] == 530])
+    assert refused[0]["rule"] == "access.authenticated"
