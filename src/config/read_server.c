@@ -191,12 +191,14 @@ static void warn_shared_address(struct reader *r, const struct token *t, const s
     struct network range;
 
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        if (!network_parse(span_str(ranges[i].network), &range) || n->bits < range.bits ||
-            !network_holds(&range, &n->base))
-            continue;
+        if (!network_parse(span_str(ranges[i].network), &range)) continue;
+        bool all = range.bits < 128 && n->bits <= range.bits && network_holds(n, &range.base);
+        if (!all && (n->bits < range.bits || !network_holds(&range, &n->base))) continue;
         config_problem_add(
             r, CONFIG_WARNING, reader_place(r, t),
-            PROBLEM_TEXT(r, SPAN("relay network "), t->text, SPAN(" is in "), span_str(ranges[i].kind)),
+            PROBLEM_TEXT(r, SPAN("relay network "), t->text, all ? SPAN(" holds all of ") : SPAN(" is in "),
+                         all ? span_str(ranges[i].network) : SPAN(""), all ? SPAN(", ") : SPAN(""),
+                         span_str(ranges[i].kind)),
             span_str(ranges[i].advice ? ranges[i].advice
                                       : "when a NAT gateway, load balancer or container host has an address "
                                         "in it, strangers behind it "

@@ -340,6 +340,12 @@ static const struct sample doubtful[] = {
         "2:51 warning: relay network ::1 is in the loopback network | whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... proxy from\n"
         "2:55 warning: relay network fc00::1 is in a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
         "2:71 warning: relay network 100.64.1.1 is in a carrier's NAT network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"},
+    {"whole private ranges", /* and what holds one: it is wider, and no safer */
+        "server a { listen 127.0.0.1:25\n"
+        " relay-networks 192.168.0.0/16\n"
+        " }\nserver b { listen 127.0.0.1:26\n relay-networks 172.0.0.0/9\n}\n",
+        "2:17 warning: relay network 192.168.0.0/16 holds all of 192.168.0.0/16, a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "5:17 warning: relay network 172.0.0.0/9 holds all of 172.16.0.0/12, a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"},
     {"later route",
         "relay a.example via mx\n"
         "relay A.example via smarthost 127.0.0.1:2526\n",
