@@ -115,6 +115,18 @@ static void check_admission(struct reader *r, const struct draft *d)
              SPAN("say one of the two; a narrower network inside is an exception"));
 }
 
+static void check_sizes(struct reader *r, const struct draft *d)
+{
+    const struct config_limits *l = &d->server.limits;
+
+    if (l->session_octets < l->message_octets)
+        warn_at(r, &d->server.place,
+                PROBLEM_TEXT(r, SPAN("server "), d->server.name,
+                             SPAN(" has a session-size below its message-size: larger messages are refused "
+                                  "when their size is said before")),
+                SPAN("make session-size at least as large as message-size"));
+}
+
 static void check_role(struct reader *r, const struct draft *d)
 {
     const struct config_server *s = &d->server;
@@ -263,6 +275,7 @@ void check_config(struct reader *r)
         const struct draft *d = &r->drafts[i];
         check_server_names(r, i);
         check_admission(r, d);
+        check_sizes(r, d);
         check_role(r, d);
         check_certificates(r, d);
         check_networks(r, d);

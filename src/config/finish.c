@@ -104,6 +104,8 @@ static void finish_rates(struct config_limits *own, const struct config_limits *
 /* No limit can be 0, so 0 is "not said": then the top level's word counts, then the default. */
 static void finish_limits(struct config_limits *own, const struct config_limits *top)
 {
+    bool session_size = own->session_octets || top->session_octets;
+
     for (size_t i = 0; i < schema_rows; i++) {
         const struct schema_row *row = &schema_table[i];
         uint8_t *member = (uint8_t *)own + row->offset;
@@ -114,6 +116,7 @@ static void finish_limits(struct config_limits *own, const struct config_limits 
         if (row->octets == 4) memcpy(member, &(uint32_t){(uint32_t)v}, 4);
         if (row->octets == 8) memcpy(member, &v, 8);
     }
+    if (!session_size && own->session_octets < own->message_octets) own->session_octets = own->message_octets;
     finish_rates(own, top);
     if (!own->sessions_per_loopback_source) own->sessions_per_loopback_source = own->sessions_per_source;
 }

@@ -194,7 +194,7 @@ const struct schema_row schema_table[] = {
     {.name = "message-size", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, message_octets), .min = KIB,
      .max = LIMIT_MESSAGE_OCTETS_MAX, .fallback = LIMIT_MESSAGE_OCTETS_DEFAULT, .arguments = "SIZE", .since = "0.1", .doc = "The largest message; offered as SIZE. Who logged in with the right bypass-size is bound by 2147483647 octets instead."},
     {.name = "session-size", .where = SCHEMA_LIMITS, .type = SCHEMA_OCTETS, TAKES(struct config_limits, session_octets), .min = KIB,
-     .max = LIMIT_SESSION_OCTETS_MAX, .fallback = LIMIT_SESSION_OCTETS_DEFAULT, .arguments = "SIZE", .since = "0.2",
+     .max = LIMIT_SESSION_OCTETS_MAX, .fallback = LIMIT_SESSION_OCTETS_DEFAULT, .fallback_text = "1G, or message-size when that is more", .arguments = "SIZE", .since = "0.2",
      .doc = "All messages of one session. Behind it no other transaction begins (452 4.3.1: the client goes on in another session); one that has begun ends."},
     {.name = "recipients", .where = SCHEMA_LIMITS, .type = SCHEMA_NUMBER, TAKES(struct config_limits, recipients), .min = 1, .max = LIMIT_RECIPIENTS_MAX,
      .fallback = LIMIT_RECIPIENTS_DEFAULT, .arguments = "COUNT", .since = "0.1", .doc = "Recipients of one message; RFC 5321 wants at least 100."},

@@ -23,10 +23,12 @@ static struct span refused_session(const struct server *s)
 static struct span refused_size(const struct server *s, const struct mail_params *p)
 {
     const struct server_conf *c = s->conf;
-    uint64_t size = p->has_size ? p->size : 0;
+    uint64_t size = p->has_size ? p->size : 0, session = c->max_session_octets;
+    /* what is offered as SIZE is taken */
+    if (s->any_size && session < LIMIT_MESSAGE_OCTETS_MAX) session = LIMIT_MESSAGE_OCTETS_MAX;
     if (size > server_max_octets(s)) return REPLY("552 5.3.4 Message too large");
-    if (size > c->max_session_octets) return REPLY("552 5.3.4 Message too large for one session");
-    if (s->session_octets >= c->max_session_octets || size > c->max_session_octets - s->session_octets)
+    if (size > session) return REPLY("552 5.3.4 Message too large for one session");
+    if (s->session_octets >= session || size > session - s->session_octets)
         return REPLY("452 4.3.1 Enough octets for one session, send the rest in another one");
     return (struct span){NULL, 0};
 }

@@ -136,6 +136,49 @@ static void connections(void **state)
     parsed_free(&p);
 }
 
+static struct config_limits limits_of(const char *text)
+{
+    struct parsed p;
+    parse(&p, text);
+    assert_non_null(p.config);
+    struct config_limits l = p.config->servers[0].limits;
+    parsed_free(&p);
+    return l;
+}
+
+static void assert_rate(const struct config_rate *r, uint32_t count, uint32_t seconds)
+{
+    assert_true(r->limited);
+    assert_int_equal(r->count, count);
+    assert_int_equal(r->seconds, seconds);
+}
+
+static void rates(void **state)
+{
+    (void)state;
+    struct config_limits l = limits_of("");
+    assert_rate(&l.connections_rate, 1000, 60); /* as the reference says */
+    assert_rate(&l.messages_per_source, 50000, 3600);
+    assert_rate(&l.recipients_per_source, 200000, 3600);
+    assert_rate(&l.messages_per_principal, 5000, 3600);
+    assert_rate(&l.recipients_per_principal, 20000, 3600);
+    assert_int_equal(l.rates_on_loopback, CONFIG_NO);
+    assert_int_equal(l.session_octets, 1 << 30);
+    l = limits_of(SERVER(
+        "limits { messages-per-principal 7 per 1d rates-on-loopback yes }") "limits { messages-per-principal "
+                                                                            "9 per 1h connections-rate 3 per "
+                                                                            "1s session-size 60M }");
+    assert_rate(&l.messages_per_principal, 7, 86400);
+    assert_rate(&l.connections_rate, 3, 1);
+    assert_rate(&l.recipients_per_principal, 20000, 3600);
+    assert_int_equal(l.rates_on_loopback, CONFIG_YES);
+    assert_int_equal(l.session_octets, 60 << 20);
+    l = limits_of(SERVER("limits { message-size 2000M }"));
+    assert_int_equal(l.session_octets, 2000ll << 20);
+    l = limits_of(SERVER("limits { rates-on-loopback no }") "limits { rates-on-loopback yes }");
+    assert_int_equal(l.rates_on_loopback, CONFIG_NO);
+}
+
 static void wrong(void **state)
 {
     static const struct sample samples[] = {
@@ -160,6 +203,10 @@ static void wrong(void **state)
         {"a user without a domain", SERVER(" right submit to user example.org"),
          "3:23 error: \"example.org\" is no user: a user has a domain | right submit to user "
          "alice@example.org\n"},
+        {"no rate", SERVER(" limits { connections-rate 0 per 1m }"),
+         "3:28 error: connections-rate is 0, outside its range | from 1 to 1000000 is allowed\n"},
+        {"no time", SERVER(" limits { messages-per-source 5 }"),
+         "3:11 error: messages-per-source needs a time behind its count | messages-per-source 5 per 1m\n"},
         {"no list", SERVER(" connections permit 192.0.2.1"),
          "3:14 error: \"permit\" is none of: allow deny\n"},
         {"a domain", SERVER(" connections deny .example.org"),
@@ -185,7 +232,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mechanisms), cmocka_unit_test(bindings_of_ntlm),
         cmocka_unit_test(rights),     cmocka_unit_test(connections),
-        cmocka_unit_test(wrong),      cmocka_unit_test(tokens),
+        cmocka_unit_test(rates),      cmocka_unit_test(wrong),
+        cmocka_unit_test(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,6 +193,7 @@ static void test_bypass_size(void **state)
     assert_non_null(strstr(mail_of(&p, "11"), "552 5.3.4 "));
     server_permit_size(&p.s);
     assert_non_null(strstr(mail_of(&p, "11"), "250 "));
+    assert_non_null(strstr(mail_of(&p, "2147483647"), "250 ")); /* as offered */
     assert_non_null(strstr(mail_of(&p, "2147483648"), "552 5.3.4 "));
     p.replies.n = 0;
     feed(&p, "EHLO a.example\r\n");

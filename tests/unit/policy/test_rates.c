@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,12 +129,42 @@ static void busy_stays(void **state)
     free(t.memory);
 }
 
+struct race {
+    struct rates t;
+    unsigned accepted;
+};
+
+static void *one_edge(void *context)
+{
+    struct race *r = context;
+    for (unsigned i = 0; i < 20000; i++)
+        if (rates_count(&r->t, &alice, 5000, 60, 1000000 + i) == 0)
+            __atomic_fetch_add(&r->accepted, 1, __ATOMIC_RELAXED);
+    return NULL;
+}
+
+/* Edges that count side by side never let more through than one would. */
+static void edges_together(void **state)
+{
+    (void)state;
+    struct race r = {.t = table()};
+    pthread_t edges[4];
+    assert_int_equal(rates_count(&r.t, &alice, 5000, 60, 1000000), 0); /* it has its slot */
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&edges[i], NULL, one_edge, &r), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(pthread_join(edges[i], NULL), 0);
+    assert_in_range(r.accepted, 4900, 4999);
+    free(r.t.memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_hold),       cmocka_unit_test(counts_apart),
         cmocka_unit_test(says_when),         cmocka_unit_test(never_more_in_a_window),
         cmocka_unit_test(forgets_the_quiet), cmocka_unit_test(busy_stays),
+        cmocka_unit_test(edges_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
