@@ -95,6 +95,24 @@ static void tokens(void **state)
     parsed_free(&p);
 }
 
+static void never_ban(void **state)
+{
+    struct parsed p;
+    struct address loopback, named;
+    (void)state;
+    assert_true(address_parse(SPAN("127.66.1.1"), &loopback) && address_parse(SPAN("192.0.2.1"), &named));
+    parse(&p, "");
+    assert_int_equal(p.config->n_never_ban, 2);
+    assert_true(network_holds(&p.config->never_ban[0], &loopback));
+    parsed_free(&p);
+    parse(&p, "never-ban 192.0.2.0/24\nnever-ban 2001:db8::/32\n");
+    assert_string_equal(p.problems, "");
+    assert_int_equal(p.config->n_never_ban, 2); /* the loopback only when it is named */
+    assert_true(network_holds(&p.config->never_ban[0], &named));
+    assert_int_equal(p.config->never_ban[1].bits, 32);
+    parsed_free(&p);
+}
+
 static void rights(void **state)
 {
     struct parsed p;
@@ -230,10 +248,9 @@ static void wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mechanisms), cmocka_unit_test(bindings_of_ntlm),
-        cmocka_unit_test(rights),     cmocka_unit_test(connections),
-        cmocka_unit_test(rates),      cmocka_unit_test(wrong),
-        cmocka_unit_test(tokens),
+        cmocka_unit_test(mechanisms), cmocka_unit_test(bindings_of_ntlm), cmocka_unit_test(never_ban),
+        cmocka_unit_test(rights),     cmocka_unit_test(connections),      cmocka_unit_test(rates),
+        cmocka_unit_test(wrong),      cmocka_unit_test(tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
