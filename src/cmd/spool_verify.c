@@ -26,7 +26,7 @@ static int guarded_list(void *disk, disk_name_fn *fn, void *context)
 static int guarded_open(void *disk, const char *name, enum disk_open how)
 {
     const struct disk *real = &((struct guarded *)disk)->real;
-    if (how != DISK_CREATE) return real->ops->open(real->context, name, DISK_READ);
+    if (how != DISK_CREATE) return real->ops->open(real->context, name, how == DISK_WRITE ? DISK_READ : how);
     int fd = memfd_create(name, MFD_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }

@@ -25,17 +25,18 @@ static void found(void *context, const char *name)
     }
 }
 
-/* Everything is read once: past the page cache, if the disk can, through a file opened as for writing. */
+/* Everything is read once: past the page cache, if the disk can, whether it can be written on or not. The cache may still have what a
+ * failed sync has lost, and an earlier start has cut. */
 static int64_t read_whole(struct recovery *v, struct segment *g, size_t most)
 {
     const struct disk *d = &v->s->o.disk;
     char name[DISK_NAME_OCTETS];
     segment_name_put(name, segment_name_of(g->kind), g->number);
-    int file = d->ops->open(d->context, name, DISK_WRITE);
+    int file = d->ops->open(d->context, name, DISK_READ_PAST);
     int64_t got = file < 0 ? file : d->ops->read(d->context, file, v->p, most, 0);
     if (file >= 0) d->ops->close(d->context, file);
-    if (got >= 0) return got;
-    file = segment_read_file(&v->s->segments, d, g); /* a read-only disk */
+    if (got != -EINVAL) return got;
+    file = segment_read_file(&v->s->segments, d, g); /* cut from outside: its end is not aligned */
     return file < 0 ? file : d->ops->read(d->context, file, v->p, most, 0);
 }
 

@@ -42,10 +42,14 @@ static int real_list(void *disk, disk_name_fn *fn, void *context)
  * another process and in order, and a copy of each octet less is what makes large messages cheap. */
 static int real_open(void *disk, const char *name, enum disk_open how)
 {
-    int flags = how == DISK_READ ? O_RDONLY : how == DISK_WRITE ? O_RDWR : O_RDWR | O_CREAT | O_EXCL;
+    static const int modes[] = {[DISK_READ] = O_RDONLY,
+                                [DISK_READ_PAST] = O_RDONLY,
+                                [DISK_WRITE] = O_RDWR,
+                                [DISK_CREATE] = O_RDWR | O_CREAT | O_EXCL};
+    int flags = modes[how];
     flags |= O_CLOEXEC | O_NOFOLLOW;
     int fd = -1;
-    if (how == DISK_WRITE) fd = openat(directory_of(disk), name, flags | O_DIRECT);
+    if (how == DISK_WRITE || how == DISK_READ_PAST) fd = openat(directory_of(disk), name, flags | O_DIRECT);
     if (how == DISK_CREATE) { /* a refused O_DIRECT leaves the file behind: made first, opened again */
         fd = openat(directory_of(disk), name, flags, 0600);
         int direct =

@@ -11,7 +11,12 @@
 #define DISK_NAME_OCTETS 32
 #define DISK_ALIGN       4096 /* of memory, offset and length of every write */
 
-enum disk_open { DISK_READ, DISK_WRITE, DISK_CREATE /* must not exist; readable and writable */ };
+enum disk_open {
+    DISK_READ,
+    DISK_READ_PAST, /* for reading past the page cache where that can be; aligned to DISK_ALIGN as writes are */
+    DISK_WRITE,
+    DISK_CREATE /* must not exist; readable and writable */
+};
 
 typedef void disk_name_fn(void *context, const char *name);
 

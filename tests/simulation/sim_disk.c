@@ -27,8 +27,7 @@ struct sim_disk {
     unsigned fail_sync, fail_write; /* 0: never; counts down to 1 */
     struct name now[FILES], durable[FILES];
     struct inode *handle[HANDLES];
-    bool direct
-        [HANDLES]; /* opened as for writing: reads go past the page cache, as those of the real disk do */
+    bool direct[HANDLES]; /* not by DISK_READ: reads go past the page cache, as those of the real disk do */
 };
 
 uint64_t sim_random(struct sim_disk *d)
@@ -134,7 +133,7 @@ static int op_open(void *context, const char *name, enum disk_open how)
     struct sim_disk *d = context;
     struct name *n = find(d->now, name);
     if (d->stopped) return -EIO;
-    if (d->read_only && how != DISK_READ) return -EROFS;
+    if (d->read_only && (how == DISK_WRITE || how == DISK_CREATE)) return -EROFS;
     if (how == DISK_CREATE) {
         if (n) return -EEXIST;
         if (!step(d)) return -EIO;

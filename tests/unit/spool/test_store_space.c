@@ -277,6 +277,23 @@ static void read_only_at_start(void **state)
     assert_true(fixture_whole(f, 3, 3000));
 }
 
+/* A batch whose sync failed is whole in the page cache only: what a start has cut is not back when the disk becomes read-only. */
+static void read_only_after_a_failed_sync(void **state)
+{
+    struct fixture *f = *state;
+    commit_and_flush(f, 1);
+    assert_int_equal(fixture_commit(f, 2, 3000, 1), STORE_PENDING);
+    sim_disk_capacity(f->disk, 0); /* no successor */
+    sim_disk_fail_sync(f->disk, 0);
+    assert_false(fixture_flush(f));
+    for (int writable = 1; writable >= 0; writable--) {
+        sim_disk_read_only(f->disk, !writable);
+        fixture_reopen(f);
+        assert_true(fixture_whole(f, 1, 3000));
+        assert_null(store_find(f->store, 2));
+    }
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
@@ -289,6 +306,7 @@ int main(void)
                                        TEST(full),
                                        TEST(full_with_one_segment),
                                        TEST(full_for_large_content),
-                                       TEST(read_only_at_start)};
+                                       TEST(read_only_at_start),
+                                       TEST(read_only_after_a_failed_sync)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
