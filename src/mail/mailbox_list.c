@@ -56,8 +56,8 @@ static size_t word_octets(struct span s)
 {
     size_t i = 0;
     if (s.n && s.p[0] == '"') return quoted_octets(s);
-    while (i < s.n && !is_blank(s.p[i]) && !memchr("()<>,;:\"", s.p[i], 8))
-        i++;
+    while (i < s.n && s.p[i] > ' ' && s.p[i] != 127 && !memchr("()<>,;:\"", s.p[i], 8))
+        i++; /* controls are no part of anything */
     return i;
 }
 

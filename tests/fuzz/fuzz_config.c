@@ -19,7 +19,7 @@ static void check_limits(const struct config_limits *l)
         const struct schema_row *row = &schema_table[i];
         uint64_t wide = 0;
         uint32_t narrow = 0;
-        if (!(row->where & SCHEMA_LIMITS) || !row->octets) continue;
+        if (!(row->where & SCHEMA_LIMITS) || !row->octets || row->type == SCHEMA_CHOICE) continue;
         memcpy(row->octets == 4 ? (void *)&narrow : (void *)&wide, (const uint8_t *)l + row->offset,
                row->octets);
         uint64_t v = row->octets == 4 ? narrow : wide;

@@ -244,7 +244,7 @@ static void finale(struct outbound_world *w)
         act_often(w);
     cast_relay_dies(w);
     w->hops.calm = true;
-    for (unsigned i = 0; i < 60000 && !broken(w); i++) {
+    for (unsigned i = 0; i < 300000 && !broken(w); i++) {
         go_on(w, &still, 600000);
         if (!store_after(spooler(w)->store, 0) && !cast_relay_busy()) break;
     }

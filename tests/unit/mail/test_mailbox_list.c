@@ -53,6 +53,9 @@ static void broken(void **state)
 {
     static const char *const t[] = {
         "Alice",
+        "a\x01@b.example",
+        "\x1b a@b.example",
+        "a@b\x7f.example",
         "<>",
         "a@b@c",
         "a@",
