@@ -301,7 +301,7 @@ static void directory_peer(struct child *c, enum role role, unsigned index, unsi
     (void)generation;
     if (d && role == PROC_EDGE)
         logins_peer(d->logins, index, fd);
-    else if (d && role == PROC_RELAY)
+    else if (d && d->credentials && role == PROC_RELAY)
         credentials_peer(d->credentials, index, fd);
     else if (!d || role != PROC_SPOOLER)
         close(fd);
@@ -333,12 +333,21 @@ static bool directory_start(struct child *c, const char **error)
 }
 
 /* A newer directory takes the questions; what was not answered is asked again. */
+static void leave(struct directory *d)
+{
+    credentials_free(&d->credentials); /* wipes */
+    child_exit(d->child, 0);
+}
+
 static void directory_drain(struct child *c, bool stopping)
 {
     struct directory *d = c->state;
-    if (d) credentials_free(&d->credentials);
-    if (d) d->draining = true;
-    if (!d || stopping || logins_edges(d->logins) == 0) child_exit(c, 0);
+    if (!d) {
+        child_exit(c, 0);
+        return;
+    }
+    d->draining = true; /* edges and relays of this generation go on as long as their sessions do */
+    if (stopping || logins_edges(d->logins) == 0) leave(d);
 }
 
 static void directory_status(struct child *c, struct buf *json)
@@ -365,7 +374,10 @@ static void directory_after_turn(struct child *c)
     if (!d || !d->started) return;
     if (d->credentials) credentials_flush(d->credentials);
     logins_flush(d->logins);
-    if (d->draining && logins_edges(d->logins) == 0) child_exit(c, 0);
+    if (d->draining && logins_edges(d->logins) == 0) {
+        leave(d);
+        return;
+    }
     if (!d->spooler) return;
     ipc_flush(d->spooler);
     /* what a flush does not send wakes the loop when it can be sent, so nothing is left waiting without an event */
