@@ -43,7 +43,6 @@ struct directory {
     uint8_t *aliases_text; /* names point into it */
     int users_folder, aliases_fd, map_fd, spooler_fd;
     bool started;
-    bool draining; /* a newer one has taken over; edges of this generation go on */
     struct ipc *spooler;
     struct directory_question *questions; /* a ring of QUESTIONS_MAX, made at start */
     uint32_t first, n;
@@ -299,7 +298,7 @@ static void directory_peer(struct child *c, enum role role, unsigned index, unsi
 {
     struct directory *d = directory_of(c);
     (void)generation;
-    if (d && role == PROC_EDGE)
+    if (d && d->logins && role == PROC_EDGE)
         logins_peer(d->logins, index, fd);
     else if (d && d->credentials && role == PROC_RELAY)
         credentials_peer(d->credentials, index, fd);
@@ -333,21 +332,13 @@ static bool directory_start(struct child *c, const char **error)
 }
 
 /* A newer directory takes the questions; what was not answered is asked again. */
-static void leave(struct directory *d)
-{
-    credentials_free(&d->credentials); /* wipes */
-    child_exit(d->child, 0);
-}
-
 static void directory_drain(struct child *c, bool stopping)
 {
     struct directory *d = c->state;
-    if (!d) {
-        child_exit(c, 0);
-        return;
-    }
-    d->draining = true; /* edges and relays of this generation go on as long as their sessions do */
-    if (stopping || logins_edges(d->logins) == 0) leave(d);
+    (void)stopping;
+    if (d) credentials_free(&d->credentials); /* wipes */
+    if (d) logins_free(&d->logins);           /* a step that is in hand ends first */
+    child_exit(c, 0);
 }
 
 static void directory_status(struct child *c, struct buf *json)
@@ -365,7 +356,7 @@ static void directory_status(struct child *c, struct buf *json)
     if (d->credentials) buf_u64(json, credentials_count(d->credentials));
     buf_str(json, ",\"questions_answered\":");
     buf_u64(json, d->answered);
-    logins_status(d->logins, json);
+    if (d->logins) logins_status(d->logins, json);
 }
 
 static void directory_after_turn(struct child *c)
@@ -373,11 +364,7 @@ static void directory_after_turn(struct child *c)
     struct directory *d = c->state;
     if (!d || !d->started) return;
     if (d->credentials) credentials_flush(d->credentials);
-    logins_flush(d->logins);
-    if (d->draining && logins_edges(d->logins) == 0) {
-        leave(d);
-        return;
-    }
+    if (d->logins) logins_flush(d->logins);
     if (!d->spooler) return;
     ipc_flush(d->spooler);
     /* what a flush does not send wakes the loop when it can be sent, so nothing is left waiting without an event */

@@ -524,14 +524,6 @@ bool logins_start(struct logins *l)
     return true;
 }
 
-unsigned logins_edges(const struct logins *l)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
-        n += l->edges[i].channel != NULL;
-    return n;
-}
-
 void logins_flush(struct logins *l)
 {
     for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)

@@ -39,6 +39,7 @@ bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
         uint8_t memory[LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8];
         struct buf key = buf_on(memory, sizeof memory);
         path_key(&d->path, &key);
+        if (!key.over && span_eq(buf_span(&key), inbound_principal_name(s))) return true; /* its own */
         if (!key.over && inbound_ask_sender(s, buf_span(&key))) return false;
         inbound_transaction_drop(s);
         refuse(v, 451, "4.3.0", "Your right to this sender cannot be checked now, try again later");
