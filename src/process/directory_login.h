@@ -18,7 +18,7 @@ void logins_free(struct logins **l); /* waits for the steps in hand; accepts nul
 
 /* Takes fd: a conversation with an edge, which begins now, or at logins_start when that was not called yet. */
 void logins_peer(struct logins *l, unsigned edge, int fd);
-bool logins_start(struct logins *l);           /* in the cage: the threads begin. False: they cannot */
+bool logins_start(struct logins *l); /* in the cage: the threads begin. False: they cannot */
 void logins_flush(struct logins *l);
 void logins_status(const struct logins *l, struct buf *json); /* members, a comma in front */
 
