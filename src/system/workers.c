@@ -26,7 +26,7 @@ struct workers {
     worker_done_fn *done;
     void *context;
     struct worker threads[WORKERS_MAX];
-    unsigned n, busy;
+    unsigned n;
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
     struct queue waiting, finished;
@@ -84,7 +84,6 @@ static void came_back(struct watch *watch, uint32_t events)
     pthread_mutex_unlock(&w->mutex);
     while (t) {
         struct worker_task *next = t->next;
-        w->busy--;
         w->done(w->context, t);
         t = next;
     }
@@ -127,16 +126,10 @@ bool workers_start(struct workers *w)
 
 void workers_submit(struct workers *w, struct worker_task *task)
 {
-    w->busy++;
     pthread_mutex_lock(&w->mutex);
     put(&w->waiting, task);
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->mutex);
-}
-
-unsigned workers_busy(const struct workers *w)
-{
-    return w->busy;
 }
 
 void workers_free(struct workers **workers)

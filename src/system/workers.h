@@ -19,8 +19,6 @@ struct workers *workers_create(struct loop *l, unsigned threads, void *const *st
                                worker_done_fn *done, void *context);
 bool workers_start(struct workers *w); /* makes the threads; false: it could not */
 void workers_submit(struct workers *w, struct worker_task *task);
-/* Tasks that were submitted and are not done. */
-unsigned workers_busy(const struct workers *w);
 /* Waits for what is being worked; what waits is dropped (done is not called for it). Accepts null. */
 void workers_free(struct workers **w);
 
