@@ -17,6 +17,9 @@
 #define LIMIT_FROM_ADDRESSES_OCTETS     1024  /* of From and Sender together */
 #define LIMIT_DIRECTORY_SECONDS         20    /* for its answer to an edge */
 #define LIMIT_LOGIN_REFUSAL_MS          250 /* a refusal is told at a multiple of it: what was wrong cannot be timed */
+#define LIMIT_LOGIN_QUICK_THREADS       1    /* of the directory process (service/login.h) */
+#define LIMIT_LOGIN_SLOW_THREADS        2    /* as many passwords are computed at once */
+#define LIMIT_LOGIN_OUTSIDE_THREADS     8    /* as many wait for winbind or Dovecot at once */
 #define LIMIT_LOGINS                    4096 /* conversations of one directory process */
 #define LIMIT_LOGIN_IDLE_SECONDS        60 /* of one that waits for its client: then its edge has forgotten it */
 #define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */

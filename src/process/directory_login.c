@@ -15,9 +15,7 @@
 #include "system/workers.h"
 
 enum {
-    QUICK_THREADS = 1,
-    SLOW_THREADS = 2,
-    THREADS = QUICK_THREADS + SLOW_THREADS,
+    THREADS = LIMIT_LOGIN_QUICK_THREADS + LIMIT_LOGIN_SLOW_THREADS + LIMIT_LOGIN_OUTSIDE_THREADS,
     BUCKETS = 1024,
     ANSWERS_QUEUED = 64
 };
@@ -49,13 +47,18 @@ struct login_edge {
     unsigned index;
 };
 
+static const unsigned threads_of[LOGIN_QUEUES] = {[LOGIN_QUICK] = LIMIT_LOGIN_QUICK_THREADS,
+                                                  [LOGIN_SLOW] = LIMIT_LOGIN_SLOW_THREADS,
+                                                  [LOGIN_OUTSIDE] = LIMIT_LOGIN_OUTSIDE_THREADS};
+
 struct logins {
     struct child *child;
     struct login_world world;
     struct token_keys *token_keys; /* that the world knows */
     struct login_thread *threads[THREADS];
     struct guard *guard;
-    struct workers *quick, *slow; /* null, and guard: the store cannot be opened */
+    struct workers *workers[LOGIN_QUEUES];
+    bool open; /* else the store cannot be opened: no guard, no workers */
     struct login_edge edges[LIMIT_EDGES_MAX];
     struct conversation *buckets[BUCKETS];
     unsigned n; /* conversations */
@@ -287,13 +290,13 @@ static void work(struct worker_task *task, void *state)
         login_step(c->login, state, c->response, c->unix_seconds, &c->answer);
 }
 
-static void submit(struct conversation *c, bool slow)
+static void submit(struct conversation *c, enum login_queue queue)
 {
     struct logins *l = c->all;
     c->working = true;
     c->unix_seconds = loop_unix_ms(l->child->loop) / 1000;
     c->began_ms = loop_now_ms(l->child->loop);
-    workers_submit(slow ? l->slow : l->quick, &c->task);
+    workers_submit(l->workers[queue], &c->task);
 }
 
 /* --- questions */
@@ -310,7 +313,7 @@ static void begins(struct timer *t)
         (struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer));
     c->waiting = false;
     if (!guard_bans(c->all->guard, login_begin_of(c->login)->client)) {
-        submit(c, login_slow(c->login));
+        submit(c, login_queue(c->login));
         return;
     }
     c->answer = (struct login_answer){.session = c->session, .slot = c->slot, .kind = LOGIN_BANNED};
@@ -321,7 +324,7 @@ static void asked_begin(struct login_edge *e, const struct login_begin *m)
 {
     struct logins *l = e->all;
     uint64_t wait = 0;
-    enum guess_answer guess = l->quick ? guard_begin(l->guard, m->client, &wait) : GUESS_LATER;
+    enum guess_answer guess = l->open ? guard_begin(l->guard, m->client, &wait) : GUESS_LATER;
     if (guess == GUESS_BANNED || guess == GUESS_LATER) {
         (guess == GUESS_BANNED ? send_banned : send_later)(e, m->session, m->slot);
         return;
@@ -338,7 +341,7 @@ static void asked_begin(struct login_edge *e, const struct login_begin *m)
         c->waiting = true;
         loop_timer_set(l->child->loop, &c->timer, loop_now_ms(l->child->loop) + wait, begins);
     } else {
-        submit(c, login_slow(c->login));
+        submit(c, login_queue(c->login));
     }
 }
 
@@ -356,7 +359,7 @@ static void asked_step(struct login_edge *e, const struct login_step *m)
         return;
     }
     loop_timer_stop(e->all->child->loop, &c->timer);
-    submit(c, login_slow(c->login));
+    submit(c, login_queue(c->login));
 }
 
 static void asked_cancel(struct login_edge *e, const struct login_step *m)
@@ -369,7 +372,7 @@ static void asked_cancel(struct login_edge *e, const struct login_step *m)
 
 static void asked_sender(struct login_edge *e, const struct sender_question *q)
 {
-    struct conversation *c = e->all->quick ? add(e, q->session, q->slot) : NULL;
+    struct conversation *c = e->all->open ? add(e, q->session, q->slot) : NULL;
     if (!c || !response_keep(c, q->path)) {
         if (c) forget(c);
         send_sender(e, &(struct sender_answer){q->session, q->slot, SENDER_LATER});
@@ -379,7 +382,7 @@ static void asked_sender(struct login_edge *e, const struct sender_question *q)
     c->question = *q;
     c->question.path = c->response;
     c->question.name = SPAN("");
-    submit(c, false);
+    submit(c, LOGIN_QUICK);
 }
 
 static void asked(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
@@ -462,9 +465,13 @@ void logins_open(struct logins *l, int identity, struct span home)
     if (!l->guard) return;
     for (unsigned i = 0; i < THREADS; i++)
         states[i] = l->threads[i];
-    l->slow = workers_create(l->child->loop, SLOW_THREADS, states + QUICK_THREADS, work, done, l);
-    l->quick = l->slow ? workers_create(l->child->loop, QUICK_THREADS, states, work, done, l) : NULL;
-    if (!l->quick) log_note(LOG_LEVEL_ERROR, "identity-unusable", "no memory for threads", errno);
+    l->open = true;
+    void *const *first = states;
+    for (unsigned q = 0; q < LOGIN_QUEUES; first += threads_of[q++]) {
+        l->workers[q] = workers_create(l->child->loop, threads_of[q], first, work, done, l);
+        l->open &= l->workers[q] != NULL;
+    }
+    if (!l->open) log_note(LOG_LEVEL_ERROR, "identity-unusable", "no memory for threads", errno);
 }
 
 void logins_free(struct logins **logins)
@@ -472,8 +479,8 @@ void logins_free(struct logins **logins)
     struct logins *l = *logins;
     if (!l) return;
     *logins = NULL;
-    workers_free(&l->quick);
-    workers_free(&l->slow);
+    for (unsigned q = 0; q < LOGIN_QUEUES; q++)
+        workers_free(&l->workers[q]);
     guard_free(&l->guard);
     for (unsigned i = 0; i < BUCKETS; i++)
         while (l->buckets[i])
@@ -517,8 +524,9 @@ void logins_peer(struct logins *l, unsigned edge, int fd)
 bool logins_start(struct logins *l)
 {
     l->started = true;
-    if (l->quick && (!workers_start(l->quick) || !workers_start(l->slow) || !guard_start(l->guard)))
-        return false;
+    for (unsigned q = 0; l->open && q < LOGIN_QUEUES; q++)
+        if (!workers_start(l->workers[q])) return false;
+    if (l->open && !guard_start(l->guard)) return false;
     for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
         if (l->edges[i].fd >= 0) edge_open(&l->edges[i]);
     return true;

@@ -27,7 +27,7 @@ enum {                              /* flags */
        MECHANISM_SECRET = 1,        /* what crosses the wire is the secret itself: TLS hides it */
        MECHANISM_BINDS = 2,         /* needs a channel binding: TLS, and a key exported from it */
        MECHANISM_CERTIFICATE = 4,   /* needs a client certificate */
-       MECHANISM_SLOW = 8,          /* its check takes milliseconds of CPU, or waits for somebody else */
+       MECHANISM_SLOW = 8,          /* its check takes milliseconds of CPU */
        MECHANISM_LEGACY = 16,       /* for old devices: must be named in the configuration */
        MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
 };

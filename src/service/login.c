@@ -102,9 +102,10 @@ const struct login_begin *login_begin_of(const struct login *l)
     return &l->begin;
 }
 
-bool login_slow(const struct login *l)
+enum login_queue login_queue(const struct login *l)
 {
-    return mechanism_table[l->begin.mechanism].flags & MECHANISM_SLOW;
+    if (l->outside) return LOGIN_OUTSIDE;
+    return mechanism_table[l->begin.mechanism].flags & MECHANISM_SLOW ? LOGIN_SLOW : LOGIN_QUICK;
 }
 
 void login_claim(struct login *l, struct span name)

@@ -41,8 +41,15 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
                 struct login_answer *ret);
 const struct login_report *login_report_of(const struct login *l);
 const struct login_begin *login_begin_of(const struct login *l);
-bool login_slow(const struct login *l); /* MECHANISM_SLOW */
-void login_free(struct login **l);      /* wipes; accepts null */
+/* Which threads its next step is for, so that none waits behind what takes longer by nature. */
+enum login_queue {
+    LOGIN_QUICK,   /* microseconds */
+    LOGIN_SLOW,    /* milliseconds of a processor: passwords */
+    LOGIN_OUTSIDE, /* waits for somebody else (winbind, Dovecot): up to seconds, and no processor */
+    LOGIN_QUEUES
+};
+enum login_queue login_queue(const struct login *l);
+void login_free(struct login **l); /* wipes; accepts null */
 
 /* In a thread. */
 void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret);

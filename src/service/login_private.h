@@ -18,6 +18,7 @@ struct login {
     struct arena *arena;      /* everything of it: secrets too; wiped at the end */
     struct login_begin begin; /* its spans lie in the arena */
     unsigned step;            /* steps done */
+    bool outside;             /* the next step waits for somebody else: set by a step, or by login_create */
     uint64_t unix_seconds;    /* of this step */
     uint8_t challenge[LIMIT_SASL_CHALLENGE_OCTETS];
     struct span out;               /* of this step; points into challenge */
