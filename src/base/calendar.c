@@ -43,3 +43,42 @@ void calendar_put(struct buf *b, const struct calendar *c)
     buf_byte(b, 'T');
     calendar_put_time(b, c);
 }
+
+/* Digits are d in the form, everything else is itself. */
+static bool read_form(struct span text, const char *form, uint32_t *numbers)
+{
+    size_t n = strlen(form);
+    if (text.n < n) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (form[i] == 'd' ? !octet_is_digit(text.p[i]) : text.p[i] != (uint8_t)form[i]) return false;
+        if (form[i] == 'd')
+            *numbers = *numbers * 10 + (uint32_t)(text.p[i] - '0');
+        else
+            numbers++;
+    }
+    return true;
+}
+
+/* Days before a month of a year that begins in March, and before that year, counted as calendar_of does. */
+static uint64_t days_of(uint32_t year, uint32_t month, uint32_t day)
+{
+    uint32_t y = month <= 2 ? year - 1 : year, from_march = month > 2 ? month - 3 : month + 9;
+    return (uint64_t)365 * y + y / 4 - y / 100 + y / 400 + (153 * from_march + 2) / 5 + day - 1 - 719468;
+}
+
+bool calendar_read(struct span text, uint64_t *unix_seconds, size_t *n)
+{
+    uint32_t d[3] = {0}, t[3] = {0}; /* year month day, hour minute second */
+    if (!read_form(text, "dddd-dd-dd", d) || d[0] < 1970 || d[1] < 1 || d[1] > 12 || d[2] < 1) return false;
+    uint64_t day = days_of(d[0], d[1], d[2]);
+    struct calendar back = calendar_of(day * 86400);
+    if (back.month != d[1] || back.day != d[2]) return false; /* the 30th of February */
+    *n = 10;
+    if (text.n > 10 && text.p[10] == 'T') {
+        if (!read_form(span_skip(text, 11), "dd:dd:dd", t) || t[0] > 23 || t[1] > 59 || t[2] > 59)
+            return false;
+        *n = 19;
+    }
+    *unix_seconds = day * 86400 + t[0] * 3600 + t[1] * 60 + t[2];
+    return true;
+}

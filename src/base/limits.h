@@ -286,5 +286,6 @@
 #define LIMIT_USERS                   4000000
 #define LIMIT_PROBLEMS                1000 /* kept of one file of the directory; all are counted */
 #define LIMIT_LOG_LINE_OCTETS         4096
+#define LIMIT_LOG_READ_OCTETS         65536 /* of a log that is read again: a longer line is none of ours */
 
 #endif

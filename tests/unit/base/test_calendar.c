@@ -55,12 +55,58 @@ static void every_day(void **state)
         }
 }
 
+/* What is shown is read as that second, for each day and for what stands behind it. */
+static void every_day_is_read(void **state)
+{
+    (void)state;
+    for (uint64_t day = 0; day < 292194; day++) {
+        char memory[40];
+        struct buf b = buf_on(memory, sizeof memory);
+        uint64_t second = day * 86400 + day % 86400, got = 0;
+        size_t n = 0;
+        struct calendar c = calendar_of(second);
+        calendar_put(&b, &c);
+        buf_str(&b, ".123Z");
+        assert_true(calendar_read(buf_span(&b), &got, &n));
+        assert_true(got == second && n == 19);
+        assert_true(calendar_read(span_head(buf_span(&b), 10), &got, &n));
+        assert_true(got == day * 86400 && n == 10);
+    }
+}
+
+static void what_is_no_time(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "2026",
+                                        "2026-11-2",
+                                        "1969-12-31",
+                                        "2026-13-01",
+                                        "2026-00-01",
+                                        "2026-11-31",
+                                        "2026-02-29",
+                                        "2026-11-00",
+                                        "2026/11/25",
+                                        "2026-11-25T",
+                                        "2026-11-25T15:30",
+                                        "2026-11-25T24:00:00",
+                                        "2026-11-25T15:60:00",
+                                        "2026-11-25T15:30:60",
+                                        "2026-11-25T+5:30:00",
+                                        " 2026-11-25"};
+    uint64_t second = 7;
+    size_t n = 7;
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_false(calendar_read(span_str(wrong[i]), &second, &n));
+    assert_true(second == 7); /* untouched */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_seconds),
-        cmocka_unit_test(what_no_format_can_say_is_the_last_second),
-        cmocka_unit_test(every_day),
+        cmocka_unit_test(known_seconds),   cmocka_unit_test(what_no_format_can_say_is_the_last_second),
+        cmocka_unit_test(every_day),       cmocka_unit_test(every_day_is_read),
+        cmocka_unit_test(what_is_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
