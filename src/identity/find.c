@@ -66,18 +66,36 @@ static enum identity_found read_scram(struct identity *i, bool app, uint32_t num
     return found == IDENTITY_UNKNOWN ? IDENTITY_FOUND : found;
 }
 
-static enum identity_found read_rights(struct identity *i, struct identity_principal *p)
+static enum identity_found read_grants(struct identity *i, struct arena *a, struct identity_principal *p)
 {
     static const char sql[] =
-        "SELECT permits FROM granted WHERE principal=?1 UNION ALL SELECT permits FROM granted "
-        "JOIN member ON member.team=granted.team WHERE member.principal=?1";
+        "SELECT permits, '' FROM granted WHERE principal=?1 UNION ALL SELECT permits, team.name FROM granted "
+        "JOIN member ON member.team=granted.team JOIN team ON team.number=member.team "
+        "WHERE member.principal=?1 ORDER BY 2";
+    struct right_grant grants[1 + LIMIT_IDENTITY_GROUPS];
     sqlite3_stmt *s = identity_prepare(i, sql);
     enum identity_found found;
 
     if (s) sqlite3_bind_int64(s, 1, p->number);
-    while ((found = identity_step(s)) == IDENTITY_FOUND)
-        p->rights |= (uint32_t)sqlite3_column_int64(s, 0);
-    return found == IDENTITY_UNKNOWN ? IDENTITY_FOUND : found;
+    while ((found = identity_step(s)) == IDENTITY_FOUND) {
+        struct span group = identity_column(s, 1);
+        struct right_grant *last = p->n_grants ? &grants[p->n_grants - 1] : NULL;
+        if (!last || !span_eq(last->group, group)) {
+            bool room = p->n_grants <= LIMIT_IDENTITY_GROUPS;
+            last = &grants[room ? p->n_grants++ : 0];
+            if (!room || !copy(a, group, &last->group)) {
+                sqlite3_reset(s);
+                return IDENTITY_UNREADABLE;
+            }
+            last->rights = 0;
+        }
+        last->rights |= (uint32_t)sqlite3_column_int64(s, 0);
+    }
+    if (found != IDENTITY_UNKNOWN) return found;
+    p->grants = arena_take_array(a, p->n_grants, sizeof *p->grants);
+    if (!p->grants) return IDENTITY_UNREADABLE;
+    if (p->n_grants) memcpy(p->grants, grants, p->n_grants * sizeof *grants);
+    return IDENTITY_FOUND;
 }
 
 static enum identity_found read_groups(struct identity *i, struct arena *a, struct identity_principal *p)
@@ -121,7 +139,7 @@ static enum identity_found read_principal(struct identity *i, sqlite3_stmt *s, s
               copy_exactly(identity_column(s, 6), p->cram, sizeof p->cram, &p->has_cram);
     sqlite3_reset(s);
     if (!ok) return IDENTITY_UNREADABLE;
-    found = read_rights(i, p);
+    found = read_grants(i, a, p);
     return found == IDENTITY_FOUND ? read_groups(i, a, p) : found;
 }
 
@@ -257,11 +275,11 @@ enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha25
     return end(i, found);
 }
 
-enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path)
+enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path, struct buf *by)
 {
     static const char sql[] =
-        "SELECT 1 FROM principal WHERE number=?1 AND name IN (?2, ?3) UNION ALL "
-        "SELECT 1 FROM sender WHERE principal=?1 AND pattern IN (?2, ?3, ?4, '*') LIMIT 1";
+        "SELECT name FROM principal WHERE number=?1 AND name IN (?2, ?3) UNION ALL "
+        "SELECT pattern FROM sender WHERE principal=?1 AND pattern IN (?2, ?3, ?4, '*') LIMIT 1";
     uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
     struct buf base = buf_on(memory, sizeof memory);
     size_t at = span_rfind(path, '@');
@@ -277,6 +295,7 @@ enum identity_found identity_sender(struct identity *i, uint32_t principal, stru
     identity_bind_text(s, 3, buf_span(&base));
     identity_bind_text(s, 4, span_skip(path, at));
     enum identity_found found = identity_step(s);
+    if (found == IDENTITY_FOUND && by) buf_put(by, identity_column(s, 0));
     if (found == IDENTITY_FOUND) sqlite3_reset(s);
     return found;
 }

@@ -5,8 +5,8 @@
 #define IDENTITY_IDENTITY_H
 
 #include "base/arena.h"
-#include "policy/decide.h"
 #include "policy/network.h"
+#include "policy/right.h"
 
 struct identity; /* an open database. One thread at a time; each thread opens one of its own */
 
@@ -48,7 +48,8 @@ struct identity_principal {
     struct identity_scram scram_256, scram_1;
     uint8_t nt[16];   /* the NT hash; only if it was asked for */
     uint8_t cram[32]; /* the two MD5 contexts of HMAC: inner, outer; only if they were asked for */
-    uint32_t rights;  /* granted to it or to its groups in the database; the configuration may grant more */
+    struct right_grant *grants; /* of the database: its own, then those of each group: config/rights */
+    uint32_t n_grants;
     struct span *groups;
     uint32_t n_groups;
     uint32_t app_password; /* it logs in by that one: its number; 0: by the account's own password */
@@ -69,8 +70,8 @@ enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha25
                                     struct identity_principal *ret);
 
 /* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias of
- * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes; UNKNOWN: no. */
-enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path);
+ * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes, and by (may be null) gets its name or the row that permits it; UNKNOWN: no. */
+enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path, struct buf *by);
 
 /* Mailboxes, in the order in which they were made: *after begins at 0 and is the number of each; name: in a. False: no more (*why is
  * null), or *why. */

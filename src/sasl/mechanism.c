@@ -40,15 +40,21 @@ void mechanism_put_names(struct buf *b, uint32_t set)
     }
 }
 
+const char *mechanism_why_not(enum mechanism m, const struct mechanism_facts *f)
+{
+    uint8_t flags = mechanism_table[m].flags;
+    if (!f->tls && !f->clear)
+        return "the session is in clear: only under TLS, or from a network of allow-cleartext-auth";
+    if ((flags & MECHANISM_BINDS) && !f->binding)
+        return "it is bound to a TLS session, and there is no key of one";
+    if ((flags & MECHANISM_CERTIFICATE) && !f->certificate) return "the client shows no certificate";
+    return NULL;
+}
+
 uint32_t mechanism_offered(uint32_t set, const struct mechanism_facts *f)
 {
     uint32_t offered = 0;
-    if (!f->tls && !f->clear) return 0;
-    for (size_t i = 0; i < MECHANISM_COUNT; i++) {
-        uint8_t flags = mechanism_table[i].flags;
-        bool possible = (!(flags & MECHANISM_BINDS) || f->binding) &&
-                        (!(flags & MECHANISM_CERTIFICATE) || f->certificate);
-        if (possible) offered |= set & MECHANISM_BIT(i);
-    }
+    for (size_t i = 0; i < MECHANISM_COUNT; i++)
+        if (!mechanism_why_not((enum mechanism)i, f)) offered |= set & MECHANISM_BIT(i);
     return offered;
 }

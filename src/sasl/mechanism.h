@@ -61,6 +61,8 @@ struct mechanism_facts {       /* of a session */
     bool tls, clear;           /* clear: this client may log in without TLS */
     bool binding, certificate; /* TLS gave an exporter; the client has shown a certificate */
 };
+/* Why it cannot succeed in such a session, half a sentence for `explain`; null: it can, and is offered where it is configured. */
+const char *mechanism_why_not(enum mechanism m, const struct mechanism_facts *f);
 /* Those of a set that can succeed. Without TLS and without permission none is. */
 uint32_t mechanism_offered(uint32_t set, const struct mechanism_facts *f);
 /* Appends the names of a set, best first, one blank between them. */

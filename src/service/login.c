@@ -1,3 +1,4 @@
+#include "config/rights.h"
 #include "identity/secret.h"
 #include "service/login_private.h"
 
@@ -128,32 +129,24 @@ const char *login_wrong_secret(const struct login *l, bool has_one)
 
 /* --- what it permits. The only place that says LOGIN_SUCCESS to an edge. */
 
-static bool in_group(const struct identity_principal *who, struct span group)
+static uint32_t rights_here(const struct login *l)
 {
-    for (uint32_t i = 0; i < who->n_groups; i++)
-        if (span_eq_nocase(who->groups[i], group)) return true;
-    return false;
-}
-
-static uint32_t rights_of(const struct login *l)
-{
-    const struct config_server *s = &l->world->config->servers[l->begin.server];
     const struct identity_principal *who = &l->who;
-    uint32_t rights = who->rights;
-    for (uint32_t i = 0; i < s->n_grants; i++)
-        if (s->grants[i].group ? in_group(who, s->grants[i].name) : span_eq(s->grants[i].name, who->name))
-            rights |= s->grants[i].right;
-    return rights;
+    const struct rights_subject subject = {.name = who->name,
+                                           .groups = who->groups,
+                                           .n_groups = who->n_groups,
+                                           .grants = who->grants,
+                                           .n_grants = who->n_grants};
+    return rights_of(&l->world->config->servers[l->begin.server], &subject, NULL, NULL);
 }
 
 static enum login_kind authorise(struct login *l, struct login_answer *ret)
 {
-    static const uint32_t doors = RIGHT_SUBMIT | RIGHT_ORG_PROPS | RIGHT_ORG_STATUS;
     if (!l->proven || l->who.number == 0 || l->who.kind == PRINCIPAL_ANONYMOUS)
         return login_refuse(l, "anonymous");
     if (l->who.locked) return login_refuse(l, "locked");
-    uint32_t rights = rights_of(l);
-    if (!(rights & doors)) return login_refuse(l, "no-right");
+    uint32_t rights = rights_here(l);
+    if (!rights_open_door(rights)) return login_refuse(l, "no-right");
     *ret = (struct login_answer){.session = l->begin.session,
                                  .slot = l->begin.slot,
                                  .kind = LOGIN_SUCCESS,
@@ -182,7 +175,7 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
 
 void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret)
 {
-    enum identity_found found = identity_sender(t->identity, q->number, q->path);
+    enum identity_found found = identity_sender(t->identity, q->number, q->path, NULL);
     *ret = (struct sender_answer){.session = q->session,
                                   .slot = q->slot,
                                   .verdict = found == IDENTITY_FOUND     ? SENDER_PERMITTED

@@ -11,6 +11,14 @@ static enum identity_found find(const char *login, const char *home, const char 
                          &p);
 }
 
+static uint32_t rights(void)
+{
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < p.n_grants; i++)
+        all |= p.grants[i].rights;
+    return all;
+}
+
 static void a_user_is_found_by_its_names(void **state)
 {
     (void)state;
@@ -24,7 +32,7 @@ static void a_user_is_found_by_its_names(void **state)
     assert_int_equal(p.scram_1.iterations, 0);
     assert_int_equal(p.crypt.n, 0);
     assert_false(p.locked || p.has_nt || p.has_cram);
-    assert_int_equal(p.rights, 0); /* proof is not permission */
+    assert_int_equal(rights(), 0); /* proof is not permission */
     assert_int_equal(find("JOE@Example.ORG", "", NULL, 1), IDENTITY_FOUND);
     assert_int_equal(find("\"joe\"@example.org", "", NULL, 1), IDENTITY_FOUND);
     assert_int_equal(find("joe", "example.org", NULL, 1), IDENTITY_FOUND);
@@ -83,12 +91,18 @@ static void rights_come_from_grants_and_groups(void **state)
                      CHANGE_DONE);
     fixture_commit("rights");
     assert_int_equal(find("joe@example.org", "", NULL, 1), IDENTITY_FOUND);
-    assert_int_equal(p.rights, RIGHT_SUBMIT | RIGHT_RELAY | RIGHT_ANY_SENDER);
+    assert_int_equal(rights(), RIGHT_SUBMIT | RIGHT_RELAY | RIGHT_ANY_SENDER);
+    assert_int_equal(p.n_grants, 3);
+    assert_span(p.grants[0].group, "");
+    assert_int_equal(p.grants[0].rights, RIGHT_SUBMIT);
+    assert_span(p.grants[1].group, "senders");
+    assert_span(p.grants[2].group, "staff");
+    assert_int_equal(p.grants[2].rights, RIGHT_RELAY);
     assert_int_equal(p.n_groups, 2);
     assert_span(p.groups[0], "senders");
     assert_span(p.groups[1], "staff");
     assert_int_equal(find("ann@example.org", "", NULL, 1), IDENTITY_FOUND);
-    assert_int_equal(p.rights, RIGHT_ANY_SENDER);
+    assert_int_equal(rights(), RIGHT_ANY_SENDER);
     /* a group that goes takes its grants with it */
     assert_true(change_begin(fixture));
     assert_int_equal(change_team(fixture, SPAN("senders"), false, NULL), CHANGE_DONE);
@@ -96,7 +110,7 @@ static void rights_come_from_grants_and_groups(void **state)
                      CHANGE_DONE);
     fixture_commit("fewer");
     assert_int_equal(find("joe@example.org", "", NULL, 1), IDENTITY_FOUND);
-    assert_int_equal(p.rights, RIGHT_RELAY);
+    assert_int_equal(rights(), RIGHT_RELAY);
     assert_int_equal(p.n_groups, 1);
 }
 
@@ -222,15 +236,21 @@ static void senders_are_what_was_listed(void **state)
     fixture_commit("senders");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct span path = span_str(rows[i].path);
-        assert_int_equal(identity_sender(fixture, joe, path),
+        assert_int_equal(identity_sender(fixture, joe, path, NULL),
                          rows[i].joe ? IDENTITY_FOUND : IDENTITY_UNKNOWN);
-        assert_int_equal(identity_sender(fixture, ann, path),
+        assert_int_equal(identity_sender(fixture, ann, path, NULL),
                          rows[i].ann ? IDENTITY_FOUND : IDENTITY_UNKNOWN);
     }
     assert_true(change_begin(fixture));
     assert_int_equal(change_sender(fixture, ann, SPAN("*"), true), CHANGE_DONE);
     fixture_commit("any");
-    assert_int_equal(identity_sender(fixture, ann, SPAN("who@ever.example")), IDENTITY_FOUND);
+    char memory[64];
+    struct buf by = buf_on(memory, sizeof memory);
+    assert_int_equal(identity_sender(fixture, ann, SPAN("who@ever.example"), &by), IDENTITY_FOUND);
+    assert_int_equal(identity_sender(fixture, joe, SPAN("joe+x@example.org"), &by), IDENTITY_FOUND);
+    assert_int_equal(identity_sender(fixture, joe, SPAN("who@example.net"), &by), IDENTITY_FOUND);
+    assert_int_equal(identity_sender(fixture, joe, SPAN("who@example.com"), &by), IDENTITY_UNKNOWN);
+    assert_span(buf_span(&by), "*joe@example.org@example.net"); /* which row it was */
 }
 
 static void mailboxes_come_in_their_order(void **state)

@@ -34,8 +34,34 @@ static void names(void **state)
     assert_span(buf_span(&b), "SCRAM-SHA-256 PLAIN LOGIN");
 }
 
+/* What is offered is what nothing speaks against. */
+static void offered(void **state)
+{
+    const uint32_t all = MECHANISM_BIT(MECHANISM_COUNT) - 1, external = MECHANISM_BIT(MECHANISM_EXTERNAL),
+                   plus = MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) |
+                          MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS);
+    const struct {
+        struct mechanism_facts facts;
+        uint32_t offered;
+    } rows[] = {{{.tls = false}, 0},
+                {{.certificate = true, .binding = true}, 0},
+                {{.clear = true}, all & ~plus & ~external},
+                {{.tls = true}, all & ~plus & ~external},
+                {{.tls = true, .binding = true}, all & ~external},
+                {{.tls = true, .certificate = true}, all & ~plus},
+                {{.tls = true, .binding = true, .certificate = true}, all}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(mechanism_offered(all, &rows[i].facts), rows[i].offered);
+        assert_int_equal(mechanism_offered(0, &rows[i].facts), 0);
+        for (unsigned m = 0; m < MECHANISM_COUNT; m++)
+            assert_int_equal(mechanism_why_not(m, &rows[i].facts) == NULL, (rows[i].offered >> m) & 1);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(names),
+                                       cmocka_unit_test(offered)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,35 @@
+#include "config/rights.h"
+
+static bool is_for(const struct config_grant *g, const struct rights_subject *who)
+{
+    if (!g->group) return span_eq(g->name, who->name);
+    for (uint32_t i = 0; i < who->n_groups; i++)
+        if (span_eq_nocase(who->groups[i], g->name)) return true;
+    return false;
+}
+
+uint32_t rights_of(const struct config_server *s, const struct rights_subject *who, rights_origin_fn *fn,
+                   void *context)
+{
+    uint32_t rights = 0;
+
+    for (uint32_t i = 0; i < who->n_grants; i++) {
+        const struct right_grant *g = &who->grants[i];
+        rights |= g->rights;
+        if (fn) fn(context, &(struct rights_origin){.rights = g->rights, .group = g->group});
+    }
+    for (uint32_t i = 0; i < s->n_grants; i++) {
+        const struct config_grant *g = &s->grants[i];
+        if (!is_for(g, who)) continue;
+        rights |= g->right;
+        if (fn)
+            fn(context, &(struct rights_origin){
+                            .rights = g->right, .line = g, .group = g->group ? g->name : SPAN("")});
+    }
+    return rights;
+}
+
+bool rights_open_door(uint32_t rights)
+{
+    return (rights & (RIGHT_SUBMIT | RIGHT_ORG_PROPS | RIGHT_ORG_STATUS)) != 0;
+}
