@@ -84,6 +84,7 @@ struct config_server {
     struct config_limits limits;
     struct span backend; /* gate: address:port, later */
     struct config_place place;
+    const struct config_place *said; /* for config_server_said */
 };
 
 struct config_tokens { /* tokens { }: whose word names an account (service/token.h) */
@@ -177,6 +178,10 @@ bool config_bundle_read(struct arena *arena, struct span bundle, struct config_s
 
 /* Where a directive of the top level stands, by its name; the main file as a whole (line 0) when it was not said. */
 struct config_place config_said(const struct config *c, const char *directive);
+/* Where a directive of a server (of its limits { }: limit) was said first: in its own block, else at the top level for every server that
+ * does not say otherwise. *own: in its block. Line 0: nowhere, it is the default. */
+struct config_place config_server_said(const struct config *c, const struct config_server *s,
+                                       const char *directive, bool limit, bool *own);
 
 /* Any case. */
 bool config_domain_served(const struct config_server *s, struct span domain);

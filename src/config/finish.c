@@ -244,9 +244,18 @@ static void finish_said(struct reader *r)
     r->config->said = said;
     r->no_memory |= !said;
     for (size_t i = 0; said && i < schema_rows; i++) {
-        said[i] = r->blocks[0].said[i];
+        said[i] = r->top.said[i];
         if (!said[i].line) said[i].file = r->config->file;
     }
+}
+
+static void finish_server_said(struct reader *r, struct draft *d)
+{
+    struct config_place *said = arena_take_array(r->arena, schema_rows, sizeof *said);
+
+    d->server.said = said;
+    r->no_memory |= !said;
+    if (said) memcpy(said, d->said, schema_rows * sizeof *said);
 }
 
 struct config_place config_said(const struct config *c, const char *directive)
@@ -254,6 +263,18 @@ struct config_place config_said(const struct config *c, const char *directive)
     const struct schema_row *row = schema_find(span_str(directive), SCHEMA_TOP);
 
     return row ? c->said[row - schema_table] : (struct config_place){.file = c->file};
+}
+
+struct config_place config_server_said(const struct config *c, const struct config_server *s,
+                                       const char *directive, bool limit, bool *own)
+{
+    const struct schema_row *row = schema_find(span_str(directive), limit ? SCHEMA_LIMITS : SCHEMA_SERVER);
+    struct config_place nowhere = {.file = c->file};
+
+    *own = row && s->said[row - schema_table].line;
+    if (*own) return s->said[row - schema_table];
+    if (!row || !(row->where & (limit ? SCHEMA_LIMITS : SCHEMA_TOP))) return nowhere;
+    return c->said[row - schema_table];
 }
 
 static void finish_never_ban(struct reader *r)
@@ -287,6 +308,7 @@ bool finish_config(struct reader *r)
         d->admission_clash = !admission_finish(&d->server.admission, &d->admission_both);
         finish_limits(&d->server.limits, &r->top.server.limits);
         if (!d->server.hostname.n) d->server.hostname = c->hostname;
+        finish_server_said(r, d);
     }
     finish_domains(r);
     finish_routes(r);

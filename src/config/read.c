@@ -292,6 +292,8 @@ static void said_already(struct reader *r, const struct schema_row *row, const s
             PROBLEM_TEXT(r, name->text, SPAN(" was said already at "), config_problem_place(r, said)),
             SPAN("keep one of the two"));
     *said = reader_place(r, name);
+    said = &reader_draft(r)->said[row - schema_table];
+    if (!said->line) *said = reader_place(r, name);
 }
 
 static void read_plain(struct reader *r, const struct schema_row *row, const struct token *name)

@@ -25,6 +25,8 @@ struct draft {
     struct network admission_both;
     uint8_t from_free;                     /* 1: from-lock no */
     uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
+    struct config_place
+        said[READER_ROWS_MAX]; /* of the block and of its limits { }, the first of each schema row */
 };
 
 struct frame { /* a file that is being read */

@@ -60,10 +60,15 @@ const char *config_load_file(struct arena *arena, const char *path, size_t max, 
     return why;
 }
 
-static void add_source(struct config_load *l, struct span name)
+/* instead: null, or the text of one file that is not read. */
+static void add_source(struct config_load *l, struct span name, const struct config_source *instead)
 {
     struct config_source *s = &l->sources[l->n_sources++];
 
+    if (instead && span_eq(instead->name, name)) {
+        *s = (struct config_source){.name = name, .text = instead->text};
+        return;
+    }
     *s = (struct config_source){.name = name, .text = SPAN("")};
     s->unreadable = l->n_sources > SOURCES_MAX - 1
                         ? "too many files"
@@ -85,7 +90,7 @@ static bool begin(struct config_load *l, const char *path)
 }
 
 /* The parser names one missing file at a time. */
-static bool parse(struct config_load *l)
+static bool parse(struct config_load *l, const struct config_source *instead)
 {
     struct config_problem *problems = NULL;
     struct span missing;
@@ -94,26 +99,32 @@ static bool parse(struct config_load *l)
         l->config = config_parse(l->arena, l->sources, l->n_sources, &problems, &missing);
         l->problems = problems;
         if (!missing.n || l->n_sources == SOURCES_MAX) break;
-        add_source(l, missing);
+        add_source(l, missing, instead);
     }
     if (l->config || l->problems) return true;
     config_load_free(l);
     return false;
 }
 
-bool config_load(struct config_load *l, const char *path)
+bool config_load_edited(struct config_load *l, const char *path, const struct config_source *instead)
 {
     if (!begin(l, path)) return false;
-    l->sources[0].unreadable = config_load_file(l->arena, (const char *)l->sources[0].name.p,
-                                                LIMIT_CONFIG_OCTETS, &l->sources[0].text);
-    return parse(l);
+    struct span name = l->sources[0].name;
+    l->n_sources = 0;
+    add_source(l, name, instead);
+    return parse(l, instead);
+}
+
+bool config_load(struct config_load *l, const char *path)
+{
+    return config_load_edited(l, path, NULL);
 }
 
 bool config_load_text(struct config_load *l, const char *path, struct span text)
 {
     if (!begin(l, path)) return false;
     l->sources[0].text = text;
-    return parse(l);
+    return parse(l, NULL);
 }
 
 void config_load_free(struct config_load *l)

@@ -15,6 +15,9 @@ struct config_load {
 /* Reads path (relative to the working folder, or absolute). False only when there is no memory or the working folder is
  * unknown; a file that cannot be read is a problem like any other. */
 MUST_USE bool config_load(struct config_load *l, const char *path);
+/* The same with the text of one of its files, by its name among the sources, as it would be after an edit. */
+MUST_USE bool config_load_edited(struct config_load *l, const char *path,
+                                 const struct config_source *instead);
 /* Text that is at hand (a candidate on standard input), under the name path. */
 MUST_USE bool config_load_text(struct config_load *l, const char *path, struct span text);
 void config_load_free(struct config_load *l);
