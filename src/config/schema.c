@@ -15,7 +15,7 @@ enum { ANYWHERE = SCHEMA_TOP | SCHEMA_SERVER };
 /* clang-format off */
 const struct schema_row schema_table[] = {
     /* --- the whole */
-    {.name = "include", .where = 0xff, .type = SCHEMA_OWN, .repeat = true, .arguments = "FILE", .since = "0.1", .read = read_include,
+    {.name = "include", .where = SCHEMA_ANY, .type = SCHEMA_OWN, .repeat = true, .arguments = "FILE", .since = "0.1", .read = read_include,
      .doc = "Reads FILE at this place. A relative name begins at the folder of the file that includes it."},
     {.name = "hostname", .where = SCHEMA_TOP, .type = SCHEMA_NAME, .offset = offsetof(struct config, hostname), .arguments = "NAME",
      .fallback_text = "localhost", .since = "0.1",
@@ -261,7 +261,7 @@ const struct schema_row *schema_find(struct span name, unsigned block)
 
 const struct schema_row *schema_find_anywhere(struct span name)
 {
-    return schema_find(name, 0xff);
+    return schema_find(name, SCHEMA_ANY);
 }
 
 const char *schema_block_name(unsigned block)

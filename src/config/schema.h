@@ -15,6 +15,7 @@ enum schema_block { /* a set */
                     SCHEMA_DESTINATION = 32,
                     SCHEMA_MX_GROUP = 64,
                     SCHEMA_TOKENS = 128,
+                    SCHEMA_ANY = 0xffff,
 };
 
 enum schema_type {
@@ -33,10 +34,10 @@ struct token;
 
 struct schema_row {
     const char *name;
-    uint8_t where;  /* SCHEMA_TOP ... */
+    uint16_t where; /* SCHEMA_TOP ... */
+    uint16_t opens; /* BLOCK: the block it opens */
     uint8_t type;   /* enum schema_type */
     uint8_t octets; /* width of the member that takes the value: 1, 4, 8; 0 for a span or OWN */
-    uint8_t opens;  /* BLOCK: the block it opens */
     bool repeat;    /* may be said more than once in a block */
     size_t offset;  /* of that member in the struct of the block */
     uint64_t min, max, fallback;
