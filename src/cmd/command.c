@@ -40,7 +40,12 @@ const struct command command_table[] = {
      "\n"
      "  --helo NAME     what the client calls itself\n"
      "  --server NAME   the virtual server it speaks to (default: the first)\n"
-     "  --tls           under TLS\n",
+     "  --tls           under TLS\n"
+     "  --user NAME     logged in as that account (NAME/LABEL: by that app password): which mechanisms are "
+     "offered,\n"
+     "                  what it may do and where each right comes from, its senders; reads the identity "
+     "database\n"
+     "  --certificate   the client shows a TLS certificate\n",
      command_explain},
     {"user",
      "add | passwd | remove | lock | unlock | list | show | grant | revoke | group | sender | app | "

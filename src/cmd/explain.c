@@ -1,30 +1,22 @@
-/* explain: replays "client, HELO, from, to" against a configuration, with the same functions that the server asks. */
+/* explain: replays "client, HELO, AUTH, from, to" against a configuration, with the same functions that the server asks. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "cmd/command.h"
 #include "cmd/complain.h"
-#include "cmd/explain_steps.h"
-#include "cmd/load_people.h"
-#include "cmd/path_word.h"
+#include "cmd/explain_private.h"
 #include "service/config_load.h"
 
-enum { KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8 };
-
-struct question {
-    const char *client, *helo, *server, *tls, *from, *to;
-    struct address address;
-    struct path sender, recipient;
-    char from_text[PATH_WORD_OCTETS], to_text[PATH_WORD_OCTETS];
-};
-
-static bool read_question(struct command_call *v, struct question *q)
+static bool read_question(struct command_call *v, struct explain_question *q)
 {
     const struct command_option options[] = {
         {"--client", &q->client, false, true},  {"--helo", &q->helo, false, false},
         {"--server", &q->server, false, false}, {"--tls", &q->tls, true, false},
         {"--from", &q->from, false, true},      {"--to", &q->to, false, true},
+        {"--user", &q->user, false, false},     {"--certificate", &q->certificate, true, false},
     };
     int words;
 
@@ -74,7 +66,10 @@ static void put_rule(struct buf *b, const char *rule)
         {"access.anonymous", ": whoever comes may send to its recipients (access anonymous)"},
         {"access.both", ": whoever comes may send to its recipients (access both)"},
         {"access.authenticated", ": only who logged in may send here (access authenticated)"},
+        {"access.no-submit-right", ": who has logged in has rights, but not to submit"},
         {"relay-network", ": the client's network may (relay-networks)"},
+        {"right.submit", ": the right submit"},
+        {"right.relay", ": by the right relay"},
         {"relay.denied", ", and this client may not relay"},
         {"tls.required", ": TLS is needed first (require-tls)"},
     };
@@ -82,201 +77,174 @@ static void put_rule(struct buf *b, const char *rule)
         if (strcmp(rows[i].rule, rule) == 0) buf_str(b, rows[i].words);
 }
 
-static bool explain_client(struct explain *e, const struct config_server *s, const struct question *q)
+static void explain_client(struct explain_call *x)
 {
-    bool relay = false;
-    struct buf *b = explain_begin(e, "client");
+    const struct config_server *s = x->server;
+    struct buf *b = explain_begin(x->e, "client");
 
     for (uint32_t i = 0; i < s->n_relay_networks; i++)
-        relay |= network_holds(&s->relay_networks[i], &q->address);
+        x->relay_network |= network_holds(&s->relay_networks[i], &x->q->address);
     buf_str(b, "server ");
     buf_put(b, s->name);
-    buf_str(b, relay ? ": the client's address is in a relay network"
-                     : ": the client's address is in no relay network");
-    explain_end(e, relay ? "relay-network" : "client.stranger");
-    return relay;
+    buf_str(b, x->relay_network ? ": the client's address is in a relay network"
+                                : ": the client's address is in no relay network");
+    explain_end(x->e, x->relay_network ? "relay-network" : "client.stranger");
 }
 
-static bool explain_connect(struct explain *e, const struct config_server *s, const struct question *q)
+static bool explain_connect(struct explain_call *x)
 {
+    const struct config_server *s = x->server;
     const struct admission_rule *rule;
-    bool in = admission_permits(&s->admission, &q->address, &rule);
+    bool in = admission_permits(&s->admission, &x->q->address, &rule);
 
     if (!s->admission.n) return true;
-    struct buf *b = explain_begin(e, "connect");
+    struct buf *b = explain_begin(x->e, "connect");
     buf_str(b, rule ? "connections: the client's address is in "
                     : "connections: no line holds the client's address");
     if (rule) network_put(b, &rule->network);
     buf_str(b, in ? ", it may connect" : ", it may not connect");
-    explain_end(e, in     ? rule ? "connections.allowed" : "connections.others"
-                   : rule ? "connections.denied"
-                          : "connections.not-listed");
-    if (!in) explain_reply(e, 554, "5.7.1", "Your address may not connect to this server");
+    explain_end(x->e, in     ? rule ? "connections.allowed" : "connections.others"
+                      : rule ? "connections.denied"
+                             : "connections.not-listed");
+    if (!in) explain_reply(x->e, 554, "5.7.1", "Your address may not connect to this server");
     return in;
 }
 
-static bool explain_mail(struct explain *e, const struct config_server *s, const struct question *q,
-                         bool relay)
+static bool explain_mail(struct explain_call *x)
 {
     const char *rule = NULL, *enhanced = NULL;
-    struct buf *b = explain_begin(e, "mail");
+    struct buf *b = explain_begin(x->e, "mail");
 
     buf_str(b, "MAIL FROM:");
-    put_address(b, &q->sender);
-    if (s->require_tls && !q->tls) {
+    put_address(b, &x->q->sender);
+    if (x->server->require_tls && !x->q->tls) {
         put_rule(b, "tls.required");
-        explain_end(e, "tls.required");
-        explain_reply(e, 530, "5.7.0", "Must issue a STARTTLS command first");
+        explain_end(x->e, "tls.required");
+        explain_reply(x->e, 530, "5.7.0", "Must issue a STARTTLS command first");
         return false;
     }
-    enum decision d = submit_decide(s->access, 0, relay, &rule);
+    enum decision d = submit_decide(x->server->access, x->rights, x->relay_network, &rule);
     put_rule(b, rule);
-    explain_end(e, rule);
+    explain_end(x->e, rule);
     if (d == DECISION_LOCAL) return true;
     unsigned code = decision_code(d, &enhanced);
-    explain_reply(e, code, enhanced, decision_text(d));
+    explain_reply(x->e, code, enhanced, decision_text(d));
     return false;
 }
 
-static enum recipients_answer find_recipient(const struct config_server *s, const struct people *people,
-                                             const struct path *p, struct span key)
+static enum recipients_answer find_recipient(const struct explain_call *x, struct span key)
 {
+    const struct path *p = &x->q->recipient;
     size_t at = span_rfind(key, '@');
 
-    if (p->postmaster || p->literal || at == SPAN_NPOS || !config_domain_served(s, span_skip(key, at + 1)))
+    if (p->postmaster || p->literal || at == SPAN_NPOS ||
+        !config_domain_served(x->server, span_skip(key, at + 1)))
         return RECIPIENTS_NOT_SERVED;
-    return recipients_find(&people->names.map, key);
+    return recipients_find(&x->people->names.map, key);
 }
 
-static enum decision explain_rcpt(struct explain *e, const struct config_server *s, const struct question *q,
-                                  const struct people *people, bool relay, struct span key)
+static enum decision explain_rcpt(struct explain_call *x, struct span key)
 {
     static const char *const served[] = {
         [RECIPIENTS_NOT_SERVED] = ": the domain is not served by this server",
         [RECIPIENTS_UNKNOWN] = ": the domain is served, and nobody of that name exists",
         [RECIPIENTS_KNOWN] = ": the domain is served, and the name exists",
     };
-    enum recipients_answer found = find_recipient(s, people, &q->recipient, key);
+    enum recipients_answer found = find_recipient(x, key);
     struct relay_facts facts = {
-        .access = s->access,
-        .principal = PRINCIPAL_ANONYMOUS,
-        .relay_network = relay,
+        .access = x->server->access,
+        .principal = x->who.kind, /* anonymous, when nobody has logged in */
+        .rights = x->rights,
+        .relay_network = x->relay_network,
         .served = found == RECIPIENTS_KNOWN     ? SERVED_KNOWN
                   : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN
                                                 : SERVED_NOT,
-        .postmaster = q->recipient.postmaster,
+        .postmaster = x->q->recipient.postmaster,
     };
     const char *rule = NULL, *enhanced = NULL;
     enum decision d = relay_decide(&facts, &rule);
-    struct buf *b = explain_begin(e, "rcpt");
+    struct buf *b = explain_begin(x->e, "rcpt");
 
     buf_str(b, "RCPT TO:");
-    put_address(b, &q->recipient);
-    buf_str(b, q->recipient.postmaster ? ": always taken (RFC 5321 4.5.1)" : served[found]);
+    put_address(b, &x->q->recipient);
+    buf_str(b, x->q->recipient.postmaster ? ": always taken (RFC 5321 4.5.1)" : served[found]);
     if (d == DECISION_RELAY || d == DECISION_NO_RELAY) put_rule(b, rule);
-    explain_end(e, rule);
+    explain_end(x->e, rule);
     unsigned code = decision_code(d, &enhanced);
-    explain_reply(e, code, enhanced, decision_text(d));
+    explain_reply(x->e, code, enhanced, decision_text(d));
     return d;
 }
 
-/* --- where it goes */
-
-static void explain_way(struct explain *e, const struct config *c, const struct question *q,
-                        struct span recipient, bool local)
+static bool explain_all(struct explain_call *x, uint64_t unix_seconds)
 {
-    uint8_t memory[PATH_WORD_OCTETS];
-    struct buf from = buf_on(memory, sizeof memory), *b = explain_begin(e, local ? "deliver" : "route");
-    struct config_way way;
-
-    path_put(&q->sender, &from);
-    (void)config_next_hop(c, buf_span(&from), recipient, local, &way);
-    buf_put(b, recipient);
-    switch (way.kind) {
-    case WAY_MAILBOX:
-        buf_str(b, ": Maildir below ");
-        buf_put(b, config_deliver_find(c, way.pattern)->target);
-        break;
-    case WAY_NEXT_HOP:
-        buf_str(b, ": next hop ");
-        next_hop_put_text(b, &way.hop);
-        break;
-    case WAY_HOLD: buf_str(b, ": waits until it is released"); break;
-    case WAY_DISCARD: buf_str(b, ": is thrown away"); break;
-    case WAY_NONE: buf_str(b, ": no line says where it goes: it waits, and is returned in the end"); break;
-    }
-    explain_end(e, way.rule);
-}
-
-static void explain_targets(struct explain *e, const struct config *c, const struct people *people,
-                            const struct question *q)
-{
-    uint8_t memory[KEY_OCTETS];
-    struct buf written = buf_on(memory, sizeof memory);
-    struct expansion to;
-
-    path_put(&q->recipient, &written);
-    enum expand_status status = names_expand(&people->names, buf_span(&written), people->arena, &to);
-    if (status != EXPAND_OK) {
-        struct buf *b = explain_begin(e, "expand");
-        buf_str(b, status == EXPAND_LATER     ? "an alias on the way is broken: the mail waits"
-                   : status == EXPAND_LOOP    ? "the aliases go in a circle: the mail is returned (5.4.6)"
-                   : status == EXPAND_UNKNOWN ? "nobody reads this: the mail is returned (5.1.1)"
-                                              : "the aliases name too many: the mail is returned (5.1.4)");
-        explain_end(e, "alias");
-        return;
-    }
-    for (uint32_t i = 0; i < to.count && !explain_full(e); i++) {
-        if (to.targets[i].kind == EXPAND_NOBODY) {
-            struct buf *b = explain_begin(e, "expand");
-            buf_put(b, to.targets[i].path);
-            buf_str(b, ": an alias names it, and nobody of that name exists: this part is returned (5.1.1)");
-            explain_end(e, "alias");
-        } else if (to.targets[i].kind == EXPAND_MAILBOX || to.targets[i].kind == EXPAND_REMOTE)
-            explain_way(e, c, q, to.targets[i].path, to.targets[i].kind == EXPAND_MAILBOX);
-    }
-}
-
-static bool explain_all(struct explain *e, const struct config *c, const struct config_server *s,
-                        const struct question *q, const struct people *people)
-{
-    uint8_t memory[KEY_OCTETS], path[PATH_WORD_OCTETS];
+    uint8_t memory[EXPLAIN_KEY_OCTETS], path[PATH_WORD_OCTETS];
     struct buf key = buf_on(memory, sizeof memory), written = buf_on(path, sizeof path);
-    if (!explain_connect(e, s, q)) return false;
-    bool relay = explain_client(e, s, q);
 
-    if (!explain_mail(e, s, q, relay)) return false;
-    path_key(&q->recipient, &key);
-    enum decision d = explain_rcpt(e, s, q, people, relay, buf_span(&key));
-    path_put(&q->recipient, &written);
-    if (d == DECISION_RELAY) explain_way(e, c, q, buf_span(&written), false);
-    if (d == DECISION_LOCAL) explain_targets(e, c, people, q);
-    return d == DECISION_LOCAL || d == DECISION_RELAY;
+    if (!explain_connect(x)) return false;
+    explain_client(x);
+    if (!explain_who(x, unix_seconds) || !explain_mail(x)) return false;
+    if (explain_logged_in(x) && !explain_sender(x)) return false;
+    path_key(&x->q->recipient, &key);
+    enum decision d = explain_rcpt(x, buf_span(&key));
+    if (d != DECISION_LOCAL && d != DECISION_RELAY) return false;
+    explain_limits(x);
+    path_put(&x->q->recipient, &written);
+    if (d == DECISION_RELAY)
+        explain_way(x, buf_span(&written), false);
+    else
+        explain_targets(x);
+    return true;
+}
+
+static int answer(struct explain_call *x, bool json)
+{
+    bool accepted = explain_all(x, (uint64_t)time(NULL));
+    explain_print(x->e, accepted, json);
+    return fflush(stdout) == 0 && accepted ? EXIT_YES : EXIT_NO;
+}
+
+/* The identity database is wanted where somebody is asked for; whoever may not read it is told so. */
+static int with_identity(struct explain_call *x, bool json)
+{
+    int folder = -1;
+    if (x->q->user) {
+        folder = open((const char *)x->config->users_folder.p, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (folder < 0)
+            x->identity_why = strerrordesc_np(errno);
+        else
+            x->identity = identity_open(folder, false, &x->identity_why);
+    }
+    int code = answer(x, json);
+    identity_close(&x->identity);
+    if (folder >= 0) close(folder);
+    return code;
+}
+
+static int with_people(struct explain_call *x, bool json)
+{
+    struct people people;
+    if (!load_people(&people, x->config)) return EXIT_NO;
+    x->people = &people;
+    int code = with_identity(x, json);
+    people_free(&people); /* what is known of who was asked for is in its memory */
+    return code;
 }
 
 int command_explain(struct command_call *v)
 {
     static struct explain e;
-    struct question q = {.client = NULL};
+    struct explain_question q = {.client = NULL};
     struct config_load load;
-    struct people people;
 
     if (v->argc > 1 && strcmp(v->argv[1], "route") == 0) return command_explain_route(v);
     if (!read_question(v, &q)) return EXIT_USAGE;
     if (!command_config_there(v, v->config)) return EXIT_CONFIG;
     if (!config_load(&load, v->config)) return complain(EXIT_NO, "%s: %s", v->config, strerror(errno));
-    const struct config_server *s = load.config ? find_server(load.config, q.server) : NULL;
+    struct explain_call x = {.e = &e, .q = &q, .config = load.config};
+    if (load.config) x.server = find_server(load.config, q.server);
     int code = !load.config ? complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config)
-               : !s         ? command_usage(v, "no such server in the configuration", q.server)
-               : !load_people(&people, load.config) ? EXIT_NO
-                                                    : EXIT_YES;
-    if (code != EXIT_YES) {
-        config_load_free(&load);
-        return code;
-    }
-    bool accepted = explain_all(&e, load.config, s, &q, &people);
-    explain_print(&e, accepted, v->json);
-    people_free(&people);
+               : !x.server  ? command_usage(v, "no such server in the configuration", q.server)
+                            : with_people(&x, v->json);
     config_load_free(&load);
-    return fflush(stdout) == 0 && accepted ? EXIT_YES : EXIT_NO;
+    return code;
 }

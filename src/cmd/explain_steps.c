@@ -2,13 +2,69 @@
 
 #include <stdio.h>
 
+static struct explain_step *step_of(struct explain *e)
+{
+    return &e->steps[e->n < EXPLAIN_STEPS ? e->n : EXPLAIN_STEPS - 1];
+}
+
 struct buf *explain_begin(struct explain *e, const char *name)
 {
-    struct explain_step *s = &e->steps[e->n < EXPLAIN_STEPS ? e->n : EXPLAIN_STEPS - 1];
+    struct explain_step *s = step_of(e);
 
     s->name = name;
     s->text = buf_on(s->memory, sizeof s->memory);
+    s->fields = buf_on(s->fields_memory, sizeof s->fields_memory);
     return &s->text;
+}
+
+static struct buf *member(struct explain *e, const char *key)
+{
+    struct buf *b = &step_of(e)->fields;
+
+    buf_str(b, ",\"");
+    buf_str(b, key);
+    buf_str(b, "\":");
+    return b;
+}
+
+void explain_field(struct explain *e, const char *key, struct span value)
+{
+    struct buf *b = member(e, key);
+
+    buf_byte(b, '"');
+    buf_json(b, value, EXPLAIN_FIELD_OCTETS);
+    buf_byte(b, '"');
+}
+
+void explain_names(struct explain *e, const char *key, struct span names)
+{
+    struct buf *b = member(e, key);
+
+    buf_byte(b, '[');
+    for (bool later = false; names.n; later = true) {
+        struct span name = span_head(names, span_find(names, ' '));
+        names = span_skip(names, name.n + 1);
+        buf_str(b, later ? ",\"" : "\"");
+        buf_json(b, name, EXPLAIN_FIELD_OCTETS);
+        buf_byte(b, '"');
+    }
+    buf_byte(b, ']');
+}
+
+void explain_flag(struct explain *e, const char *key, bool value)
+{
+    buf_str(member(e, key), value ? "true" : "false");
+}
+
+void explain_number(struct explain *e, const char *key, uint64_t value)
+{
+    buf_u64(member(e, key), value);
+}
+
+void explain_place(struct explain *e, const struct config_place *place)
+{
+    explain_field(e, "file", place->file);
+    explain_number(e, "line", place->line);
 }
 
 void explain_end(struct explain *e, const char *rule)
@@ -38,8 +94,8 @@ static void print_json(const struct explain *e, bool accepted)
     for (unsigned i = 0; i < e->n; i++) {
         struct buf b = buf_on(memory, sizeof memory);
         buf_json(&b, buf_span(&e->steps[i].text), EXPLAIN_TEXT_OCTETS);
-        printf("%s{\"step\":\"%s\",\"rule\":\"%s\",\"text\":\"%.*s\"}", i ? "," : "", e->steps[i].name,
-               e->steps[i].rule, (int)b.n, (const char *)memory);
+        printf("%s{\"step\":\"%s\",\"rule\":\"%s\",\"text\":\"%.*s\"%.*s}", i ? "," : "", e->steps[i].name,
+               e->steps[i].rule, (int)b.n, (const char *)memory, SPAN_ARG(buf_span(&e->steps[i].fields)));
     }
     printf("]}\n");
 }

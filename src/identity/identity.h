@@ -46,8 +46,8 @@ struct identity_principal {
     bool has_nt, has_cram;
     struct span crypt; /* for secret_fits(); empty: no password fits */
     struct identity_scram scram_256, scram_1;
-    uint8_t nt[16];   /* the NT hash; only if it was asked for */
-    uint8_t cram[32]; /* the two MD5 contexts of HMAC: inner, outer; only if they were asked for */
+    uint8_t nt[16];             /* the NT hash; only if it was asked for */
+    uint8_t cram[32];           /* the two MD5 contexts of HMAC: inner, outer; only if they were asked for */
     struct right_grant *grants; /* of the database: its own, then those of each group: config/rights */
     uint32_t n_grants;
     struct span *groups;
