@@ -258,21 +258,39 @@ enum identity_found identity_find(struct identity *i, struct span login, struct 
     return end(i, found);
 }
 
+/* The only row of a statement with the columns of a principal. */
+static enum identity_found only_one(struct identity *i, sqlite3_stmt *s, struct arena *a,
+                                    struct identity_principal *ret)
+{
+    struct identity_principal p;
+    enum identity_found found = read_principal(i, s, a, &p);
+    if (found == IDENTITY_FOUND) *ret = p;
+    explicit_bzero(&p, sizeof p);
+    return found;
+}
+
 enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha256[32], struct arena *a,
                                     struct identity_principal *ret)
 {
     static const char sql[] =
         "SELECT " PRINCIPAL_COLUMNS
         " FROM pinned JOIN principal ON principal.number=pinned.principal WHERE sha256=?1";
-    struct identity_principal p;
 
     begin(i);
     sqlite3_stmt *s = identity_prepare(i, sql);
     identity_bind_blob(s, 1, span_of(spki_sha256, 32));
-    enum identity_found found = read_principal(i, s, a, &p);
-    if (found == IDENTITY_FOUND) *ret = p;
-    explicit_bzero(&p, sizeof p);
-    return end(i, found);
+    return end(i, only_one(i, s, a, ret));
+}
+
+enum identity_found identity_by_number(struct identity *i, uint32_t number, struct arena *a,
+                                       struct identity_principal *ret)
+{
+    static const char sql[] = "SELECT " PRINCIPAL_COLUMNS " FROM principal WHERE number=?1";
+
+    begin(i);
+    sqlite3_stmt *s = identity_prepare(i, sql);
+    if (s) sqlite3_bind_int64(s, 1, number);
+    return end(i, only_one(i, s, a, ret));
 }
 
 enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path, struct buf *by)

@@ -69,6 +69,10 @@ enum identity_found identity_app_password(struct identity *i, uint32_t principal
 enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha256[32], struct arena *a,
                                     struct identity_principal *ret);
 
+/* Who has that number and what it may do, at this moment. Secrets: the account's, without keys of SCRAM. */
+enum identity_found identity_by_number(struct identity *i, uint32_t number, struct arena *a,
+                                       struct identity_principal *ret);
+
 /* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias of
  * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes, and by (may be null) gets its name or the row that permits it; UNKNOWN: no. */
 enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path, struct buf *by);

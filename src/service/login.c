@@ -140,10 +140,17 @@ static uint32_t rights_here(const struct login *l)
     return rights_of(&l->world->config->servers[l->begin.server], &subject, NULL, NULL);
 }
 
-static enum login_kind authorise(struct login *l, struct login_answer *ret)
+/* What a mechanism proves is a number and nothing else: name, lock, groups and rights are the store's, of this moment, whatever the
+ * mechanism left beside it (invariant I2). */
+static enum login_kind authorise(struct login *l, struct login_thread *t, struct login_answer *ret)
 {
     if (!l->proven || l->who.number == 0 || l->who.kind == PRINCIPAL_ANONYMOUS)
         return login_refuse(l, "anonymous");
+    switch (identity_by_number(t->identity, l->who.number, l->arena, &l->who)) {
+    case IDENTITY_FOUND: break;
+    case IDENTITY_UNKNOWN: return login_refuse(l, "unknown-user");
+    case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return LOGIN_LATER;
+    }
     if (l->who.locked) return login_refuse(l, "locked");
     uint32_t rights = rights_here(l);
     if (!rights_open_door(rights)) return login_refuse(l, "no-right");
@@ -167,7 +174,7 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
                                ->step(l, t, first ? l->begin.response : response, first && l->begin.initial);
     l->step++;
     *ret = (struct login_answer){.session = l->begin.session, .slot = l->begin.slot};
-    if (kind == LOGIN_SUCCESS) kind = authorise(l, ret);
+    if (kind == LOGIN_SUCCESS) kind = authorise(l, t, ret);
     ret->kind = (uint8_t)kind;
     if (kind == LOGIN_CHALLENGE) ret->challenge = l->out;
     if (kind == LOGIN_MALFORMED) l->report.event = "malformed";

@@ -207,6 +207,27 @@ static void a_key_is_pinned_to_one(void **state)
     assert_int_equal(identity_by_key(fixture, key, fixture_arena, &p), IDENTITY_UNKNOWN);
 }
 
+/* What counts after a proof, whatever was read before it. */
+static void a_number_is_read_anew(void **state)
+{
+    struct change_subject to = {.number = fixture_user("joe@example.org", "pencil")};
+    (void)state;
+    assert_int_equal(identity_by_number(fixture, 0, fixture_arena, &p), IDENTITY_UNKNOWN);
+    assert_int_equal(identity_by_number(fixture, to.number + 1, fixture_arena, &p), IDENTITY_UNKNOWN);
+    assert_int_equal(identity_by_number(fixture, to.number, fixture_arena, &p), IDENTITY_FOUND);
+    assert_span(p.name, "joe@example.org");
+    assert_int_equal(p.n_grants, 0);
+    assert_false(p.locked);
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_grant(fixture, to, RIGHT_SUBMIT, true), CHANGE_DONE);
+    assert_int_equal(change_lock(fixture, to.number, true), CHANGE_DONE);
+    fixture_commit("grant, lock");
+    assert_int_equal(identity_by_number(fixture, to.number, fixture_arena, &p), IDENTITY_FOUND);
+    assert_int_equal(p.n_grants, 1);
+    assert_int_equal(p.grants[0].rights, RIGHT_SUBMIT);
+    assert_true(p.locked);
+}
+
 static void senders_are_what_was_listed(void **state)
 {
     static const struct {
@@ -287,6 +308,7 @@ int main(void)
         CASE(a_locked_one_says_so),
         CASE(an_app_password_has_a_place_and_a_time),
         CASE(a_key_is_pinned_to_one),
+        CASE(a_number_is_read_anew),
         CASE(senders_are_what_was_listed),
         CASE(mailboxes_come_in_their_order),
     };

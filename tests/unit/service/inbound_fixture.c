@@ -119,11 +119,11 @@ static const char config_text[] = "hostname mx.test.example\n"
                                   "}\n"
                                   "recipients dest.example any\n";
 
-static int set_up_with(struct pool_geometry g)
+static int set_up_with(struct pool_geometry g, const char *text, inbound_ask_fn *ask)
 {
     memset(&t, 0, sizeof t);
     struct arena *arena = arena_create(64 << 20);
-    struct config_source source = {.name = SPAN("/t.conf"), .text = span_str(config_text)};
+    struct config_source source = {.name = SPAN("/t.conf"), .text = span_str(text)};
     struct config_problem *problems = NULL;
     struct span missing;
     const struct config *config = config_parse(arena, &source, 1, &problems, &missing);
@@ -147,12 +147,14 @@ static int set_up_with(struct pool_geometry g)
     assert_true(recipients_finish(&b));
     static struct tls_context *none[4];
     t.loop = loop_create(64);
+    t.config = config;
     struct inbound_setup setup = {.loop = t.loop,
                                   .config = config,
                                   .pool = &t.pool,
                                   .sources = &sources,
                                   .tls = none,
-                                  .submit = submit};
+                                  .submit = submit,
+                                  .ask = ask};
     assert_true(recipients_open(&setup.recipients, memory, n));
     log_open(open("/dev/null", O_WRONLY | O_CLOEXEC), "test", LOG_LEVEL_INFO);
     t.in = inbound_create(&setup);
@@ -168,13 +170,19 @@ static int set_up_with(struct pool_geometry g)
 int set_up(void **state)
 {
     (void)state;
-    return set_up_with((struct pool_geometry){256, 96});
+    return set_up_with((struct pool_geometry){256, 96}, config_text, NULL);
 }
 
 int set_up_small(void **state)
 {
     (void)state;
-    return set_up_with((struct pool_geometry){64, 16}); /* as few as a configuration may say */
+    return set_up_with((struct pool_geometry){64, 16}, config_text,
+                       NULL); /* as few as a configuration may say */
+}
+
+int set_up_config(const char *text, inbound_ask_fn *ask)
+{
+    return set_up_with((struct pool_geometry){256, 96}, text, ask);
 }
 
 int client(unsigned which)

@@ -28,6 +28,7 @@ enum { PLAIN_PORT, PROXY_PORT, PORTS };
 struct fixture {
     struct loop *loop;
     struct inbound *in;
+    const struct config *config;
     struct pool pool;
     struct timer tick;
     uint16_t port[PORTS];
@@ -46,6 +47,8 @@ extern time_t later_seconds; /* the clock of this process is so much ahead: dead
 
 int set_up(void **state);
 int set_up_small(void **state); /* the smallest pool that a configuration permits */
+/* Another configuration, whose first server has two listeners; ask: plays the directory. */
+int set_up_config(const char *text, inbound_ask_fn *ask);
 void turns(unsigned n);
 void answer_all(void); /* what the spooler holds back */
 int client(unsigned which);

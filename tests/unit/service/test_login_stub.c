@@ -1,0 +1,295 @@
+/* Invariant I2, proof is not permission: a mechanism that succeeds for anybody. This program has a mechanism of its own where the daemon has
+ * CRAM-MD5: it proves whatever the test wants, and claims rights besides. All that follows is the daemon's: service/login finds rights,
+ * service/inbound believes the answer, policy/decide permits. In 2002 (MS02-011) such a client could relay. */
+#include "inbound_fixture.h"
+
+#include "../identity/identity_fixture.h"
+
+#include "directory/sender_message.h"
+#include "sasl/mechanism.h"
+#include "service/login_private.h"
+
+#define ALL_RIGHTS UINT32_MAX
+#define LISTENERS                                                                                            \
+    " listen 127.0.0.1:2525\n listen 127.0.0.1:2526 proxy from 127.0.0.0/8\n"                                \
+    " allow-cleartext-auth 127.0.0.0/8\n limits { sessions 64 sessions-per-source 4 }\n"
+/* Lines that would permit much to those names and that group, if who has logged in were them. */
+#define GRANTS                                                                                               \
+    " right submit to group staff\n right relay to group staff\n"                                            \
+    " right submit to user alice@dest.example\n right relay to user alice@dest.example\n"
+#define CONFIG(access)                                                                                       \
+    "hostname mx.test.example\nserver mx {\n access " access "\n" LISTENERS GRANTS "}\n"                     \
+    "recipients dest.example any\n"
+
+enum { NOBODYS_NUMBER = 4711 };
+
+static struct login_world world;
+static struct login_thread *thread;
+static struct login *login;
+static uint8_t answer[LOGIN_ANSWER_OCTETS];
+static struct buf answered;
+static bool answer_is_of_a_login;
+static uint32_t alice, stranger, locked, removed;
+
+/* --- the mechanism */
+
+static struct identity_principal claims; /* what it says of who is there */
+static bool proves;
+
+enum login_kind login_cram(struct login *l, struct login_thread *thread_of_it, struct span response,
+                           bool initial)
+{
+    (void)thread_of_it, (void)response, (void)initial;
+    login_claim(l, claims.name);
+    l->who = claims;
+    l->proven = proves;
+    return LOGIN_SUCCESS;
+}
+
+/* --- the directory, without its process */
+
+static bool ask(void *context, enum inbound_question kind, struct span payload)
+{
+    struct login_begin begin;
+    struct login_answer a;
+    struct sender_question question;
+    struct sender_answer verdict;
+    (void)context;
+    answered = buf_on(answer, sizeof answer);
+    answer_is_of_a_login = kind == INBOUND_LOGIN_BEGIN;
+    if (kind == INBOUND_SENDER) {
+        assert_true(sender_question_read(payload, &question));
+        login_sender(thread, &question, &verdict);
+        sender_answer_put(&answered, &verdict);
+        return true;
+    }
+    assert_int_equal(kind, INBOUND_LOGIN_BEGIN);
+    assert_true(login_begin_read(payload, &begin));
+    login = login_create(&world, &begin);
+    assert_non_null(login);
+    login_step(login, thread, SPAN(""), 2000, &a);
+    login_answer_put(&answered, &a);
+    return true;
+}
+
+/* Says it, has the directory answer, returns all that was heard. */
+static const char *dialogue(int fd, const char *text)
+{
+    static char heard[4096];
+    answered = buf_on(NULL, 0);
+    snprintf(heard, sizeof heard, "%s", line(fd, text));
+    if (answered.n == 0) return heard;
+    assert_true(
+        (answer_is_of_a_login ? inbound_login_answer : inbound_sender_answer)(t.in, buf_span(&answered)));
+    login_free(&login);
+    strncat(heard, line(fd, ""), sizeof heard - strlen(heard) - 1);
+    return heard;
+}
+
+/* --- who there is */
+
+static void grant(uint32_t number)
+{
+    assert_true(change_begin(fixture));
+    assert_int_equal(
+        change_grant(fixture, (struct change_subject){false, number}, RIGHT_SUBMIT | RIGHT_RELAY, true),
+        CHANGE_DONE);
+    fixture_commit("grant");
+}
+
+static void people(void)
+{
+    alice = fixture_user("alice@dest.example", "secret");
+    stranger = fixture_user("stranger@dest.example", "secret");
+    locked = fixture_user("locked@dest.example", "secret");
+    removed = fixture_user("removed@dest.example", "secret");
+    grant(locked);
+    grant(removed);
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_lock(fixture, locked, true), CHANGE_DONE);
+    assert_int_equal(change_remove(fixture, removed), CHANGE_DONE);
+    fixture_commit("lock, remove");
+}
+
+static int begin(const char *config)
+{
+    const char *why;
+    if (set_up_config(config, ask) != 0) return -1;
+    /* the row of the mechanism, without what a configuration would ask for it */
+    ((struct config_server *)(uintptr_t)t.config->servers)->mechanisms = MECHANISM_BIT(MECHANISM_CRAM_MD5);
+    world =
+        (struct login_world){.config = t.config, .identity = fixture_folder, .home = SPAN("dest.example")};
+    thread = login_thread_create(&world, &why);
+    return thread ? 0 : -1;
+}
+
+static int begin_both(void **state)
+{
+    if (fixture_begin(state) != 0) return -1;
+    people();
+    return begin(CONFIG("both"));
+}
+
+static int begin_authenticated(void **state)
+{
+    if (fixture_begin(state) != 0) return -1;
+    people();
+    return begin(CONFIG("authenticated"));
+}
+
+static int end(void **state)
+{
+    login_thread_free(&thread);
+    return fixture_end(state);
+}
+
+/* --- whoever it is */
+
+static struct span staff[] = {{(const uint8_t *)"staff", 5}};
+static struct right_grant everything[] = {{ALL_RIGHTS, {(const uint8_t *)"", 0}}};
+
+static const struct somebody {
+    const char *name;
+    const uint32_t *number; /* null: 0 */
+    uint8_t kind;
+    bool is_locked, not_proven;
+} nobodies[] = {
+    {"", NULL, PRINCIPAL_ANONYMOUS, false, false},
+    {"ANONYMOUS", NULL, PRINCIPAL_ANONYMOUS, false, false},
+    {"anonymous", NULL, PRINCIPAL_USER, false, false},
+    {"anonymous@dest.example", NULL, PRINCIPAL_USER, false, false},
+    {"NT AUTHORITY\\ANONYMOUS LOGON", NULL, PRINCIPAL_USER, false, false},
+    {"GUEST", NULL, PRINCIPAL_USER, false, false},
+    {"guest@dest.example", NULL, PRINCIPAL_USER, false, false},
+    {"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", NULL, PRINCIPAL_USER, false, false}, /* RFC 8062 3 */
+    {"WELLKNOWN/ANONYMOUS@DEST.EXAMPLE", NULL, PRINCIPAL_ANONYMOUS, false, false},
+    {"alice@ELSEWHERE.EXAMPLE", NULL, PRINCIPAL_USER, false, false}, /* of another realm */
+    {"alice@dest.example", NULL, PRINCIPAL_USER, false, false},
+    {"CN=mail.elsewhere.example", NULL, PRINCIPAL_HOST, false, false}, /* a certificate, and a valid one */
+    {"alice@dest.example", NULL, PRINCIPAL_HOST, false, false},
+    /* a number that nobody has, or that somebody had */
+    {"alice@dest.example", &(const uint32_t){NOBODYS_NUMBER}, PRINCIPAL_USER, false, false},
+    {"alice@dest.example", &(const uint32_t){UINT32_MAX}, PRINCIPAL_USER, false, false},
+    {"removed@dest.example", &removed, PRINCIPAL_USER, false, false},
+    /* the number of somebody without a right, under any name */
+    {"stranger@dest.example", &stranger, PRINCIPAL_USER, false, false},
+    {"alice@dest.example", &stranger, PRINCIPAL_USER, false, false},
+    {"alice@dest.example", &stranger, PRINCIPAL_HOST, false, false},
+    /* of somebody who is locked, whether it knows or not */
+    {"locked@dest.example", &locked, PRINCIPAL_USER, true, false},
+    {"locked@dest.example", &locked, PRINCIPAL_USER, false, false},
+    /* of somebody with rights, but anonymous, or without proof */
+    {"alice@dest.example", &alice, PRINCIPAL_ANONYMOUS, false, false},
+    {"alice@dest.example", &alice, PRINCIPAL_USER, false, true},
+};
+
+static void become(const struct somebody *b)
+{
+    claims = (struct identity_principal){.number = b->number ? *b->number : 0,
+                                         .kind = b->kind,
+                                         .name = span_str(b->name),
+                                         .locked = b->is_locked,
+                                         .grants = everything,
+                                         .n_grants = 1,
+                                         .groups = staff,
+                                         .n_groups = 1};
+    proves = !b->not_proven;
+}
+
+static void refused(const char *heard, const char *reply, const char *who)
+{
+    if (!strstr(heard, reply)) print_error("%s: %s\n", who, heard);
+    assert_non_null(strstr(heard, reply));
+}
+
+static int logged_in_as(const struct somebody *b)
+{
+    int fd = client(PLAIN_PORT);
+    become(b);
+    assert_non_null(strstr(line(fd, "EHLO client.example\r\n"), "AUTH CRAM-MD5\r\n"));
+    refused(dialogue(fd, "AUTH CRAM-MD5\r\n"), "535 5.7.8 ", b->name);
+    return fd;
+}
+
+/* On a server that takes mail from anybody it is anybody. */
+static void test_no_right_to_relay(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof nobodies / sizeof nobodies[0]; i++) {
+        int fd = logged_in_as(&nobodies[i]);
+        assert_non_null(strstr(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "250 "));
+        refused(dialogue(fd, "RCPT TO:<x@elsewhere.example>\r\n"), "550 5.7.1 ", nobodies[i].name);
+        assert_non_null(strstr(dialogue(fd, "RCPT TO:<u@dest.example>\r\n"), "250 "));
+        close(fd);
+        turns(4);
+    }
+    assert_at_rest();
+}
+
+/* On one that takes mail from those who may submit, it may not. */
+static void test_no_right_to_submit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof nobodies / sizeof nobodies[0]; i++) {
+        int fd = logged_in_as(&nobodies[i]);
+        refused(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "530 5.7.0 ", nobodies[i].name);
+        refused(dialogue(fd, "RCPT TO:<u@dest.example>\r\n"), "503 ", nobodies[i].name);
+        close(fd);
+        turns(4);
+    }
+    assert_at_rest();
+}
+
+/* The same mechanism, for somebody who has rights: it is the rights that count, and its own words do not. */
+static void test_rights_are_found(void **state)
+{
+    static const struct somebody her = {"stranger@dest.example", &alice, PRINCIPAL_USER, false, false};
+    int fd = client(PLAIN_PORT);
+    (void)state;
+    become(&her);
+    greeted(fd);
+    assert_non_null(strstr(dialogue(fd, "AUTH CRAM-MD5\r\n"), "235 2.7.0 "));
+    refused(dialogue(fd, "MAIL FROM:<stranger@dest.example>\r\n"), "553 5.7.1 ", "any-sender was claimed");
+    assert_non_null(strstr(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "250 "));
+    assert_non_null(strstr(dialogue(fd, "RCPT TO:<x@elsewhere.example>\r\n"), "250 "));
+    close(fd);
+    assert_at_rest();
+}
+
+/* What a directory could say that was taken over by somebody: only who waits for an answer hears one, once, and never that it is nobody. */
+static void test_unasked_answers(void **state)
+{
+    struct login_answer a = {.session = 1,
+                             .kind = LOGIN_SUCCESS,
+                             .principal = PRINCIPAL_USER,
+                             .rights = ALL_RIGHTS,
+                             .number = 1,
+                             .name = SPAN("alice@dest.example")};
+    int fd = client(PLAIN_PORT);
+    (void)state;
+    greeted(fd);
+    for (a.session = 0; a.session < 8; a.session++) {
+        answered = buf_on(answer, sizeof answer);
+        login_answer_put(&answered, &a);
+        assert_true(inbound_login_answer(t.in, buf_span(&answered)));
+    }
+    a.principal = PRINCIPAL_ANONYMOUS;
+    answered = buf_on(answer, sizeof answer);
+    login_answer_put(&answered, &a);
+    assert_false(inbound_login_answer(t.in, buf_span(&answered)));
+    assert_non_null(strstr(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "250 "));
+    refused(dialogue(fd, "RCPT TO:<x@elsewhere.example>\r\n"), "550 5.7.1 ", "unasked");
+    close(fd);
+    assert_at_rest();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_no_right_to_relay, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_no_right_to_submit, begin_authenticated, end),
+        cmocka_unit_test_setup_teardown(test_rights_are_found, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_unasked_answers, begin_both, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
