@@ -138,12 +138,14 @@ def authenticate(header, flags, lm=b"", nt=b"", user=b""):
 NULL = {
     "64 octets of header, LM response of one zero octet": authenticate(64, 0x8205, lm=b"\0"),
     "88 octets of header, flagged anonymous": authenticate(88, 0xA205 | 0x800, lm=b"\0"),
+    "72 octets (a version, no MIC), flagged anonymous": authenticate(72, 0x8205 | 0x800, lm=b"\0"),
     "88 octets, nothing at all": authenticate(88, 0xA205),
     "no user, a response of version 1": authenticate(64, 0x8205, lm=b"\0" * 24, nt=b"\1" * 24),
     "no user, a response of version 2": authenticate(88, 0x8205, nt=b"\1" * 16 + b"\1\1" + b"\0" * 46),
     "a user without a response": authenticate(64, 0x8205, user="user".encode("utf-16-le")),
     "a user, flagged anonymous": authenticate(88, 0x8A05, nt=b"\1" * 64, user="user".encode("utf-16-le")),
 }
+assert len(NULL["64 octets of header, LM response of one zero octet"]) == 65  # as Nessus 11308 and the tools of 2002 send it
 
 
 @pytest.mark.parametrize("initial", [True, False])
