@@ -22,6 +22,8 @@
 #define LIMIT_LOGIN_OUTSIDE_THREADS     8    /* as many wait for winbind or Dovecot at once */
 #define LIMIT_LOGINS                    4096 /* conversations of one directory process */
 #define LIMIT_LOGIN_IDLE_SECONDS        60 /* of one that waits for its client: then its edge has forgotten it */
+#define LIMIT_ASK_SECONDS               10    /* that a thread of the directory waits for another process */
+#define LIMIT_ASKS                      64    /* threads that wait at once */
 #define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */
 #define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
 #define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER; one that is longer counts as none */

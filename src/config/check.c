@@ -286,6 +286,7 @@ void check_config(struct reader *r)
         check_destinations(r);
         check_routes(r);
         check_tokens(r);
+        check_dovecot(r);
     }
     check_places(r);
 }

@@ -12,6 +12,7 @@
 #include "policy/network.h"
 
 enum config_role { ROLE_MX, ROLE_SUBMISSION, ROLE_ORGANISATION, ROLE_GATE };
+enum config_login { CONFIG_LOGIN_DATABASE, CONFIG_LOGIN_DOVECOT };
 enum config_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
 
 struct config_certificate {
@@ -76,6 +77,7 @@ struct config_server {
     struct network *relay_networks;
     uint32_t n_relay_networks;
     uint32_t mechanisms;   /* MECHANISM_BIT: offered to those who may use them; none: AUTH is not offered */
+    uint8_t login;         /* enum config_login: who checks what clients prove */
     uint8_t ntlm_bindings; /* enum ntlm_bindings */
     struct network *clear_auth; /* clients that may log in without TLS */
     uint32_t n_clear_auth;
@@ -94,6 +96,11 @@ struct config_tokens { /* tokens { }: whose word names an account (service/token
     struct span account;       /* the claim with the address; empty: email, else sub */
     struct span scope;         /* that a token must have */
     struct span configuration; /* URL, told to clients whose token is not good; may be empty */
+};
+
+struct config_dovecot { /* dovecot { } */
+    struct span socket; /* absolute; empty: there is none */
+    struct span domain; /* of names without one; empty: that of our users */
 };
 
 struct config_resolver { /* a recursive DNS server */
@@ -119,6 +126,7 @@ struct config {
     struct span authorities; /* file with the certificates that next hops are verified by */
     bool authorities_given;
     struct config_tokens tokens;
+    struct config_dovecot dovecot;
     struct config_server *servers;
     uint32_t n_servers;
     struct config_deliver *deliver; /* sorted; one for a domain */

@@ -161,7 +161,8 @@ static void finish_role(struct draft *d, uint32_t offered)
     if (!d->access_given)
         s->access = s->role == ROLE_SUBMISSION || s->role == ROLE_ORGANISATION ? ACCESS_AUTHENTICATED
                                                                                : ACCESS_ANONYMOUS;
-    if (s->access != ACCESS_ANONYMOUS && !d->mechanisms_given) s->mechanisms = offered;
+    if (s->access != ACCESS_ANONYMOUS && !d->mechanisms_given)
+        s->mechanisms = s->login == CONFIG_LOGIN_DOVECOT ? MECHANISM_PASSWORDS : offered;
     s->early_talker_refuse = d->early == 2 ? s->role == ROLE_MX : d->early == 1;
     s->normalize_bare_lf = d->normalize;
     s->require_tls = d->require_tls;

@@ -120,7 +120,7 @@ typedef void read_fn(struct reader *r, const struct schema_row *row, const struc
 read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_auth, read_relay_networks,
     read_recipients, read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard,
     read_destination, read_mx_group, read_sessions, read_messages_rate, read_connections_rate,
-    read_destination_tls, read_delay_warning, read_edges, read_include, read_tokens_text;
+    read_destination_tls, read_delay_warning, read_edges, read_include, read_tokens_text, read_dovecot_socket;
 
 read_fn read_never_ban, read_resolver, read_limit_rate, read_connections, read_banner;
 
@@ -139,6 +139,7 @@ void finish_tokens(struct reader *r);
 void check_config(struct reader *r);
 void check_routes(struct reader *r);
 void check_tokens(struct reader *r);
+void check_dovecot(struct reader *r);
 
 /* The destination that names a next hop, not the one for all; null: none does. */
 const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop);

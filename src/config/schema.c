@@ -112,6 +112,14 @@ const struct schema_row schema_table[] = {
      .arguments = "URL", .fallback_text = "none", .since = "0.1", .read = read_tokens_text,
      .doc = "Told to clients whose token is not good, so that they find out where to get one (RFC 7628)."},
 
+    /* --- dovecot */
+    {.name = "dovecot", .where = SCHEMA_TOP, .type = SCHEMA_BLOCK, .opens = SCHEMA_DOVECOT, .arguments = "{ ... }", .fallback_text = "none", .since = "0.1",
+     .doc = "The Dovecot that servers with login dovecot ask who somebody is."},
+    {.name = "socket", .where = SCHEMA_DOVECOT, .type = SCHEMA_OWN, .arguments = "unix:PATH", .since = "0.1", .read = read_dovecot_socket,
+     .doc = "Its socket for clients of authentication, which the process connector must be permitted to use. Needed."},
+    {.name = "domain", .where = SCHEMA_DOVECOT, .type = SCHEMA_NAME, .offset = offsetof(struct config, dovecot.domain), .arguments = "DOMAIN", .since = "0.1",
+     .fallback_text = "that of users without one", .doc = "The domain of those whom Dovecot calls by a name without one."},
+
     /* --- a server, and what the top level may say for every server */
     {.name = "tls", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "[starttls | implicit | none] [certificate FILE key FILE]",
      .fallback_text = "none; starttls when there is a certificate", .since = "0.1", .read = read_tls,
@@ -274,6 +282,7 @@ const char *schema_block_name(unsigned block)
     case SCHEMA_DESTINATION: return "destination { }";
     case SCHEMA_MX_GROUP: return "mx-group { }";
     case SCHEMA_TOKENS: return "tokens { }";
+    case SCHEMA_DOVECOT: return "dovecot { }";
     default: return "the top level";
     }
 }

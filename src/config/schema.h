@@ -15,6 +15,7 @@ enum schema_block { /* a set */
                     SCHEMA_DESTINATION = 32,
                     SCHEMA_MX_GROUP = 64,
                     SCHEMA_TOKENS = 128,
+                    SCHEMA_DOVECOT = 256,
                     SCHEMA_ANY = 0xffff,
 };
 

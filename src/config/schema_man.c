@@ -26,6 +26,18 @@ static const struct chapter {
      "somebody is; what the account may do is said by its rights, as always. Until it expires a token is "
      "good, "
      "whatever its issuer thinks of it now: lock the account (sallyport user lock) to shut it out at once."},
+    {SCHEMA_DOVECOT, "DOVECOT",
+     "Inside dovecot { }. Dovecot says who somebody is and nothing else: what it adds (groups, quotas, any "
+     "other field) is not heeded; rights are "
+     "those of the account of that name in the database of users, if there is one, and of right lines (to "
+     "user, to domain). Its socket is one for "
+     "clients of authentication, in conf.d/10-master.conf:\n"
+     "service auth { unix_listener auth-client { mode = 0660 group = sallyport-connector } }\n"
+     "Failed logins are counted here as always; an auth_failure_delay of Dovecot comes on top of that, and "
+     "costs one of the threads that wait for Dovecot. "
+     "When Dovecot is away, logins of these servers are answered 454; each login has a connection of its "
+     "own, so that a Dovecot that was "
+     "started again is used at once."},
     {0, "ROUTES",
      "A PATTERN of relay, hold and discard is user@example.org, example.org, .example.org (or *.example.org: "
      "every domain below it, not "

@@ -11,12 +11,13 @@
 #include "spool/question.h"
 #include "system/log.h"
 
-enum { PACKETS_QUEUED = 512, RELAYS = 8 * LIMIT_RELAYS_MAX }; /* of all generations that are alive */
+enum { PACKETS_QUEUED = 512, CLIENTS = 8 * (LIMIT_RELAYS_MAX + 1) }; /* of all generations that are alive */
 
-struct connector_relay {
+struct connector_client { /* a relay, or a directory */
     struct connector *connector;
     struct ipc *channel;
     int fd; /* a conversation that waits for `start`; else -1 */
+    enum role role;
     unsigned index, generation;
     bool broken; /* an answer could not be sent: closed at the end of the turn */
 };
@@ -29,7 +30,7 @@ struct connector {
     struct ipc *admin;
     int admin_fd;      /* as above */
     bool admin_broken; /* as above */
-    struct connector_relay relays[RELAYS];
+    struct connector_client clients[CLIENTS];
     bool started;
 };
 
@@ -37,6 +38,8 @@ static const struct ipc_allowed from_resolver[] = {{MSG_DNS_ANSWER, 20, LIMIT_IP
 static const struct ipc_allowed from_relay[] = {
     {MSG_CONNECT_QUESTION, 20, 64 + NEXT_HOP_KEY_OCTETS + CONNECT_TRIED * sizeof(struct connect_tried), 0}};
 
+static const struct ipc_allowed from_directory[] = {
+    {MSG_SERVICE_QUESTION, CONNECT_SERVICE_QUESTION_OCTETS, CONNECT_SERVICE_QUESTION_OCTETS, 0}};
 static const struct ipc_allowed from_admin[] = {{MSG_EXPLAIN_QUESTION, 20, 64 + NEXT_HOP_KEY_OCTETS, 0}};
 
 static struct connector *connector_of(struct child *c)
@@ -46,8 +49,8 @@ static struct connector *connector_of(struct child *c)
     if (!k) return NULL;
     k->child = c;
     k->resolver_fd = k->admin_fd = -1;
-    for (unsigned i = 0; i < RELAYS; i++)
-        k->relays[i] = (struct connector_relay){.connector = k, .fd = -1};
+    for (unsigned i = 0; i < CLIENTS; i++)
+        k->clients[i] = (struct connector_client){.connector = k, .fd = -1};
     c->state = k;
     return k;
 }
@@ -93,27 +96,40 @@ static void resolver_open(struct connector *k, int fd)
         log_note(LOG_LEVEL_ERROR, "channel-failed", "resolver", errno);
 }
 
-/* ---- relays */
+/* ---- relays and directories */
 
-static void relay_closed(void *context, const char *reason)
+static void client_closed(void *context, const char *reason)
 {
-    struct connector_relay *r = context;
+    struct connector_client *r = context;
     ipc_close(&r->channel);
     r->broken = false;
     connect_forget(r->connector->connect, r);
-    child_peer_lost(r->connector->child, PROC_RELAY, r->index, reason);
+    child_peer_lost(r->connector->child, r->role, r->index, reason);
 }
 
 static void on_question(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
 {
-    struct connector_relay *r = context;
+    struct connector_client *r = context;
     struct connect_question q;
     (void)type, (void)fds, (void)n_fds;
     if (!r->channel) return; /* closed while its packet is worked off */
     if (connect_question_read(payload, &q))
         connect_ask(r->connector->connect, r, &q);
     else
-        relay_closed(r, "malformed question");
+        client_closed(r, "malformed question");
+}
+
+static void on_service_question(void *context, uint16_t type, struct span payload, const int *fds,
+                                unsigned n_fds)
+{
+    struct connector_client *r = context;
+    struct connect_service_question q;
+    (void)type, (void)fds, (void)n_fds;
+    if (!r->channel) return; /* closed while its packet is worked off */
+    if (connect_service_question_read(payload, &q))
+        connect_ask_service(r->connector->connect, r, &q);
+    else
+        client_closed(r, "malformed question");
 }
 
 static void send_answer(void *context, const void *asker, const struct connect_answer *a, int fd)
@@ -121,20 +137,21 @@ static void send_answer(void *context, const void *asker, const struct connect_a
     struct connector *k = context;
     static uint8_t memory[LIMIT_IPC_MESSAGE_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
-    struct connector_relay *r = &k->relays[(const struct connector_relay *)asker - k->relays];
+    struct connector_client *r = &k->clients[(const struct connector_client *)asker - k->clients];
     connect_answer_put(&b, a);
     if (!r->channel || r->broken) return;
     r->broken = b.over || !(fd >= 0 ? ipc_send_fd(r->channel, MSG_CONNECT_OPEN, buf_span(&b), fd)
                                     : ipc_send(r->channel, MSG_CONNECT_ANSWER, buf_span(&b)));
 }
 
-static void relay_open(struct connector_relay *r, int fd)
+static void client_open(struct connector_client *r, int fd)
 {
     struct connector *k = r->connector;
-    if (r->channel) relay_closed(r, "replaced");
-    r->channel = ipc_open(k->child->loop, fd, from_relay, sizeof from_relay / sizeof from_relay[0],
-                          PACKETS_QUEUED, on_question, relay_closed, r);
-    if (!r->channel) log_note(LOG_LEVEL_ERROR, "channel-failed", "relay", errno);
+    if (r->channel) client_closed(r, "replaced");
+    bool relay = r->role == PROC_RELAY;
+    r->channel = ipc_open(k->child->loop, fd, relay ? from_relay : from_directory, 1, PACKETS_QUEUED,
+                          relay ? on_question : on_service_question, client_closed, r);
+    if (!r->channel) log_note(LOG_LEVEL_ERROR, "channel-failed", role_table[r->role].name, errno);
 }
 
 /* ---- admin */
@@ -180,17 +197,19 @@ static void admin_open(struct connector *k, int fd)
 
 /* ---- life */
 
-/* Its place: a relay that was restarted takes its own again; null: all are taken. */
-static struct connector_relay *relay_place(struct connector *k, unsigned index, unsigned generation)
+/* Its place: one that was restarted takes its own again; null: all are taken. */
+static struct connector_client *client_place(struct connector *k, enum role role, unsigned index,
+                                             unsigned generation)
 {
-    struct connector_relay *ret = NULL;
-    for (unsigned i = 0; i < RELAYS; i++) {
-        struct connector_relay *r = &k->relays[i];
+    struct connector_client *ret = NULL;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        struct connector_client *r = &k->clients[i];
         bool taken = r->channel || r->fd >= 0;
-        if (taken && r->index == index && r->generation == generation) return r;
+        if (taken && r->role == role && r->index == index && r->generation == generation) return r;
         if (!taken && !ret) ret = r;
     }
     if (ret) {
+        ret->role = role;
         ret->index = index;
         ret->generation = generation;
     }
@@ -200,17 +219,18 @@ static struct connector_relay *relay_place(struct connector *k, unsigned index, 
 static void connector_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
 {
     struct connector *k = connector_of(c);
-    struct connector_relay *relay = k && role == PROC_RELAY ? relay_place(k, index, generation) : NULL;
-    if (!k || (!relay && role != PROC_RESOLVER && role != PROC_ADMIN)) {
+    struct connector_client *client =
+        k && (role == PROC_RELAY || role == PROC_DIRECTORY) ? client_place(k, role, index, generation) : NULL;
+    if (!k || (!client && role != PROC_RESOLVER && role != PROC_ADMIN)) {
         close(fd);
         return;
     }
-    if (k->started && relay) {
-        relay_open(relay, fd);
+    if (k->started && client) {
+        client_open(client, fd);
     } else if (k->started) {
         (role == PROC_ADMIN ? admin_open : resolver_open)(k, fd);
     } else {
-        int *waits = relay ? &relay->fd : role == PROC_ADMIN ? &k->admin_fd : &k->resolver_fd;
+        int *waits = client ? &client->fd : role == PROC_ADMIN ? &k->admin_fd : &k->resolver_fd;
         if (*waits >= 0) close(*waits);
         *waits = fd;
     }
@@ -229,9 +249,9 @@ static bool connector_start(struct child *c, const char **error)
     if (k->resolver_fd >= 0) resolver_open(k, k->resolver_fd);
     if (k->admin_fd >= 0) admin_open(k, k->admin_fd);
     k->resolver_fd = k->admin_fd = -1;
-    for (unsigned i = 0; i < RELAYS; i++) {
-        if (k->relays[i].fd >= 0) relay_open(&k->relays[i], k->relays[i].fd);
-        k->relays[i].fd = -1;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        if (k->clients[i].fd >= 0) client_open(&k->clients[i], k->clients[i].fd);
+        k->clients[i].fd = -1;
     }
     return true;
 }
@@ -268,9 +288,10 @@ static void connector_status(struct child *c, struct buf *json)
 static void connector_after_turn(struct child *c)
 {
     struct connector *k = c->state;
-    for (unsigned i = 0; i < RELAYS; i++) {
-        if (k->relays[i].channel && k->relays[i].broken) relay_closed(&k->relays[i], "answers are not read");
-        if (k->relays[i].channel) ipc_flush(k->relays[i].channel);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        if (k->clients[i].channel && k->clients[i].broken)
+            client_closed(&k->clients[i], "answers are not read");
+        if (k->clients[i].channel) ipc_flush(k->clients[i].channel);
     }
     if (k->admin && k->admin_broken) admin_closed(k, "answers are not read");
     if (k->admin) ipc_flush(k->admin);

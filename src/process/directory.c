@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "identity/secret.h"
+#include "process/directory_ask.h"
 #include "process/directory_credentials.h"
 #include "process/directory_guard.h"
 #include "process/directory_login.h"
@@ -39,6 +40,7 @@ struct directory {
     struct users users;
     struct names names;
     struct credentials *credentials;
+    struct asks *asks;
     struct logins *logins;
     uint8_t *aliases_text; /* names point into it */
     int users_folder, aliases_fd, map_fd, spooler_fd;
@@ -64,10 +66,12 @@ static struct directory *directory_of(struct child *c)
     if (!d) return NULL;
     d->child = c;
     d->credentials = credentials_create(c);
-    d->logins = logins_create(c);
+    d->asks = asks_create(c);
+    d->logins = d->asks ? logins_create(c, asks_of(d->asks)) : NULL;
     if (!d->credentials || !d->logins) {
         credentials_free(&d->credentials);
         logins_free(&d->logins);
+        asks_free(&d->asks);
         free(d);
         return NULL;
     }
@@ -302,6 +306,8 @@ static void directory_peer(struct child *c, enum role role, unsigned index, unsi
         logins_peer(d->logins, index, fd);
     else if (d && d->credentials && role == PROC_RELAY)
         credentials_peer(d->credentials, index, fd);
+    else if (d && d->asks && asks_whom(role))
+        asks_peer(d->asks, role, fd);
     else if (!d || role != PROC_SPOOLER)
         close(fd);
     else if (d->started)
@@ -320,6 +326,7 @@ static bool directory_start(struct child *c, const char **error)
     if (d->spooler_fd >= 0) spooler_open(d, d->spooler_fd);
     d->spooler_fd = -1;
     credentials_start(d->credentials);
+    asks_start(d->asks);
     *error = "the threads of logins cannot be made";
     if (!logins_start(d->logins)) return false;
     log_begin(LOG_LEVEL_INFO, "directory");
@@ -337,7 +344,9 @@ static void directory_drain(struct child *c, bool stopping)
     struct directory *d = c->state;
     (void)stopping;
     if (d) credentials_free(&d->credentials); /* wipes */
-    if (d) logins_free(&d->logins);           /* a step that is in hand ends first */
+    if (d && d->asks) asks_stop(d->asks);
+    if (d) logins_free(&d->logins); /* a step that is in hand ends first */
+    if (d) asks_free(&d->asks);
     child_exit(c, 0);
 }
 
@@ -365,6 +374,7 @@ static void directory_after_turn(struct child *c)
     if (!d || !d->started) return;
     if (d->credentials) credentials_flush(d->credentials);
     if (d->logins) logins_flush(d->logins);
+    if (d->asks) asks_flush(d->asks);
     if (!d->spooler) return;
     ipc_flush(d->spooler);
     /* what a flush does not send wakes the loop when it can be sent, so nothing is left waiting without an event */

@@ -421,11 +421,11 @@ static bool threads_create(struct logins *l)
     return true;
 }
 
-struct logins *logins_create(struct child *c)
+struct logins *logins_create(struct child *c, const struct login_ask *ask)
 {
     struct logins *l = calloc(1, sizeof *l);
     if (!l) return NULL;
-    *l = (struct logins){.child = c, .world = {.config = c->config, .identity = -1}};
+    *l = (struct logins){.child = c, .world = {.config = c->config, .identity = -1, .ask = ask}};
     for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
         l->edges[i] = (struct login_edge){.all = l, .fd = -1, .index = i};
     return l;

@@ -4,10 +4,12 @@
 #define PROCESS_DIRECTORY_LOGIN_H
 
 #include "process/skeleton.h"
+#include "service/login_ask.h"
 
 struct logins;
 
-struct logins *logins_create(struct child *c); /* null: no memory */
+struct logins *logins_create(struct child *c,
+                             const struct login_ask *ask); /* ask: borrowed. Null: no memory */
 /* GRANT_TOKEN_KEYS, before the cage: takes fd and reads it. What cannot be read is told to the log; then every login by token is
  * answered LOGIN_LATER. */
 void logins_token_keys(struct logins *l, int fd);

@@ -49,6 +49,8 @@ enum message_type {
     MSG_CONNECT_QUESTION = 48,
     MSG_CONNECT_OPEN = 49,   /* a struct connect_answer with its socket */
     MSG_CONNECT_ANSWER = 50, /* one without */
+    /* directory -> connector, answered in the same way */
+    MSG_SERVICE_QUESTION = 51,
 
     /* connector (and later edge) <-> resolver (system/dns_message.h) */
     MSG_DNS_QUESTION = 56,

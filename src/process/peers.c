@@ -13,6 +13,8 @@ const struct peers_row peers_table[] = {
     {PROC_SPOOLER, PROC_RELAY, "transactions with next hops (spool/relay_job.h)"},
     {PROC_RELAY, PROC_CONNECTOR, "connected sockets (service/connect_message.h)"},
     {PROC_RELAY, PROC_DIRECTORY, "credentials for next hops (directory/credential.h)"},
+    {PROC_DIRECTORY, PROC_CONNECTOR,
+     "sockets of services that prove who somebody is (service/connect_message.h)"},
     {PROC_CONNECTOR, PROC_RESOLVER, "addresses (system/dns_message.h)"},
 };
 const unsigned peers_table_n = sizeof peers_table / sizeof peers_table[0];

@@ -32,7 +32,12 @@ enum {                              /* flags */
        MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
 };
 /* Those that need tokens { } in the configuration, and are offered unasked where it is. */
-#define MECHANISM_TOKENS (MECHANISM_BIT(MECHANISM_OAUTHBEARER) | MECHANISM_BIT(MECHANISM_XOAUTH2))
+#define MECHANISM_TOKENS    (MECHANISM_BIT(MECHANISM_OAUTHBEARER) | MECHANISM_BIT(MECHANISM_XOAUTH2))
+#define MECHANISM_PASSWORDS (MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN))
+/* What may be Dovecot's to check. Not EXTERNAL: nobody vouches for a certificate here. Not NTLM: its first version would be let in. */
+#define MECHANISM_DOVECOT                                                                                    \
+    (MECHANISM_PASSWORDS | MECHANISM_TOKENS | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                       \
+     MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) | MECHANISM_BIT(MECHANISM_CRAM_MD5))
 #define MECHANISM_SPOKEN /* service/login has a conversation for them */                                     \
     (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                  \
      MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) | MECHANISM_TOKENS |   \

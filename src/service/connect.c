@@ -204,7 +204,8 @@ void attempt_go_on(struct attempt *a)
     if (a->ended) attempt_free(a);
 }
 
-static void begin(struct connect *c, const void *asker, const struct connect_question *q, bool explains)
+static void begin(struct connect *c, const void *asker, const struct connect_question *q, bool permitted,
+                  bool explains)
 {
     struct attempt *a = c->counts.open < LIMIT_CONNECT_QUESTIONS ? calloc(1, sizeof *a) : NULL;
     c->counts.questions++;
@@ -236,7 +237,7 @@ static void begin(struct connect *c, const void *asker, const struct connect_que
     a->hop.user = span_of(NULL, 0);
     list_append(&c->attempts, &a->place);
     c->counts.open++;
-    if (permit_hop(c->config, &a->hop))
+    if (permitted)
         host_begin(a);
     else
         attempt_end(a, CONNECT_DEFER, "4.3.5", SPAN("no route of the configuration leads to this next hop"));
@@ -245,12 +246,22 @@ static void begin(struct connect *c, const void *asker, const struct connect_que
 
 void connect_ask(struct connect *c, const void *asker, const struct connect_question *q)
 {
-    begin(c, asker, q, false);
+    begin(c, asker, q, permit_hop(c->config, &q->hop), false);
+}
+
+/* A service that a reload took away has no path any more. */
+void connect_ask_service(struct connect *c, const void *asker, const struct connect_service_question *q)
+{
+    _Static_assert(CONNECT_SERVICE_COUNT == 1, "Dovecot alone");
+    struct span path = c->config->dovecot.socket;
+    const struct connect_question question = {
+        .tag = q->tag, .hop = {.kind = NEXT_HOP_UNIX, .name = path.n ? path : SPAN("/")}};
+    begin(c, asker, &question, path.n > 0, false);
 }
 
 void connect_explain(struct connect *c, const void *asker, const struct connect_question *q)
 {
-    begin(c, asker, q, true);
+    begin(c, asker, q, permit_hop(c->config, &q->hop), true);
 }
 
 void connect_dns_answer(struct connect *c, const struct dns_answer *d)

@@ -29,6 +29,8 @@ void connect_free(struct connect **c);
 void connect_config(struct connect *c, const struct config *fresh);
 /* Each question gets one answer, within LIMIT_CONNECT_TOTAL_SECONDS; perhaps before this returns. */
 void connect_ask(struct connect *c, const void *asker, const struct connect_question *q);
+/* The same for a service that the configuration names. */
+void connect_ask_service(struct connect *c, const void *asker, const struct connect_service_question *q);
 /* The same look-ups and the same rules, for people: all hosts, and no connection. q->tried is not heeded. One `explained`, within
  * LIMIT_EXPLAIN_SECONDS; perhaps before this returns. Its rows are JSON, one object a line, at most CONNECT_ROWS_OCTETS:
  *   {"host":"…","preference":N,"port":N,"used":BOOL,"why_not":"…","a":"ok|no-name|no-data|failed|bogus","aaaa":"…","tlsa":"…","secure":BOOL,

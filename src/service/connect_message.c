@@ -42,6 +42,22 @@ bool connect_question_read(struct span payload, struct connect_question *ret)
     return true;
 }
 
+void connect_service_question_put(struct buf *b, const struct connect_service_question *q)
+{
+    wire_put_u64(b, q->tag);
+    wire_put_u8(b, q->service);
+}
+
+bool connect_service_question_read(struct span payload, struct connect_service_question *ret)
+{
+    struct wire w = wire_on(payload);
+    struct connect_service_question q = {.tag = wire_u64(&w)};
+    q.service = wire_u8(&w);
+    if (!wire_done(&w) || q.service >= CONNECT_SERVICE_COUNT) return false;
+    *ret = q;
+    return true;
+}
+
 void connect_answer_put(struct buf *b, const struct connect_answer *a)
 {
     wire_put_u64(b, a->tag);

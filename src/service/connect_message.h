@@ -1,4 +1,4 @@
-/* connect_message: relay and connector. The relay names a next hop; the connector asks the resolver, chooses an address, connects and
+/* connect_message: relay, directory and connector. The relay names a next hop; the connector asks the resolver, chooses an address, connects and
  * passes the socket on. When a session to one candidate failed in a way that another may mend (no connection, a 4xx greeting), the
  * relay asks again and lists the addresses that it has tried. */
 #ifndef SERVICE_CONNECT_MESSAGE_H
@@ -22,6 +22,16 @@ struct connect_question { /* relay -> connector */
     uint32_t n_tried;
     struct connect_tried tried[CONNECT_TRIED];
 };
+
+enum connect_service { /* of the configuration; whoever asks names it, never a path or an address */
+                       CONNECT_SERVICE_DOVECOT,
+                       CONNECT_SERVICE_COUNT
+};
+struct connect_service_question { /* directory -> connector; a connect_answer comes back */
+    uint64_t tag;
+    uint8_t service; /* enum connect_service */
+};
+#define CONNECT_SERVICE_QUESTION_OCTETS 9
 
 enum connect_status {
     CONNECT_OPEN,  /* a connected stream socket comes along */
@@ -58,6 +68,8 @@ struct connect_answer { /* connector -> relay */
 
 void connect_question_put(struct buf *b, const struct connect_question *q);
 bool connect_question_read(struct span payload, struct connect_question *ret); /* hostile */
+void connect_service_question_put(struct buf *b, const struct connect_service_question *q);
+bool connect_service_question_read(struct span payload, struct connect_service_question *ret); /* hostile */
 void connect_answer_put(struct buf *b, const struct connect_answer *a);
 bool connect_answer_read(struct span payload, struct connect_answer *ret); /* hostile */
 

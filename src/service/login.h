@@ -8,14 +8,16 @@
 #include "directory/login_message.h"
 #include "directory/sender_message.h"
 #include "identity/identity.h"
+#include "service/login_ask.h"
 
 struct login_world { /* of the process; nobody changes it while threads run */
     const struct config *config;
     int identity;     /* descriptor of the identity store's folder */
     struct span home; /* domain of names without one */
     const struct token_keys
-        *token_keys;    /* service/token_keys.h; null: none could be read, or no tokens { } */
-    uint8_t chance[32]; /* secret: what users who do not exist seem to have */
+        *token_keys;             /* service/token_keys.h; null: none could be read, or no tokens { } */
+    const struct login_ask *ask; /* other processes, from threads */
+    uint8_t chance[32];          /* secret: what users who do not exist seem to have */
 };
 
 /* What a thread has for itself: its own opened database. Made before the cage is closed: libraries load what they need. Null: *why. */

@@ -95,6 +95,20 @@ static void tokens(void **state)
     parsed_free(&p);
 }
 
+static void dovecot(void **state)
+{
+    struct parsed p;
+    (void)state;
+    parse(&p, "dovecot { socket unix:/run/dovecot/auth-client; domain Example.ORG }");
+    assert_string_equal(p.problems, "");
+    assert_span(p.config->dovecot.socket, "/run/dovecot/auth-client");
+    assert_span(p.config->dovecot.domain, "example.org");
+    parsed_free(&p);
+    parse(&p, "");
+    assert_int_equal(p.config->dovecot.socket.n + p.config->dovecot.domain.n, 0);
+    parsed_free(&p);
+}
+
 static void never_ban(void **state)
 {
     struct parsed p;
@@ -250,7 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mechanisms), cmocka_unit_test(bindings_of_ntlm), cmocka_unit_test(never_ban),
         cmocka_unit_test(rights),     cmocka_unit_test(connections),      cmocka_unit_test(rates),
-        cmocka_unit_test(wrong),      cmocka_unit_test(tokens),
+        cmocka_unit_test(wrong),      cmocka_unit_test(tokens),           cmocka_unit_test(dovecot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,23 @@ static void test_question(void **state)
     assert_false(connect_question_read(buf_span(&b), &r));
 }
 
+static void test_service_question(void **state)
+{
+    (void)state;
+    struct connect_service_question q = {.tag = 9, .service = CONNECT_SERVICE_DOVECOT}, r;
+    struct buf b = buf_on(octets, sizeof octets);
+    connect_service_question_put(&b, &q);
+    assert_int_equal(b.n, CONNECT_SERVICE_QUESTION_OCTETS);
+    assert_true(connect_service_question_read(buf_span(&b), &r));
+    assert_true(r.tag == 9 && r.service == CONNECT_SERVICE_DOVECOT);
+    for (size_t cut = 0; cut < b.n; cut++)
+        assert_false(connect_service_question_read(span_head(buf_span(&b), cut), &r));
+    buf_byte(&b, 0);
+    assert_false(connect_service_question_read(buf_span(&b), &r));
+    octets[8] = CONNECT_SERVICE_COUNT;
+    assert_false(connect_service_question_read(span_of(octets, CONNECT_SERVICE_QUESTION_OCTETS), &r));
+}
+
 static bool round_trip(const struct connect_answer *a, struct connect_answer *r)
 {
     struct buf b = buf_on(octets, sizeof octets);
@@ -115,7 +132,8 @@ static void test_answers_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_question), cmocka_unit_test(test_answers),
-                                       cmocka_unit_test(test_answers_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_question), cmocka_unit_test(test_service_question),
+        cmocka_unit_test(test_answers), cmocka_unit_test(test_answers_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
