@@ -47,6 +47,29 @@ void read_access(struct reader *r, const struct schema_row *row, const struct to
         read_mechanism(r, &t, d);
 }
 
+static bool grant_to(struct reader *r, struct config_grant *g)
+{
+    static const char *const words[] = {
+        [GRANT_TO_USER] = "user", [GRANT_TO_GROUP] = "group", [GRANT_TO_DOMAIN] = "domain"};
+    for (uint8_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (reader_word(r, words[i])) {
+            g->to = i;
+            return true;
+        }
+    return false;
+}
+
+static bool grant_name(struct reader *r, const struct token *t, struct config_grant *g)
+{
+    if (g->to == GRANT_TO_GROUP) return value_name(r, t, &g->name);
+    if (g->to == GRANT_TO_DOMAIN) return value_domain(r, t, false, &g->name);
+    if (!value_pattern(r, t, PATTERN_ADDRESS, &g->name)) return false;
+    if (span_find(g->name, '@') != SPAN_NPOS) return true;
+    config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is no user: a user has a domain")),
+                      SPAN("right submit to user alice@example.org"));
+    return false;
+}
+
 /* right RIGHT to group NAME | user NAME */
 void read_right(struct reader *r, const struct schema_row *row, const struct token *name)
 {
@@ -57,20 +80,12 @@ void read_right(struct reader *r, const struct schema_row *row, const struct tok
 
     if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, row->choices, &choice)) return;
     g.right = UINT32_C(1) << choice;
-    bool to = reader_word(r, "to");
-    g.group = to && reader_word(r, "group");
-    if (!to || (!g.group && !reader_word(r, "user"))) {
+    if (!reader_word(r, "to") || !grant_to(r, &g)) {
         config_problem_at(r, name, SPAN("right needs to whom it is granted"),
                           SPAN("right submit to group staff"));
         return;
     }
-    if (!reader_argument(r, name, "a NAME", &t)) return;
-    if (g.group ? !value_name(r, &t, &g.name) : !value_pattern(r, &t, PATTERN_ADDRESS, &g.name)) return;
-    if (!g.group && span_find(g.name, '@') == SPAN_NPOS) {
-        config_problem_at(r, &t, PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is no user: a user has a domain")),
-                          SPAN("right submit to user alice@example.org"));
-        return;
-    }
+    if (!reader_argument(r, name, "a NAME", &t) || !grant_name(r, &t, &g)) return;
     grown = reader_push(r, s->grants, &s->n_grants, sizeof g, LIMIT_CONFIG_GRANTS);
     if (!grown) return;
     s->grants = grown;

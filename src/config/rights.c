@@ -1,10 +1,20 @@
 #include "config/rights.h"
 
+static bool in_group(const struct rights_subject *who, struct span group)
+{
+    for (uint32_t i = 0; i < who->n_groups; i++)
+        if (span_eq_nocase(who->groups[i], group)) return true;
+    return false;
+}
+
 static bool is_for(const struct config_grant *g, const struct rights_subject *who)
 {
-    if (!g->group) return span_eq(g->name, who->name);
-    for (uint32_t i = 0; i < who->n_groups; i++)
-        if (span_eq_nocase(who->groups[i], g->name)) return true;
+    size_t at = span_rfind(who->name, '@');
+    switch ((enum config_grant_to)g->to) {
+    case GRANT_TO_USER: return span_eq(g->name, who->name);
+    case GRANT_TO_GROUP: return in_group(who, g->name);
+    case GRANT_TO_DOMAIN: return at != SPAN_NPOS && span_eq(span_skip(who->name, at + 1), g->name);
+    }
     return false;
 }
 
@@ -23,8 +33,9 @@ uint32_t rights_of(const struct config_server *s, const struct rights_subject *w
         if (!is_for(g, who)) continue;
         rights |= g->right;
         if (fn)
-            fn(context, &(struct rights_origin){
-                            .rights = g->right, .line = g, .group = g->group ? g->name : SPAN("")});
+            fn(context, &(struct rights_origin){.rights = g->right,
+                                                .line = g,
+                                                .group = g->to == GRANT_TO_GROUP ? g->name : SPAN("")});
     }
     return rights;
 }

@@ -143,10 +143,10 @@ const struct schema_row schema_table[] = {
             "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
             "first domain), CRAM-MD5 (for users with its contexts: sallyport user --cram). By name only, too: EXTERNAL, for who has "
             "the key of a pinned certificate (sallyport user certificate); clients are asked for one then, and it is offered to those who show one."},
-    {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME",
+    {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME | RIGHT to domain DOMAIN",
      .choices = RIGHT_NAMES, .fallback_text = "none", .since = "0.1", .read = read_right,
      .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "
-            "any-sender: from any address. bypass-size: beyond message-size."},
+            "any-sender: from any address. bypass-size: beyond message-size. to domain: to every user of that domain, also to those whom only an outside authority knows."},
     {.name = "allow-cleartext-auth", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
      .read = read_clear_auth,
      .doc = "Clients that may log in without TLS: whoever listens on the way has their passwords. For old devices in a network of their own."},

@@ -1,3 +1,4 @@
+#include "base/crc32c.h"
 #include "base/hex.h"
 #include "base/limits.h"
 #include "identity/identity_private.h"
@@ -133,7 +134,7 @@ static enum identity_found read_principal(struct identity *i, sqlite3_stmt *s, s
     int kind = sqlite3_column_int(s, 1);
     *p = (struct identity_principal){.number = (uint32_t)number, .kind = (uint8_t)kind};
     p->locked = sqlite3_column_int(s, 3) != 0;
-    bool ok = number > 0 && number <= UINT32_MAX && (kind == PRINCIPAL_USER || kind == PRINCIPAL_HOST) &&
+    bool ok = number > 0 && number < IDENTITY_OUTSIDE && (kind == PRINCIPAL_USER || kind == PRINCIPAL_HOST) &&
               copy(a, identity_column(s, 2), &p->name) && copy(a, identity_column(s, 4), &p->crypt) &&
               copy_exactly(identity_column(s, 5), p->nt, sizeof p->nt, &p->has_nt) &&
               copy_exactly(identity_column(s, 6), p->cram, sizeof p->cram, &p->has_cram);
@@ -269,6 +270,17 @@ static enum identity_found only_one(struct identity *i, sqlite3_stmt *s, struct 
     return found;
 }
 
+enum identity_found identity_named(struct identity *i, struct span name, struct arena *a,
+                                   struct identity_principal *ret)
+{
+    static const char sql[] =
+        "SELECT " PRINCIPAL_COLUMNS " FROM principal WHERE name=?1 AND principal.kind=1";
+    begin(i);
+    sqlite3_stmt *s = identity_prepare(i, sql);
+    identity_bind_text(s, 1, name);
+    return end(i, only_one(i, s, a, ret));
+}
+
 enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha256[32], struct arena *a,
                                     struct identity_principal *ret)
 {
@@ -293,6 +305,38 @@ enum identity_found identity_by_number(struct identity *i, uint32_t number, stru
     return end(i, only_one(i, s, a, ret));
 }
 
+void identity_outsider(struct span name, struct span *groups, uint32_t n_groups,
+                       struct identity_principal *ret)
+{
+    *ret = (struct identity_principal){.number = IDENTITY_OUTSIDE | crc32c(0, name.p, name.n),
+                                       .kind = PRINCIPAL_USER,
+                                       .name = name,
+                                       .groups = groups,
+                                       .n_groups = n_groups};
+}
+
+/* --- senders */
+
+/* Without its subaddress. A quoted local part has none. *domain: "@domain". False: it is no address. */
+static bool put_base(struct span path, struct buf *ret, struct span *domain)
+{
+    size_t at = span_rfind(path, '@');
+    if (at == SPAN_NPOS) return false;
+    *domain = span_skip(path, at);
+    size_t plus = path.p[0] == '"' ? SPAN_NPOS : span_find(span_head(path, at), '+');
+    buf_put(ret, span_head(path, plus == 0 || plus == SPAN_NPOS ? at : plus));
+    buf_put(ret, *domain);
+    return !ret->over;
+}
+
+bool identity_own_address(struct span name, struct span path)
+{
+    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf base = buf_on(memory, sizeof memory);
+    struct span domain;
+    return span_eq(path, name) || (put_base(path, &base, &domain) && span_eq(buf_span(&base), name));
+}
+
 enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path, struct buf *by)
 {
     static const char sql[] =
@@ -300,18 +344,14 @@ enum identity_found identity_sender(struct identity *i, uint32_t principal, stru
         "SELECT pattern FROM sender WHERE principal=?1 AND pattern IN (?2, ?3, ?4, '*') LIMIT 1";
     uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
     struct buf base = buf_on(memory, sizeof memory);
-    size_t at = span_rfind(path, '@');
+    struct span domain;
     sqlite3_stmt *s = identity_prepare(i, sql);
 
-    if (at == SPAN_NPOS) return IDENTITY_UNKNOWN;
-    size_t plus = path.p[0] == '"' ? SPAN_NPOS : span_find(span_head(path, at), '+');
-    buf_put(&base, span_head(path, plus == 0 || plus == SPAN_NPOS ? at : plus));
-    buf_put(&base, span_skip(path, at));
-    if (base.over) return IDENTITY_UNKNOWN;
+    if (!put_base(path, &base, &domain)) return IDENTITY_UNKNOWN;
     if (s) sqlite3_bind_int64(s, 1, principal);
     identity_bind_text(s, 2, path);
     identity_bind_text(s, 3, buf_span(&base));
-    identity_bind_text(s, 4, span_skip(path, at));
+    identity_bind_text(s, 4, domain);
     enum identity_found found = identity_step(s);
     if (found == IDENTITY_FOUND && by) buf_put(by, identity_column(s, 0));
     if (found == IDENTITY_FOUND) sqlite3_reset(s);

@@ -38,6 +38,8 @@ struct identity_scram { /* RFC 5803; empty spans: there are no such keys */
     struct span salt, stored_key, server_key;
 };
 /* Secrets of one principal; everything lives in the caller's arena, which the caller wipes (invariant I10). */
+#define IDENTITY_OUTSIDE                                                                                     \
+    UINT32_C(0x80000000) /* in the number of who is in no database: see identity_outsider() */
 struct identity_principal {
     uint32_t number;  /* never used again for another one */
     uint8_t kind;     /* enum principal: PRINCIPAL_USER or PRINCIPAL_HOST */
@@ -65,6 +67,9 @@ enum identity_found identity_find(struct identity *i, struct span login, struct 
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
                                           uint32_t *number);
+/* The user whose canonical name that is, without the secrets that lie in tables of their own; never an app password. */
+enum identity_found identity_named(struct identity *i, struct span name, struct arena *a,
+                                   struct identity_principal *ret);
 /* A host or user by what its client certificate proves: the SHA-256 of its SubjectPublicKeyInfo was pinned to it. */
 enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha256[32], struct arena *a,
                                     struct identity_principal *ret);
@@ -72,6 +77,14 @@ enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha25
 /* Who has that number and what it may do, at this moment. Secrets: the account's, without keys of SCRAM. */
 enum identity_found identity_by_number(struct identity *i, uint32_t number, struct arena *a,
                                        struct identity_principal *ret);
+
+/* Somebody whom an outside authority knows (Kerberos, Active Directory, Dovecot), not this database: name is canonical, local@domain. It has
+ * no secret, lock or right; groups are what the authority says. The same name has the same number, with IDENTITY_OUTSIDE in it;
+ * two names may share one. Spans are borrowed. */
+void identity_outsider(struct span name, struct span *groups, uint32_t n_groups,
+                       struct identity_principal *ret);
+/* Is path (canonical) the address called name, or that with a subaddress behind it? */
+bool identity_own_address(struct span name, struct span path);
 
 /* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias of
  * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes, and by (may be null) gets its name or the row that permits it; UNKNOWN: no. */

@@ -193,7 +193,9 @@ static void log_news(const struct guess_news *news, const struct login_report *r
 static uint64_t succeeded(struct guard *g, const struct address *a, uint32_t principal)
 {
     uint64_t wait;
-    if (guess_succeeded(g->guess, a, principal, unix_ms(g), &wait) && g->n_fresh < BATCH)
+    bool news = guess_succeeded(g->guess, a, principal, unix_ms(g), &wait);
+    if (news && !(principal & IDENTITY_OUTSIDE) &&
+        g->n_fresh < BATCH) /* an outsider has no row to keep it with */
         g->fresh[g->n_fresh++] = (struct ban_known){principal, guess_network(a, false), unix_ms(g) / 1000};
     return wait;
 }

@@ -182,7 +182,11 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
 
 void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret)
 {
-    enum identity_found found = identity_sender(t->identity, q->number, q->path, NULL);
+    enum identity_found found = IDENTITY_UNKNOWN;
+    if (!(q->number & IDENTITY_OUTSIDE))
+        found = identity_sender(t->identity, q->number, q->path, NULL);
+    else if (identity_own_address(q->name, q->path))
+        found = IDENTITY_FOUND;
     *ret = (struct sender_answer){.session = q->session,
                                   .slot = q->slot,
                                   .verdict = found == IDENTITY_FOUND     ? SENDER_PERMITTED

@@ -56,6 +56,13 @@ const char *login_wrong_secret(const struct login *l, bool has_one);
 /* Who that name is. When nobody, l->who is made up so that every further step takes as long: proof against it fails. False: the store cannot
  * be read now (reported). */
 bool login_find(struct login *l, struct login_thread *t, struct span name);
+/* Who somebody is that an outside authority vouches for (Kerberos, Active Directory, Dovecot), which is all that it does: name is canonical,
+ * local@domain, in a domain that the configuration maps that authority's names to. An account of that name in the database is that
+ * account: its lock, rights, groups and senders count. Without one it is an outsider, to whom `right` lines alone grant anything, and who
+ * sends from its own address. groups: the authority's, in the arena; more than LIMIT_IDENTITY_GROUPS are left out. Further groups of the
+ * account are its own. False: the store cannot be read now (reported). */
+bool login_outside(struct login *l, struct login_thread *t, struct span name, struct span *groups,
+                   uint32_t n_groups);
 /* RFC 4422 3.4.1: to act as somebody else is a right that nobody has here. Empty, or the name itself. */
 bool login_authzid_permitted(struct login *l, struct span authzid, struct span authcid);
 /* Checks a password in clear against what the principal has: verifier, SCRAM keys or app passwords. Takes as long whatever is wrong. */

@@ -46,6 +46,38 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     return l->who.scram_256.salt.p && l->who.scram_1.salt.p;
 }
 
+static bool add_groups(struct login *l, struct span *groups, uint32_t n)
+{
+    struct identity_principal *who = &l->who;
+    uint32_t room = LIMIT_IDENTITY_GROUPS - who->n_groups;
+    if (n > room) n = room;
+    struct span *all = arena_take_array(l->arena, who->n_groups + n, sizeof *all);
+    if (!all) return false;
+    if (who->n_groups) memcpy(all, who->groups, who->n_groups * sizeof *all);
+    if (n) memcpy(all + who->n_groups, groups, n * sizeof *all);
+    who->groups = all;
+    who->n_groups += n;
+    return true;
+}
+
+bool login_outside(struct login *l, struct login_thread *t, struct span name, struct span *groups,
+                   uint32_t n_groups)
+{
+    login_claim(l, name);
+    l->who = (struct identity_principal){0};
+    switch (identity_named(t->identity, name, l->arena, &l->who)) {
+    case IDENTITY_FOUND: break;
+    case IDENTITY_UNKNOWN:
+        name = arena_copy(l->arena, name);
+        if (!name.p) return false;
+        identity_outsider(name, NULL, 0, &l->who);
+        break;
+    case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return false;
+    }
+    l->report.principal = l->who.number;
+    return add_groups(l, groups, n_groups);
+}
+
 bool login_authzid_permitted(struct login *l, struct span authzid, struct span authcid)
 {
     if (authzid.n == 0 || span_eq(authzid, authcid) ||

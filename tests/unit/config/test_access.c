@@ -133,14 +133,17 @@ static void rights(void **state)
     (void)state;
     parse(&p,
           SERVER("access authenticated\n right submit to group staff; right relay to user Alice@Example.ORG\n"
+                 " right submit to domain Example.NET\n"
                  " allow-cleartext-auth 192.0.2.0/28 2001:db8::1"));
     assert_string_equal(p.problems, "");
     const struct config_server *s = &p.config->servers[0];
-    assert_int_equal(s->n_grants, 2);
-    assert_true(s->grants[0].group && s->grants[0].right == RIGHT_SUBMIT);
+    assert_int_equal(s->n_grants, 3);
+    assert_true(s->grants[0].to == GRANT_TO_GROUP && s->grants[0].right == RIGHT_SUBMIT);
     assert_span(s->grants[0].name, "staff");
-    assert_true(!s->grants[1].group && s->grants[1].right == RIGHT_RELAY);
+    assert_true(s->grants[1].to == GRANT_TO_USER && s->grants[1].right == RIGHT_RELAY);
     assert_span(s->grants[1].name, "alice@example.org");
+    assert_true(s->grants[2].to == GRANT_TO_DOMAIN);
+    assert_span(s->grants[2].name, "example.net");
     assert_int_equal(s->n_clear_auth, 2);
     assert_int_equal(s->clear_auth[0].bits, 124);
     parsed_free(&p);

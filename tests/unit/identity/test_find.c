@@ -114,6 +114,41 @@ static void rights_come_from_grants_and_groups(void **state)
     assert_int_equal(p.n_groups, 1);
 }
 
+static void an_outsider_has_nothing_but_a_name(void **state)
+{
+    struct span groups[] = {SPAN("staff")};
+    struct identity_principal o, same, other;
+    (void)state;
+    identity_outsider(SPAN("joe@example.org"), groups, 1, &o);
+    identity_outsider(SPAN("joe@example.org"), NULL, 0, &same);
+    identity_outsider(SPAN("ann@example.org"), NULL, 0, &other);
+    assert_true(o.number & IDENTITY_OUTSIDE);
+    assert_int_equal(o.number, same.number);
+    assert_int_not_equal(o.number, other.number);
+    assert_int_equal(o.kind, PRINCIPAL_USER);
+    assert_int_equal(o.rights, 0);
+    assert_false(o.locked || o.has_nt || o.has_cram || o.crypt.n || o.scram_256.salt.n);
+    assert_true(identity_own_address(SPAN("joe@example.org"), SPAN("joe@example.org")));
+    assert_true(identity_own_address(SPAN("joe@example.org"), SPAN("joe+list@example.org")));
+    assert_false(identity_own_address(SPAN("joe@example.org"), SPAN("\"joe+list\"@example.org")));
+    assert_false(identity_own_address(SPAN("joe@example.org"), SPAN("joe@example.net")));
+    assert_false(identity_own_address(SPAN("joe@example.org"), SPAN("joe")));
+    /* and no number of the database is one of theirs */
+    assert_int_equal(identity_sender(fixture, o.number, SPAN("joe@example.org")), IDENTITY_UNKNOWN);
+}
+
+static void named_finds_users_alone(void **state)
+{
+    struct identity_principal q;
+    (void)state;
+    uint32_t joe = fixture_user("joe@example.org", "pencil");
+    assert_int_equal(identity_named(fixture, SPAN("joe@example.org"), fixture_arena, &q), IDENTITY_FOUND);
+    assert_int_equal(q.number, joe);
+    assert_int_equal(identity_named(fixture, SPAN("joe@example.org/phone"), fixture_arena, &q),
+                     IDENTITY_UNKNOWN);
+    assert_int_equal(identity_named(fixture, SPAN("Joe@example.org"), fixture_arena, &q), IDENTITY_UNKNOWN);
+}
+
 static void a_locked_one_says_so(void **state)
 {
     (void)state;
@@ -305,6 +340,8 @@ int main(void)
         CASE(a_user_is_found_by_its_names),
         CASE(what_is_no_name_is_nobody),
         CASE(rights_come_from_grants_and_groups),
+        CASE(an_outsider_has_nothing_but_a_name),
+        CASE(named_finds_users_alone),
         CASE(a_locked_one_says_so),
         CASE(an_app_password_has_a_place_and_a_time),
         CASE(a_key_is_pinned_to_one),
