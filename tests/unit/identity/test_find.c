@@ -126,7 +126,7 @@ static void an_outsider_has_nothing_but_a_name(void **state)
     assert_int_equal(o.number, same.number);
     assert_int_not_equal(o.number, other.number);
     assert_int_equal(o.kind, PRINCIPAL_USER);
-    assert_int_equal(o.rights, 0);
+    assert_int_equal(o.n_grants, 0);
     assert_false(o.locked || o.has_nt || o.has_cram || o.crypt.n || o.scram_256.salt.n);
     assert_true(identity_own_address(SPAN("joe@example.org"), SPAN("joe@example.org")));
     assert_true(identity_own_address(SPAN("joe@example.org"), SPAN("joe+list@example.org")));
@@ -134,7 +134,7 @@ static void an_outsider_has_nothing_but_a_name(void **state)
     assert_false(identity_own_address(SPAN("joe@example.org"), SPAN("joe@example.net")));
     assert_false(identity_own_address(SPAN("joe@example.org"), SPAN("joe")));
     /* and no number of the database is one of theirs */
-    assert_int_equal(identity_sender(fixture, o.number, SPAN("joe@example.org")), IDENTITY_UNKNOWN);
+    assert_int_equal(identity_sender(fixture, o.number, SPAN("joe@example.org"), NULL), IDENTITY_UNKNOWN);
 }
 
 static void named_finds_users_alone(void **state)
