@@ -305,14 +305,10 @@ enum identity_found identity_by_number(struct identity *i, uint32_t number, stru
     return end(i, only_one(i, s, a, ret));
 }
 
-void identity_outsider(struct span name, struct span *groups, uint32_t n_groups,
-                       struct identity_principal *ret)
+void identity_outsider(struct span name, struct identity_principal *ret)
 {
-    *ret = (struct identity_principal){.number = IDENTITY_OUTSIDE | crc32c(0, name.p, name.n),
-                                       .kind = PRINCIPAL_USER,
-                                       .name = name,
-                                       .groups = groups,
-                                       .n_groups = n_groups};
+    *ret = (struct identity_principal){
+        .number = IDENTITY_OUTSIDE | crc32c(0, name.p, name.n), .kind = PRINCIPAL_USER, .name = name};
 }
 
 /* --- senders */

@@ -79,10 +79,9 @@ enum identity_found identity_by_number(struct identity *i, uint32_t number, stru
                                        struct identity_principal *ret);
 
 /* Somebody whom an outside authority knows (Kerberos, Active Directory, Dovecot), not this database: name is canonical, local@domain. It has
- * no secret, lock or right; groups are what the authority says. The same name has the same number, with IDENTITY_OUTSIDE in it;
- * two names may share one. Spans are borrowed. */
-void identity_outsider(struct span name, struct span *groups, uint32_t n_groups,
-                       struct identity_principal *ret);
+ * no secret, lock, group or right. The same name has the same number, with IDENTITY_OUTSIDE in it; two names may share one. The name
+ * is borrowed. */
+void identity_outsider(struct span name, struct identity_principal *ret);
 /* Is path (canonical) the address called name, or that with a subaddress behind it? */
 bool identity_own_address(struct span name, struct span path);
 

@@ -146,7 +146,7 @@ static enum login_kind authorise(struct login *l, struct login_thread *t, struct
 {
     if (!l->proven || l->who.number == 0 || l->who.kind == PRINCIPAL_ANONYMOUS)
         return login_refuse(l, "anonymous");
-    switch (identity_by_number(t->identity, l->who.number, l->arena, &l->who)) {
+    switch (login_who_now(l, t)) {
     case IDENTITY_FOUND: break;
     case IDENTITY_UNKNOWN: return login_refuse(l, "unknown-user");
     case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return LOGIN_LATER;

@@ -13,6 +13,12 @@ struct login_thread {
     void *hmac_md5; /* a context without a key */
 };
 
+struct login_vouched { /* set by login_outside() alone; name empty: nobody outside vouched for anybody */
+    struct span name;
+    struct span *groups;
+    uint32_t n_groups;
+};
+
 struct login {
     const struct login_world *world;
     struct arena *arena;      /* everything of it: secrets too; wiped at the end */
@@ -25,7 +31,8 @@ struct login {
     void *state;                   /* the mechanism's own, in the arena */
     void (*end)(struct login *l);  /* what of state is not in the arena; or null */
     struct identity_principal who; /* who it is, once known; number 0: nobody */
-    bool proven;                   /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
+    struct login_vouched vouched;
+    bool proven; /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
     struct login_report report;
 };
 
@@ -56,13 +63,16 @@ const char *login_wrong_secret(const struct login *l, bool has_one);
 /* Who that name is. When nobody, l->who is made up so that every further step takes as long: proof against it fails. False: the store cannot
  * be read now (reported). */
 bool login_find(struct login *l, struct login_thread *t, struct span name);
-/* Who somebody is that an outside authority vouches for (Kerberos, Active Directory, Dovecot), which is all that it does: name is canonical,
- * local@domain, in a domain that the configuration maps that authority's names to. An account of that name in the database is that
- * account: its lock, rights, groups and senders count. Without one it is an outsider, to whom `right` lines alone grant anything, and who
- * sends from its own address. groups: the authority's, in the arena; more than LIMIT_IDENTITY_GROUPS are left out. Further groups of the
- * account are its own. False: the store cannot be read now (reported). */
-bool login_outside(struct login *l, struct login_thread *t, struct span name, struct span *groups,
-                   uint32_t n_groups);
+/* The last word of a mechanism whose proof an outside authority gives (Kerberos, Active Directory, Dovecot): that it is name, local@domain in
+ * a domain that the configuration maps that authority's names to. An account of that name in the database is that account: its lock,
+ * rights, groups and senders count. Without one it is an outsider, to whom `right` lines alone grant anything, and who sends from its own
+ * address. groups: those that the authority says, beside the account's own; more than LIMIT_IDENTITY_GROUPS are left out. Borrowed.
+ * LOGIN_SUCCESS: l->who and l->proven are set; else a refusal, or LOGIN_LATER, reported. */
+enum login_kind login_outside(struct login *l, struct login_thread *t, struct span name,
+                              const struct span *groups, uint32_t n_groups);
+/* Reads l->who anew by what was proven of it, its number, and by what login_outside() has heard: whatever else a mechanism left in it is gone.
+ * UNKNOWN: nobody. */
+enum identity_found login_who_now(struct login *l, struct login_thread *t);
 /* RFC 4422 3.4.1: to act as somebody else is a right that nobody has here. Empty, or the name itself. */
 bool login_authzid_permitted(struct login *l, struct span authzid, struct span authcid);
 /* Checks a password in clear against what the principal has: verifier, SCRAM keys or app passwords. Takes as long whatever is wrong. */

@@ -46,36 +46,61 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     return l->who.scram_256.salt.p && l->who.scram_1.salt.p;
 }
 
-static bool add_groups(struct login *l, struct span *groups, uint32_t n)
+static bool keep_groups(struct login *l, const struct span *groups, uint32_t n)
 {
-    struct identity_principal *who = &l->who;
-    uint32_t room = LIMIT_IDENTITY_GROUPS - who->n_groups;
-    if (n > room) n = room;
-    struct span *all = arena_take_array(l->arena, who->n_groups + n, sizeof *all);
-    if (!all) return false;
-    if (who->n_groups) memcpy(all, who->groups, who->n_groups * sizeof *all);
-    if (n) memcpy(all + who->n_groups, groups, n * sizeof *all);
-    who->groups = all;
-    who->n_groups += n;
+    struct login_vouched *v = &l->vouched;
+    if (n > LIMIT_IDENTITY_GROUPS) n = LIMIT_IDENTITY_GROUPS;
+    v->groups = arena_take_array(l->arena, n, sizeof *v->groups);
+    if (!v->groups) return false;
+    for (v->n_groups = 0; v->n_groups < n; v->n_groups++) {
+        v->groups[v->n_groups] = arena_copy(l->arena, groups[v->n_groups]);
+        if (!v->groups[v->n_groups].p) return false;
+    }
     return true;
 }
 
-bool login_outside(struct login *l, struct login_thread *t, struct span name, struct span *groups,
-                   uint32_t n_groups)
+enum login_kind login_outside(struct login *l, struct login_thread *t, struct span name,
+                              const struct span *groups, uint32_t n_groups)
 {
+    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf canonical = buf_on(memory, sizeof memory);
     login_claim(l, name);
     l->who = (struct identity_principal){0};
-    switch (identity_named(t->identity, name, l->arena, &l->who)) {
-    case IDENTITY_FOUND: break;
-    case IDENTITY_UNKNOWN:
-        name = arena_copy(l->arena, name);
-        if (!name.p) return false;
-        identity_outsider(name, NULL, 0, &l->who);
-        break;
-    case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return false;
+    if (span_find(name, '@') == SPAN_NPOS || !identity_name(name, SPAN(""), &canonical) || canonical.over)
+        return login_refuse(l, "unknown-user");
+    l->vouched.name = arena_copy(l->arena, buf_span(&canonical));
+    enum identity_found found = IDENTITY_UNREADABLE;
+    if (l->vouched.name.p && keep_groups(l, groups, n_groups))
+        found = identity_named(t->identity, l->vouched.name, l->arena, &l->who);
+    if (found == IDENTITY_UNREADABLE) {
+        l->report.event = "unavailable";
+        return LOGIN_LATER;
     }
+    if (found == IDENTITY_UNKNOWN) identity_outsider(l->vouched.name, &l->who);
     l->report.principal = l->who.number;
-    return add_groups(l, groups, n_groups);
+    l->proven = true;
+    return LOGIN_SUCCESS;
+}
+
+enum identity_found login_who_now(struct login *l, struct login_thread *t)
+{
+    const struct login_vouched *v = &l->vouched;
+    enum identity_found found = IDENTITY_UNKNOWN;
+    if (!(l->who.number & IDENTITY_OUTSIDE)) {
+        found = identity_by_number(t->identity, l->who.number, l->arena, &l->who);
+    } else if (v->name.n) {
+        identity_outsider(v->name, &l->who);
+        found = IDENTITY_FOUND;
+    }
+    struct identity_principal *who = &l->who;
+    if (found != IDENTITY_FOUND || !v->n_groups) return found;
+    struct span *all = arena_take_array(l->arena, who->n_groups + v->n_groups, sizeof *all);
+    if (!all) return IDENTITY_UNREADABLE;
+    if (who->n_groups) memcpy(all, who->groups, who->n_groups * sizeof *all);
+    memcpy(all + who->n_groups, v->groups, v->n_groups * sizeof *all);
+    who->groups = all;
+    who->n_groups += v->n_groups;
+    return found;
 }
 
 bool login_authzid_permitted(struct login *l, struct span authzid, struct span authcid)

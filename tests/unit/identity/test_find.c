@@ -116,12 +116,11 @@ static void rights_come_from_grants_and_groups(void **state)
 
 static void an_outsider_has_nothing_but_a_name(void **state)
 {
-    struct span groups[] = {SPAN("staff")};
     struct identity_principal o, same, other;
     (void)state;
-    identity_outsider(SPAN("joe@example.org"), groups, 1, &o);
-    identity_outsider(SPAN("joe@example.org"), NULL, 0, &same);
-    identity_outsider(SPAN("ann@example.org"), NULL, 0, &other);
+    identity_outsider(SPAN("joe@example.org"), &o);
+    identity_outsider(SPAN("joe@example.org"), &same);
+    identity_outsider(SPAN("ann@example.org"), &other);
     assert_true(o.number & IDENTITY_OUTSIDE);
     assert_int_equal(o.number, same.number);
     assert_int_not_equal(o.number, other.number);

@@ -16,7 +16,8 @@
 /* Lines that would permit much to those names and that group, if who has logged in were them. */
 #define GRANTS                                                                                               \
     " right submit to group staff\n right relay to group staff\n"                                            \
-    " right submit to user alice@dest.example\n right relay to user alice@dest.example\n"
+    " right submit to user alice@dest.example\n right relay to user alice@dest.example\n"                    \
+    " right submit to domain granted.example\n right relay to domain granted.example\n"
 #define CONFIG(access)                                                                                       \
     "hostname mx.test.example\nserver mx {\n access " access "\n" LISTENERS GRANTS "}\n"                     \
     "recipients dest.example any\n"
@@ -35,11 +36,19 @@ static uint32_t alice, stranger, locked, removed;
 
 static struct identity_principal claims; /* what it says of who is there */
 static bool proves;
+static const char *vouched_for; /* by an outside authority; null: no such one is asked */
 
 enum login_kind login_cram(struct login *l, struct login_thread *thread_of_it, struct span response,
                            bool initial)
 {
-    (void)thread_of_it, (void)response, (void)initial;
+    (void)response, (void)initial;
+    if (vouched_for) {
+        enum login_kind kind = login_outside(l, thread_of_it, span_str(vouched_for), NULL, 0);
+        if (kind != LOGIN_SUCCESS) return kind;
+        l->who.grants = claims.grants;
+        l->who.n_grants = claims.n_grants;
+        return LOGIN_SUCCESS;
+    }
     login_claim(l, claims.name);
     l->who = claims;
     l->proven = proves;
@@ -153,34 +162,48 @@ static const struct somebody {
     const uint32_t *number; /* null: 0 */
     uint8_t kind;
     bool is_locked, not_proven;
+    const char *vouched_for;
 } nobodies[] = {
-    {"", NULL, PRINCIPAL_ANONYMOUS, false, false},
-    {"ANONYMOUS", NULL, PRINCIPAL_ANONYMOUS, false, false},
-    {"anonymous", NULL, PRINCIPAL_USER, false, false},
-    {"anonymous@dest.example", NULL, PRINCIPAL_USER, false, false},
-    {"NT AUTHORITY\\ANONYMOUS LOGON", NULL, PRINCIPAL_USER, false, false},
-    {"GUEST", NULL, PRINCIPAL_USER, false, false},
-    {"guest@dest.example", NULL, PRINCIPAL_USER, false, false},
-    {"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", NULL, PRINCIPAL_USER, false, false}, /* RFC 8062 3 */
-    {"WELLKNOWN/ANONYMOUS@DEST.EXAMPLE", NULL, PRINCIPAL_ANONYMOUS, false, false},
-    {"alice@ELSEWHERE.EXAMPLE", NULL, PRINCIPAL_USER, false, false}, /* of another realm */
-    {"alice@dest.example", NULL, PRINCIPAL_USER, false, false},
-    {"CN=mail.elsewhere.example", NULL, PRINCIPAL_HOST, false, false}, /* a certificate, and a valid one */
-    {"alice@dest.example", NULL, PRINCIPAL_HOST, false, false},
+    {"", NULL, PRINCIPAL_ANONYMOUS, false, false, NULL},
+    {"ANONYMOUS", NULL, PRINCIPAL_ANONYMOUS, false, false, NULL},
+    {"anonymous", NULL, PRINCIPAL_USER, false, false, NULL},
+    {"anonymous@dest.example", NULL, PRINCIPAL_USER, false, false, NULL},
+    {"NT AUTHORITY\\ANONYMOUS LOGON", NULL, PRINCIPAL_USER, false, false, NULL},
+    {"GUEST", NULL, PRINCIPAL_USER, false, false, NULL},
+    {"guest@dest.example", NULL, PRINCIPAL_USER, false, false, NULL},
+    {"WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", NULL, PRINCIPAL_USER, false, false, NULL}, /* RFC 8062 3 */
+    {"WELLKNOWN/ANONYMOUS@DEST.EXAMPLE", NULL, PRINCIPAL_ANONYMOUS, false, false, NULL},
+    {"alice@ELSEWHERE.EXAMPLE", NULL, PRINCIPAL_USER, false, false, NULL}, /* of another realm */
+    {"alice@dest.example", NULL, PRINCIPAL_USER, false, false, NULL},
+    {"CN=mail.elsewhere.example", NULL, PRINCIPAL_HOST, false, false,
+     NULL}, /* a certificate, and a valid one */
+    {"alice@dest.example", NULL, PRINCIPAL_HOST, false, false, NULL},
     /* a number that nobody has, or that somebody had */
-    {"alice@dest.example", &(const uint32_t){NOBODYS_NUMBER}, PRINCIPAL_USER, false, false},
-    {"alice@dest.example", &(const uint32_t){UINT32_MAX}, PRINCIPAL_USER, false, false},
-    {"removed@dest.example", &removed, PRINCIPAL_USER, false, false},
+    {"alice@dest.example", &(const uint32_t){NOBODYS_NUMBER}, PRINCIPAL_USER, false, false, NULL},
+    {"alice@dest.example", &(const uint32_t){UINT32_MAX}, PRINCIPAL_USER, false, false, NULL},
+    /* an outsider's number, and nobody outside vouched for it */
+    {"joe@granted.example", &(const uint32_t){IDENTITY_OUTSIDE | 1}, PRINCIPAL_USER, false, false, NULL},
+    /* somebody vouched for these, and no line grants them anything */
+    {"ann@dest.example", NULL, PRINCIPAL_USER, false, false, "ann@dest.example"},
+    {"ANONYMOUS", NULL, PRINCIPAL_USER, false, false, "ANONYMOUS"},
+    {"joe@granted.example.org", NULL, PRINCIPAL_USER, false, false, "joe@granted.example.org"},
+    {"joe@notgranted.example", NULL, PRINCIPAL_USER, false, false, "joe@notgranted.example"},
+    {"\"x@granted.example\"", NULL, PRINCIPAL_USER, false, false, "\"x@granted.example\""},
+    {"x y@granted.example", NULL, PRINCIPAL_USER, false, false, "x y@granted.example"},
+    {"@granted.example", NULL, PRINCIPAL_USER, false, false, "@granted.example"},
+    {"locked@dest.example", NULL, PRINCIPAL_USER, false, false, "locked@dest.example"},
+    {"stranger@dest.example", NULL, PRINCIPAL_USER, false, false, "stranger@dest.example"},
+    {"removed@dest.example", &removed, PRINCIPAL_USER, false, false, NULL},
     /* the number of somebody without a right, under any name */
-    {"stranger@dest.example", &stranger, PRINCIPAL_USER, false, false},
-    {"alice@dest.example", &stranger, PRINCIPAL_USER, false, false},
-    {"alice@dest.example", &stranger, PRINCIPAL_HOST, false, false},
+    {"stranger@dest.example", &stranger, PRINCIPAL_USER, false, false, NULL},
+    {"alice@dest.example", &stranger, PRINCIPAL_USER, false, false, NULL},
+    {"alice@dest.example", &stranger, PRINCIPAL_HOST, false, false, NULL},
     /* of somebody who is locked, whether it knows or not */
-    {"locked@dest.example", &locked, PRINCIPAL_USER, true, false},
-    {"locked@dest.example", &locked, PRINCIPAL_USER, false, false},
+    {"locked@dest.example", &locked, PRINCIPAL_USER, true, false, NULL},
+    {"locked@dest.example", &locked, PRINCIPAL_USER, false, false, NULL},
     /* of somebody with rights, but anonymous, or without proof */
-    {"alice@dest.example", &alice, PRINCIPAL_ANONYMOUS, false, false},
-    {"alice@dest.example", &alice, PRINCIPAL_USER, false, true},
+    {"alice@dest.example", &alice, PRINCIPAL_ANONYMOUS, false, false, NULL},
+    {"alice@dest.example", &alice, PRINCIPAL_USER, false, true, NULL},
 };
 
 static void become(const struct somebody *b)
@@ -194,6 +217,7 @@ static void become(const struct somebody *b)
                                          .groups = staff,
                                          .n_groups = 1};
     proves = !b->not_proven;
+    vouched_for = b->vouched_for;
 }
 
 static void refused(const char *heard, const char *reply, const char *who)
@@ -243,13 +267,44 @@ static void test_no_right_to_submit(void **state)
 /* The same mechanism, for somebody who has rights: it is the rights that count, and its own words do not. */
 static void test_rights_are_found(void **state)
 {
-    static const struct somebody her = {"stranger@dest.example", &alice, PRINCIPAL_USER, false, false};
+    static const struct somebody her = {"stranger@dest.example", &alice, PRINCIPAL_USER, false, false, NULL};
     int fd = client(PLAIN_PORT);
     (void)state;
     become(&her);
     greeted(fd);
     assert_non_null(strstr(dialogue(fd, "AUTH CRAM-MD5\r\n"), "235 2.7.0 "));
     refused(dialogue(fd, "MAIL FROM:<stranger@dest.example>\r\n"), "553 5.7.1 ", "any-sender was claimed");
+    assert_non_null(strstr(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "250 "));
+    assert_non_null(strstr(dialogue(fd, "RCPT TO:<x@elsewhere.example>\r\n"), "250 "));
+    close(fd);
+    assert_at_rest();
+}
+
+/* Whom an outside authority knows and our database does not: lines of the server grant, and it sends from its own address. */
+static void test_outsiders(void **state)
+{
+    static const struct somebody joe = {"", NULL, PRINCIPAL_USER, false, false, "Joe@Granted.Example"};
+    int fd = client(PLAIN_PORT);
+    (void)state;
+    become(&joe);
+    greeted(fd);
+    assert_non_null(strstr(dialogue(fd, "AUTH CRAM-MD5\r\n"), "235 2.7.0 "));
+    refused(dialogue(fd, "MAIL FROM:<ann@granted.example>\r\n"), "553 5.7.1 ", "any-sender was claimed");
+    assert_non_null(strstr(dialogue(fd, "MAIL FROM:<joe+list@granted.example>\r\n"), "250 "));
+    assert_non_null(strstr(dialogue(fd, "RCPT TO:<x@elsewhere.example>\r\n"), "250 "));
+    close(fd);
+    assert_at_rest();
+}
+
+/* An account of that name is that account, however it was proven. */
+static void test_outside_finds_the_account(void **state)
+{
+    static const struct somebody her = {"", NULL, PRINCIPAL_USER, false, false, "alice@dest.example"};
+    int fd = client(PLAIN_PORT);
+    (void)state;
+    become(&her);
+    greeted(fd);
+    assert_non_null(strstr(dialogue(fd, "AUTH CRAM-MD5\r\n"), "235 2.7.0 "));
     assert_non_null(strstr(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "250 "));
     assert_non_null(strstr(dialogue(fd, "RCPT TO:<x@elsewhere.example>\r\n"), "250 "));
     close(fd);
@@ -289,6 +344,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_right_to_relay, begin_both, end),
         cmocka_unit_test_setup_teardown(test_no_right_to_submit, begin_authenticated, end),
         cmocka_unit_test_setup_teardown(test_rights_are_found, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_outsiders, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_outside_finds_the_account, begin_both, end),
         cmocka_unit_test_setup_teardown(test_unasked_answers, begin_both, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
