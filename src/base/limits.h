@@ -6,24 +6,30 @@
 /* RFC 5321 4.5.3.1 and the extensions that lengthen a command line */
 #define LIMIT_COMMAND_LINE_OCTETS                                                                            \
     2048 /* MAIL with SIZE, BODY, RET, ENVID, AUTH, SMTPUTF8; RCPT with NOTIFY, ORCPT */
-#define LIMIT_AUTH_LINE_OCTETS          12288 /* RFC 4954 4 */
-#define LIMIT_SASL_RESPONSE_OCTETS      9216  /* a line of that length, decoded */
-#define LIMIT_SASL_CHALLENGE_OCTETS     1400  /* decoded; its reply fits into SERVER_REPLY_ROOM */
-#define LIMIT_SASL_EXCHANGE_OCTETS      65536 /* of one exchange, as they come: all lines together */
-#define LIMIT_SASL_ROUNDS               10    /* responses of one exchange, the initial one included */
-#define LIMIT_SASL_SECONDS              30    /* for a whole exchange, the directory's time left out */
-#define LIMIT_AUTH_FAILURES_DEFAULT     3     /* of one session; the next one ends it */
-#define LIMIT_FROM_SECTION_OCTETS       65536 /* header section of a message whose From is looked at */
-#define LIMIT_FROM_ADDRESSES_OCTETS     1024  /* of From and Sender together */
-#define LIMIT_DIRECTORY_SECONDS         20    /* for its answer to an edge */
-#define LIMIT_LOGIN_REFUSAL_MS          250 /* a refusal is told at a multiple of it: what was wrong cannot be timed */
-#define LIMIT_LOGIN_QUICK_THREADS       1    /* of the directory process (service/login.h) */
-#define LIMIT_LOGIN_SLOW_THREADS        2    /* as many passwords are computed at once */
-#define LIMIT_LOGIN_OUTSIDE_THREADS     8    /* as many wait for winbind or Dovecot at once */
-#define LIMIT_LOGINS                    4096 /* conversations of one directory process */
-#define LIMIT_LOGIN_IDLE_SECONDS        60 /* of one that waits for its client: then its edge has forgotten it */
-#define LIMIT_ASK_SECONDS               10    /* that a thread of the directory waits for another process */
-#define LIMIT_ASKS                      64    /* threads that wait at once */
+#define LIMIT_AUTH_LINE_OCTETS      12288 /* RFC 4954 4 */
+#define LIMIT_SASL_RESPONSE_OCTETS  9216  /* a line of that length, decoded */
+#define LIMIT_SASL_CHALLENGE_OCTETS 1400  /* decoded; its reply fits into SERVER_REPLY_ROOM */
+#define LIMIT_SASL_EXCHANGE_OCTETS  65536 /* of one exchange, as they come: all lines together */
+#define LIMIT_SASL_ROUNDS           10    /* responses of one exchange, the initial one included */
+#define LIMIT_SASL_SECONDS          30    /* for a whole exchange, the directory's time left out */
+#define LIMIT_AUTH_FAILURES_DEFAULT 3     /* of one session; the next one ends it */
+#define LIMIT_FROM_SECTION_OCTETS   65536 /* header section of a message whose From is looked at */
+#define LIMIT_FROM_ADDRESSES_OCTETS 1024  /* of From and Sender together */
+#define LIMIT_DIRECTORY_SECONDS     20    /* for its answer to an edge */
+#define LIMIT_LOGIN_REFUSAL_MS      250 /* a refusal is told at a multiple of it: what was wrong cannot be timed */
+#define LIMIT_LOGIN_QUICK_THREADS   1    /* of the directory process (service/login.h) */
+#define LIMIT_LOGIN_SLOW_THREADS    2    /* as many passwords are computed at once */
+#define LIMIT_LOGIN_OUTSIDE_THREADS 8    /* as many wait for winbind or Dovecot at once */
+#define LIMIT_LOGINS                4096 /* conversations of one directory process */
+#define LIMIT_LOGIN_IDLE_SECONDS    60 /* of one that waits for its client: then its edge has forgotten it */
+#define LIMIT_ASK_SECONDS           10 /* that a thread of the directory waits for another process */
+#define LIMIT_ASKS                  64 /* threads that wait at once */
+#define LIMIT_DOVECOT_SECONDS       10 /* of one step: for its socket, its greeting and its answer together */
+#define LIMIT_DOVECOT_REFUSAL_MS                                                                             \
+    3000 /* as LIMIT_LOGIN_REFUSAL_MS: beyond the 2 s that Dovecot itself waits, as it comes */
+#define LIMIT_DOVECOT_CONNECTIONS       256 /* of all conversations; Dovecot permits 1,000 to all who ask it */
+#define LIMIT_DOVECOT_LINE_OCTETS       16384 /* of one line, as Dovecot has it */
+#define LIMIT_DOVECOT_HANDSHAKE_LINES   256
 #define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */
 #define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
 #define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER; one that is longer counts as none */
