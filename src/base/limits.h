@@ -302,6 +302,8 @@
 #define LIMIT_USERS                   4000000
 #define LIMIT_PROBLEMS                1000 /* kept of one file of the directory; all are counted */
 #define LIMIT_LOG_LINE_OCTETS         4096
-#define LIMIT_LOG_READ_OCTETS         65536 /* of a log that is read again: a longer line is none of ours */
+#define LIMIT_DRY_RUN_SESSIONS        8388608 /* of one log */
+#define LIMIT_DRY_RUN_NAMES           100000  /* clients or users that are told apart */
+#define LIMIT_LOG_READ_OCTETS         65536   /* of a log that is read again: a longer line is none of ours */
 
 #endif

@@ -9,6 +9,7 @@
 #include "cmd/complain.h"
 #include "cmd/queue.h"
 #include "cmd/send.h"
+#include "cmd/server.h"
 #include "cmd/user.h"
 #include "policy/right.h"
 
@@ -87,6 +88,27 @@ const struct command command_table[] = {
     {"firewall", "SERVER", "nftables rules that close a server's ports to who is banned",
      "Prints what nft -f - takes: a table of its own, made anew each time; bans end by themselves.\n",
      command_firewall},
+    {"server",
+     "list | NAME show | NAME set access ACCESS [mechanisms NAME ...] [--dry-run [--log FILE] ...] [--yes]\n"
+     "       | NAME history",
+     "who may speak to which server, and changes of it",
+     "  list            all virtual servers: access, listeners, logins, relay networks\n"
+     "  NAME show       everything of one, with the line that says it\n"
+     "  NAME set access anonymous | authenticated | both\n"
+     "                  writes it into the configuration, in its place, and has the running server reload;\n"
+     "                  what the server does not take is taken back\n"
+     "  NAME history    who changed it, and when\n"
+     "\n"
+     "  --dry-run       change nothing: how many sessions of a log it would have refused, and whose\n"
+     "  --log FILE      that log (default: standard input); again for more files\n"
+     "  --since TIME    of the log what is newer: 4h, 7d, 2026-11-25\n"
+     "  --yes           also when mail that arrives today would be refused\n"
+     "\n"
+     "Exit code: 0 done, or so already; 1 nothing was changed; 75 written, not known to be served; 77 you "
+     "may not;\n"
+     "78 the configuration has errors, or would have. --dry-run: 0 nobody would be refused, 1 somebody "
+     "would.\n",
+     command_server},
     {"status", "", "what the running server does", "", command_status},
     {"reload", "", "read the configuration and certificates anew, without dropping a session",
      "Returns when the new generation serves, or says why the old one stays.\n", command_reload},

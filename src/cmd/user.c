@@ -219,13 +219,33 @@ static bool options_fit(const struct user_call *u, const struct sub *s, const st
     return true;
 }
 
-/* Who changes something: the account, and who became root by sudo to do it. */
+/* Who logged in, as the kernel remembers it through su and sudo; empty: nobody did, or the one who calls. */
+static void logged_in(char *name, size_t room)
+{
+    char memory[16];
+    uint64_t uid = UINT32_MAX;
+    name[0] = '\0';
+    int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, memory, sizeof memory) : 0;
+    if (fd >= 0) close(fd);
+    if (n <= 0 || !span_u64(span_of(memory, (size_t)n), &uid) || uid >= UINT32_MAX || uid == getuid()) return;
+    const struct passwd *account = getpwuid((uid_t)uid);
+    if (account)
+        snprintf(name, room, "%s", account->pw_name);
+    else
+        snprintf(name, room, "%u", (unsigned)uid);
+}
+
+/* Who changes something: the account, and who became it to do so. */
 void user_caller(struct user_call *u)
 {
+    char before[64];
+    const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
+    logged_in(before, sizeof before);
+    if (!before[0] && sudo) snprintf(before, sizeof before, "%s", sudo);
     const struct passwd *account = getpwuid(getuid());
-    const char *before = getuid() == 0 ? getenv("SUDO_USER") : NULL;
-    snprintf(u->caller, sizeof u->caller, "%s%s%s%s", account ? account->pw_name : "", before ? " (" : "",
-             before ? before : "", before ? ")" : "");
+    snprintf(u->caller, sizeof u->caller, "%s%s%s%s", account ? account->pw_name : "", before[0] ? " (" : "",
+             before, before[0] ? ")" : "");
     u->now = (uint64_t)time(NULL);
     u->who = (struct change_caller){getuid(), span_str(u->caller), u->now};
 }

@@ -137,6 +137,11 @@ int user_audit(struct user_call *u)
     return print(u, LIST_AUDIT, SPAN(""));
 }
 
+int user_audit_of(struct user_call *u)
+{
+    return print(u, LIST_AUDIT, span_str(u->words[0]));
+}
+
 int user_group_list(struct user_call *u)
 {
     uint32_t number;

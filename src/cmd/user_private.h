@@ -33,7 +33,7 @@ user_run_fn user_grant, user_revoke, user_group_add, user_group_remove, user_sen
 user_run_fn user_app_add, user_app_remove, user_certificate_add, user_certificate_remove;
 user_run_fn user_import;
 user_run_fn user_list, user_show, user_group_list, user_sender_list, user_app_list, user_certificate_list,
-    user_audit;
+    user_audit, user_audit_of; /* audit_of: of what begins with the first word */
 
 /* --- user.c */
 

@@ -39,7 +39,8 @@ static const char *const queries[] = {
     [LIST_CERTIFICATES] = "SELECT name AS user, lower(hex(sha256)) AS key, label, pinned.made AS \"@made\""
                           " FROM pinned JOIN principal ON principal.number=pinned.principal"
                           " WHERE (?1='' OR name=?1) ORDER BY name, pinned.made",
-    [LIST_AUDIT] = "SELECT made AS \"@time\", uid, who, what FROM audit WHERE ?1='' ORDER BY number",
+    [LIST_AUDIT] = "SELECT made AS \"@time\", uid, who, what FROM audit WHERE ?1='' OR substr(what, 1, "
+                   "length(?1))=?1 ORDER BY number",
 };
 
 static struct list_value value_at(sqlite3_stmt *s, int at)

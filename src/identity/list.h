@@ -11,7 +11,7 @@ enum list {
     LIST_SENDERS,      /* of: a principal, as in those that follow */
     LIST_APPS,         /* app passwords */
     LIST_CERTIFICATES, /* pinned keys */
-    LIST_AUDIT,        /* of: nothing */
+    LIST_AUDIT,        /* of: what it says begins so */
 };
 
 enum list_type {

@@ -233,6 +233,7 @@ static void serve(struct generation *g)
         return;
     }
     tell_lasting(before, g);
+    supervisor_tell_access(before->load.config, g->load.config);
     s->retiring = before;
     loop_timer_set(s->loop, &s->retire_timer, loop_now_ms(s->loop) + RETIRE_SECONDS * 1000,
                    on_retire_overdue);

@@ -148,6 +148,8 @@ void supervisor_stop_next(struct supervisor *s);
  * file cannot-serve), and in text for whoever asked, FILE:LINE:COLUMN: error: ... . Its texts are printable already. */
 void supervisor_tell(struct buf *text, const struct config_problem *p);
 void supervisor_tell_reason(struct buf *text, struct span reason); /* an error of no file */
+/* A reload is done: which servers have another access than before, each a line in the log. */
+void supervisor_tell_access(const struct config *before, const struct config *now);
 
 /* supervisor_load.c */
 /* Reads, checks and opens what the configuration names. False: it cannot be used. The problems were told (supervisor_tell), warnings

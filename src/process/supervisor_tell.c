@@ -50,3 +50,18 @@ void supervisor_tell_reason(struct buf *text, struct span reason)
 {
     supervisor_tell(text, &(struct config_problem){.severity = CONFIG_ERROR, .text = reason});
 }
+
+void supervisor_tell_access(const struct config *before, const struct config *now)
+{
+    static const char *const names[] = {"anonymous", "authenticated", "both"};
+    for (uint32_t i = 0; i < now->n_servers; i++)
+        for (uint32_t k = 0; k < before->n_servers; k++) {
+            const struct config_server *a = &before->servers[k], *b = &now->servers[i];
+            if (!span_eq(a->name, b->name) || a->access == b->access) continue;
+            log_begin(LOG_LEVEL_INFO, "access-changed");
+            log_span("server", b->name);
+            log_str("from", names[a->access]);
+            log_str("to", names[b->access]);
+            log_end();
+        }
+}
