@@ -338,7 +338,7 @@ static bool directory_start(struct child *c, const char **error)
     return true;
 }
 
-/* A newer directory takes the questions; what was not answered is asked again. */
+/* Nobody of its generation is left that could ask. */
 static void directory_drain(struct child *c, bool stopping)
 {
     struct directory *d = c->state;

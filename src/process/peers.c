@@ -1,7 +1,7 @@
 #include "process/peers.h"
 
-/* What is not listed here gets no socket, and no process can make one. Roles of a generation (edge, keyring, directory)
- * meet only their own generation; the others meet every generation that is alive. */
+/* What is not listed here gets no socket, and no process can make one. Roles of a generation (edge, keyring, directory,
+ * relay) meet only their own generation; the others meet every generation that is alive, but the spooler the newest directory only. */
 const struct peers_row peers_table[] = {
     {PROC_EDGE, PROC_SPOOLER, "messages to be made durable (spool/submit.h)"},
     {PROC_EDGE, PROC_KEYRING, "signatures of TLS handshakes (system/tls_sign.h)"},

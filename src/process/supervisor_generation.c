@@ -130,7 +130,8 @@ static uint64_t longest_session_ms(const struct config *c)
     return seconds * 1000 + DRAIN_GRACE_MS;
 }
 
-/* The one that served until now: its edges stop accepting, its relay ends its sessions; directory and keyring follow when they are needed no more. */
+/* The one that served until now: its edges stop accepting, its relays end their sessions; directory and keyring stay for them
+ * (supervisor_generation_tidy): who logs in or has logged in there goes on. */
 static void drain(struct generation *g)
 {
     struct supervisor *s = g->supervisor;
@@ -141,7 +142,6 @@ static void drain(struct generation *g)
         if (p->role == PROC_EDGE) supervisor_process_drain(p, false, longest_session_ms(g->load.config));
         if (p->role == PROC_RELAY)
             supervisor_process_drain(p, false, LIMIT_OUTBOUND_SESSION_SECONDS * 1000 + DRAIN_GRACE_MS);
-        if (p->role == PROC_DIRECTORY) supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
     }
     supervisor_generation_tidy(g);
 }
@@ -218,6 +218,14 @@ static void on_retire_overdue(struct timer *t)
     supervisor_retire_end(s);
 }
 
+/* What the one before was asked and has not answered is asked again. */
+static void join_spooler(struct generation *g)
+{
+    struct process *directory = supervisor_process(g->supervisor, PROC_DIRECTORY, 0, g);
+    struct process *spooler = supervisor_process(g->supervisor, PROC_SPOOLER, 0, NULL);
+    if (directory && spooler) supervisor_introduce(directory, spooler);
+}
+
 static void serve(struct generation *g)
 {
     struct supervisor *s = g->supervisor;
@@ -232,6 +240,7 @@ static void serve(struct generation *g)
         reload_wanted(s);
         return;
     }
+    join_spooler(g);
     tell_lasting(before, g);
     supervisor_tell_access(before->load.config, g->load.config);
     s->retiring = before;
@@ -306,19 +315,20 @@ void supervisor_generation_fail(struct generation *g, const char *fallback)
 void supervisor_generation_tidy(struct generation *g)
 {
     struct supervisor *s = g->supervisor;
-    bool edges = false, any = false;
+    bool served = false, any = false; /* served: somebody's directory and keyring */
     if (g->state != GENERATION_DRAINING) return;
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
-        if (s->processes[i].state == PROCESS_FREE || s->processes[i].generation != g) continue;
-        any = true;
-        edges |= s->processes[i].role == PROC_EDGE;
+        const struct process *p = &s->processes[i];
+        if (p->state != PROCESS_FREE && p->generation == g)
+            served |= p->role == PROC_EDGE || p->role == PROC_RELAY;
     }
-    if (!edges)
-        for (unsigned i = 0; i < PROCESSES_MAX; i++) {
-            struct process *p = &s->processes[i];
-            if (p->generation == g && p->state != PROCESS_FREE && p->state != PROCESS_DRAINING)
-                supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
-        }
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        struct process *p = &s->processes[i];
+        if (p->state == PROCESS_FREE || p->generation != g) continue;
+        if (!served && p->state != PROCESS_DRAINING)
+            supervisor_process_drain(p, false, STOP_GRACE_SECONDS * 1000);
+        any |= p->state != PROCESS_FREE;
+    }
     if (any) return;
     supervisor_unload(g);
     g->state = GENERATION_FREE;

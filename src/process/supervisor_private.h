@@ -64,6 +64,7 @@ struct process {
     bool replace;                    /* DRAINING in order to be started again */
     uint32_t serials[PROCESSES_MAX]; /* of the newest conversation with each; 0: none */
     bool lost[PROCESSES_MAX];        /* the newest conversation with that process broke off */
+    bool status_awaited;
     size_t status_n;
     uint8_t status[SUPERVISE_STATUS_OCTETS];
 };
@@ -129,7 +130,7 @@ struct supervisor {
     struct process *waits; /* who wants it; null: a signal */
     bool status_asked;     /* asked by the admin process, answer open */
     uint32_t status_tag;
-    uint64_t status_open; /* one bit for each process that has not said its status yet */
+    unsigned status_open; /* processes that have not said theirs yet */
     struct timer relink_timer, retire_timer, ticket_timer, ping_timer, watchdog_timer, status_timer,
         stop_timer;
 };
@@ -192,6 +193,9 @@ bool supervisor_rotate_tickets(struct supervisor *s);
 /* supervisor_spawn.c */
 /* Starts it and hands out everything up to START. False: errno; the process is FREE or WAITING. */
 bool supervisor_spawn(struct process *p);
+/* peers_may_talk of their roles, and they are of generations that meet: roles of a generation meet their own only, and the spooler asks the
+ * directory of the generation that serves (until one does: that starts), never one that stays for the sessions of an older one. */
+bool supervisor_may_meet(const struct process *a, const struct process *b);
 /* A conversation between two living processes. */
 void supervisor_introduce(struct process *a, struct process *b);
 bool supervisor_grant(struct process *p, enum grant kind, unsigned a, unsigned b, int fd);

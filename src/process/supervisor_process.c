@@ -215,7 +215,8 @@ static void on_relink(struct timer *t)
             struct process *p = &s->processes[i], *q = &s->processes[k];
             if (!p->lost[k]) continue;
             p->lost[k] = false;
-            if (supervisor_process_alive(p) && supervisor_process_alive(q)) supervisor_introduce(p, q);
+            if (supervisor_process_alive(p) && supervisor_process_alive(q) && supervisor_may_meet(p, q))
+                supervisor_introduce(p, q);
         }
 }
 
@@ -232,9 +233,7 @@ static void on_lost(struct process *p, struct span payload)
     if (!p->generation && role_table[m.role].per_generation) return;
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         const struct process *q = &s->processes[i];
-        if (q->role != (enum role)m.role || q->index != m.index ||
-            (q->generation && q->generation != p->generation))
-            continue;
+        if (q->role != (enum role)m.role || q->index != m.index || !supervisor_may_meet(p, q)) continue;
         if (q->state == PROCESS_FREE || p->serials[i] != m.serial) continue;
         p->lost[i] = true;
         loop_timer_set(s->loop, &s->relink_timer, loop_now_ms(s->loop) + RELINK_MS, on_relink);

@@ -193,13 +193,20 @@ void supervisor_introduce(struct process *a, struct process *b)
     close(pair[1]);
 }
 
+bool supervisor_may_meet(const struct process *a, const struct process *b)
+{
+    if (!peers_may_talk(a->role, b->role)) return false;
+    bool spooler = a->role == PROC_SPOOLER || b->role == PROC_SPOOLER;
+    bool directory = a->role == PROC_DIRECTORY || b->role == PROC_DIRECTORY;
+    if (spooler && directory) return generation_of(a) == generation_of(b);
+    return !a->generation || !b->generation || a->generation == b->generation;
+}
+
 static void introduce_to_all(struct process *p)
 {
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         struct process *q = &p->supervisor->processes[i];
-        if (q == p || !supervisor_process_alive(q) || !peers_may_talk(p->role, q->role)) continue;
-        if (p->generation && q->generation && p->generation != q->generation) continue;
-        supervisor_introduce(p, q);
+        if (q != p && supervisor_process_alive(q) && supervisor_may_meet(p, q)) supervisor_introduce(p, q);
     }
 }
 

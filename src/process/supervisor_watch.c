@@ -146,8 +146,9 @@ void supervisor_status_ask(struct supervisor *s)
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         struct process *p = &s->processes[i];
         p->status_n = 0;
-        if (supervisor_process_alive(p) && ipc_send(p->channel, SUPERVISE_REPORT, span_of(&s->status_tag, 4)))
-            s->status_open |= UINT64_C(1) << i;
+        p->status_awaited =
+            supervisor_process_alive(p) && ipc_send(p->channel, SUPERVISE_REPORT, span_of(&s->status_tag, 4));
+        s->status_open += p->status_awaited;
     }
     loop_timer_set(s->loop, &s->status_timer, loop_now_ms(s->loop) + STATUS_WAIT_MS, on_status_wait);
 }
@@ -187,16 +188,15 @@ static bool sound_members(struct span s)
 void supervisor_status_arrived(struct process *p, struct span text)
 {
     struct supervisor *s = p->supervisor;
-    uint64_t bit = UINT64_C(1) << (p - s->processes);
-    if (!s->status_asked || !(s->status_open & bit)) return;
+    if (!s->status_asked || !p->status_awaited) return;
     if (sound_members(text)) {
         memcpy(p->status, text.p, text.n);
         p->status_n = text.n;
     } else {
         log_note(LOG_LEVEL_SECURITY, "status-malformed", p->name, 0);
     }
-    s->status_open &= ~bit;
-    if (s->status_open == 0) answer_status(s);
+    p->status_awaited = false;
+    if (--s->status_open == 0) answer_status(s);
 }
 
 void supervisor_notify_reloading(void)
