@@ -107,6 +107,7 @@ def test_listed_senders_stay(s):
     wait_for(lambda: not old & of_role(s, "directory"))  # as soon as nobody needs it
 
 
+@pytest.mark.takes(12)
 def test_the_spooler_asks_the_new_one_only(make):
     """Also when it is killed while an old one stays, and when the new one is."""
     s = make()
@@ -158,6 +159,7 @@ def test_an_old_directory_dies(s):
     s.wait_mails(1)
 
 
+@pytest.mark.takes(15)
 def test_generations_are_bounded(s):
     """Sessions that stay, through more reloads than there may be generations: the oldest give way."""
     held = []
