@@ -225,9 +225,11 @@ static void access_of(struct page *p)
     if (s->mechanisms) buf_str(&p->value, " mechanisms ");
     mechanism_put_names(&p->value, s->mechanisms);
     plain(p, "access", SPAN(""));
+    static const char *const to[] = {
+        [GRANT_TO_USER] = " to user ", [GRANT_TO_GROUP] = " to group ", [GRANT_TO_DOMAIN] = " to domain "};
     for (uint32_t i = 0; i < s->n_grants; i++) {
         right_put_names(&p->value, s->grants[i].right, ' ');
-        buf_str(&p->value, s->grants[i].group ? " to group " : " to user ");
+        buf_str(&p->value, to[s->grants[i].to]);
         buf_put(&p->value, s->grants[i].name);
         row(p, "right", s->grants[i].place);
     }
