@@ -220,8 +220,6 @@ static void certificates(struct page *p)
 
 static void access_of(struct page *p)
 {
-    static const char *const to[] = {
-        [GRANT_TO_USER] = " to user ", [GRANT_TO_GROUP] = " to group ", [GRANT_TO_DOMAIN] = " to domain "};
     const struct config_server *s = p->s->server;
     buf_str(&p->value, server_access_names[s->access]);
     if (s->mechanisms) buf_str(&p->value, " mechanisms ");
