@@ -65,6 +65,19 @@
 #define LIMIT_TEXT_LINE_OCTETS  998
 #define LIMIT_SIZE_DIGITS       20
 
+/* a server with profile legacy-device, where nothing is said: what a floor of printers and scanners does, and not more */
+#define LIMIT_LEGACY_SESSIONS_DEFAULT             50
+#define LIMIT_LEGACY_SESSIONS_PER_SOURCE_DEFAULT  4
+#define LIMIT_LEGACY_MESSAGES_PER_SESSION_DEFAULT 20
+#define LIMIT_LEGACY_RECIPIENTS_DEFAULT                                                                      \
+    20 /* RFC 5321 wants 100 of a mail server: this is none for strangers */
+#define LIMIT_LEGACY_MESSAGE_OCTETS_DEFAULT         26214400
+#define LIMIT_LEGACY_CONNECTIONS_PER_MINUTE_DEFAULT 30
+#define LIMIT_LEGACY_MESSAGES_PER_HOUR_DEFAULT      100 /* of a device, and of an account */
+#define LIMIT_LEGACY_RECIPIENTS_PER_HOUR_DEFAULT    500
+#define LIMIT_LEGACY_NETWORK_BITS_V4                20 /* no network of its clients is wider */
+#define LIMIT_LEGACY_NETWORK_BITS_V6                64
+
 /* failed logins. Points: what a failure weighs (policy/guess.c); one is forgiven each LIMIT_GUESS_POINT_SECONDS */
 #define LIMIT_GUESS_SLOW_POINTS          8  /* of a source: from here on its logins wait */
 #define LIMIT_GUESS_BAN_POINTS           20 /* an IPv4 address, an IPv6 /64 */
@@ -286,6 +299,7 @@
 #define LIMIT_CREDENTIAL_USER_OCTETS  320
 #define LIMIT_ADMISSION_RULES         4096 /* networks of the connections lines of one server */
 #define LIMIT_BANNER_OCTETS           160
+#define LIMIT_CONFIG_PINS             4096  /* senders of one server, each with each of its networks */
 #define LIMIT_CONFIG_GRANTS           10000 /* right lines of one server */
 #define LIMIT_CONFIG_NETWORKS         10000 /* relay or proxy networks of one server */
 #define LIMIT_CONFIG_PATH_OCTETS      4095

@@ -68,6 +68,7 @@ static void put_rule(struct buf *b, const char *rule)
         {"access.authenticated", ": only who logged in may send here (access authenticated)"},
         {"access.no-submit-right", ": who has logged in has rights, but not to submit"},
         {"relay-network", ": the client's network may (relay-networks)"},
+        {"sender.device", ": the client's address is that of a device (sender)"},
         {"right.submit", ": the right submit"},
         {"right.relay", ": by the right relay"},
         {"relay.denied", ", and this client may not relay"},
@@ -88,6 +89,7 @@ static void explain_client(struct explain_call *x)
     buf_put(b, s->name);
     buf_str(b, x->relay_network ? ": the client's address is in a relay network"
                                 : ": the client's address is in no relay network");
+    x->device = pin_holds(s->pins, s->n_pins, &x->q->address);
     explain_end(x->e, x->relay_network ? "relay-network" : "client.stranger");
 }
 
@@ -123,7 +125,7 @@ static bool explain_mail(struct explain_call *x)
         explain_reply(x->e, 530, "5.7.0", "Must issue a STARTTLS command first");
         return false;
     }
-    enum decision d = submit_decide(x->server->access, x->rights, x->relay_network, &rule);
+    enum decision d = submit_decide(x->server->access, x->rights, x->relay_network, x->device, &rule);
     put_rule(b, rule);
     explain_end(x->e, rule);
     if (d == DECISION_LOCAL) return true;
@@ -156,6 +158,7 @@ static enum decision explain_rcpt(struct explain_call *x, struct span key)
         .principal = x->who.kind, /* anonymous, when nobody has logged in */
         .rights = x->rights,
         .relay_network = x->relay_network,
+        .device = x->device,
         .served = found == RECIPIENTS_KNOWN     ? SERVED_KNOWN
                   : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN
                                                 : SERVED_NOT,
@@ -183,7 +186,7 @@ static bool explain_all(struct explain_call *x, uint64_t unix_seconds)
     if (!explain_connect(x)) return false;
     explain_client(x);
     if (!explain_who(x, unix_seconds) || !explain_mail(x)) return false;
-    if (explain_logged_in(x) && !explain_sender(x)) return false;
+    if (!(explain_logged_in(x) ? explain_sender(x) : explain_device(x))) return false;
     path_key(&x->q->recipient, &key);
     enum decision d = explain_rcpt(x, buf_span(&key));
     if (d != DECISION_LOCAL && d != DECISION_RELAY) return false;

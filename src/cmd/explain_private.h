@@ -27,6 +27,7 @@ struct explain_call {
     struct identity *identity;     /* null: there is none that can be read */
     const char *identity_why;      /* then why */
     bool relay_network;            /* the client's address is in one */
+    bool device;                   /* it has a sender */
     bool exists;                   /* who is asked for (--user) */
     struct identity_principal who; /* then it; number 0: nobody has logged in */
     uint32_t rights;               /* what whoever has logged in may do */
@@ -38,6 +39,8 @@ bool explain_logged_in(const struct explain_call *x);
 
 /* explain_sender.c: may who has logged in use that reverse-path? False: refused. */
 bool explain_sender(struct explain_call *x);
+/* May who has not logged in? False: refused. */
+bool explain_device(struct explain_call *x);
 
 /* explain_limits.c */
 void explain_limits(struct explain_call *x);

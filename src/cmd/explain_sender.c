@@ -70,3 +70,19 @@ bool explain_sender(struct explain_call *x)
     from_lock(x);
     return true;
 }
+
+bool explain_device(struct explain_call *x)
+{
+    uint8_t memory[EXPLAIN_KEY_OCTETS];
+    struct buf key = buf_on(memory, sizeof memory);
+
+    if (x->server->profile != PROFILE_LEGACY_DEVICE) return true;
+    path_key(&x->q->sender, &key);
+    bool listed = config_sender_listed(x->server, &x->q->address, buf_span(&key));
+    struct buf *b = explain_begin(x->e, "sender");
+    buf_str(b, listed ? "a sender line lists it for the client's address"
+                      : "no sender line lists it for the client's address");
+    explain_end(x->e, listed ? "sender.listed" : "sender.pinned");
+    if (!listed) explain_reply(x->e, 553, "5.7.1", PIN_REFUSED);
+    return listed;
+}

@@ -279,6 +279,7 @@ void check_config(struct reader *r)
         check_role(r, d);
         check_certificates(r, d);
         check_networks(r, d);
+        check_legacy(r, d);
     }
     check_listeners(r);
     check_certificate_total(r);

@@ -10,10 +10,15 @@
 #include "policy/admission.h"
 #include "policy/decide.h"
 #include "policy/network.h"
+#include "policy/pin.h"
 
 enum config_role { ROLE_MX, ROLE_SUBMISSION, ROLE_ORGANISATION, ROLE_GATE };
 enum config_login { CONFIG_LOGIN_DATABASE, CONFIG_LOGIN_DOVECOT };
 enum config_tls { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
+enum config_profile { PROFILE_STANDARD, PROFILE_LEGACY_DEVICE };
+/* What somebody may do on a server with profile legacy-device, whatever else was granted. */
+#define LEGACY_RIGHTS ((uint32_t)(RIGHT_SUBMIT | RIGHT_RELAY))
+enum { TLS_MINIMUM_1_0 = 1, TLS_MINIMUM_1_1, TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
 
 struct config_certificate {
     struct span chain_file, key_file; /* absolute */
@@ -61,6 +66,10 @@ struct config_domain {
 struct config_server {
     struct span name, hostname; /* hostname: its own or the global one */
     enum config_role role;
+    enum config_profile profile;
+    uint8_t tls_minimum; /* TLS_MINIMUM_1_0 ... */
+    struct pin *pins;    /* of legacy-device: who may send without logging in, and as whom */
+    uint32_t n_pins;
     struct config_listener *listeners;
     uint32_t n_listeners;
     struct config_certificate *certificates; /* the first is the default; others by SNI */
@@ -196,6 +205,8 @@ struct config_place config_server_said(const struct config *c, const struct conf
 bool config_domain_served(const struct config_server *s, struct span domain);
 const struct config_domain *config_domain_find(const struct config_server *s,
                                                struct span domain); /* null: not served */
+/* May a client that has not logged in send from there? sender: of path_key, empty: the null reverse-path. Always but for old devices. */
+bool config_sender_listed(const struct config_server *s, const struct address *client, struct span sender);
 /* Sessions that one source may hold: an address of the loopback has a limit of its own. */
 uint32_t config_sessions_per_source(const struct config_limits *l, const struct address *client);
 

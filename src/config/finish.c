@@ -304,6 +304,7 @@ bool finish_config(struct reader *r)
     const uint32_t offered = MECHANISM_DEFAULT | (c->tokens.given ? MECHANISM_TOKENS : 0);
     for (uint32_t i = 0; i < r->n_drafts; i++) {
         struct draft *d = &r->drafts[i];
+        finish_legacy(r, d);
         finish_role(d, offered);
         finish_tls(r, d);
         d->admission_clash = !admission_finish(&d->server.admission, &d->admission_both);

@@ -20,6 +20,7 @@ static void read_mechanism(struct reader *r, const struct token *t, struct draft
     if (!(MECHANISM_SPOKEN & MECHANISM_BIT(m->mechanism))) value_not_yet(r, t, m->name, "it is not offered");
     if ((MECHANISM_BIT(m->mechanism) & MECHANISM_TOKENS) && !d->mechanisms_place.line)
         d->mechanisms_place = reader_place(r, t);
+    if (m->mechanism == MECHANISM_CRAM_MD5) d->cram_place = reader_place(r, t);
     s->mechanisms |= MECHANISM_BIT(m->mechanism) & MECHANISM_SPOKEN;
 }
 
@@ -111,8 +112,9 @@ static void read_networks(struct reader *r, const struct schema_row *row, const 
 /* allow-cleartext-auth NETWORK ... */
 void read_clear_auth(struct reader *r, const struct schema_row *row, const struct token *name)
 {
-    struct config_server *s = &reader_draft(r)->server;
-    read_networks(r, row, name, &s->clear_auth, &s->n_clear_auth);
+    struct draft *d = reader_draft(r);
+    if (!d->clear_auth_place.line) d->clear_auth_place = reader_place(r, name);
+    read_networks(r, row, name, &d->server.clear_auth, &d->server.n_clear_auth);
 }
 
 /* never-ban NETWORK ... */
@@ -151,6 +153,7 @@ void read_connections(struct reader *r, const struct schema_row *row, const stru
             return;
         }
         if (!value_network(r, &t, &rule.network)) continue;
+        if (rule.allow && !legacy_client(r, d, &t, &rule.network)) return;
         grown = reader_push(r, a->rules, &a->n, sizeof rule, LIMIT_ADMISSION_RULES);
         if (!grown) return;
         a->rules = grown;

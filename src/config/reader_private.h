@@ -10,6 +10,10 @@
 
 enum { READER_BLOCK_DEPTH = 4, READER_ROWS_MAX = 112 };
 
+struct legacy_client { /* a network that may connect */
+    struct network network;
+    struct config_place place;
+};
 /* A server under construction, and what was said rather than assumed. The top level has one too: what stands there is for
  * every server. */
 struct draft {
@@ -21,7 +25,12 @@ struct draft {
     struct config_place mechanisms_place; /* of the first that needs tokens { } */
     struct config_place relay_place;      /* of the first relay-networks */
     struct config_place admission_place;  /* of the first connections */
-    bool admission_clash;                 /* admission_both is allowed and denied */
+    struct config_place profile_place, tls_minimum_place, cram_place;
+    struct config_place clear_auth_place; /* of the first allow-cleartext-auth */
+    struct config_place sender_place;     /* of the first sender */
+    struct legacy_client *clients;        /* of connections allow, and of sender */
+    uint32_t n_clients;
+    bool admission_clash; /* admission_both is allowed and denied */
     struct network admission_both;
     uint8_t from_free;                     /* 1: from-lock no */
     uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
@@ -122,6 +131,9 @@ read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_
     read_destination, read_mx_group, read_sessions, read_messages_rate, read_connections_rate,
     read_destination_tls, read_delay_warning, read_edges, read_include, read_tokens_text, read_dovecot_socket;
 
+read_fn read_profile, read_tls_minimum, read_sender;
+/* One more network that may connect. False: no memory. */
+bool legacy_client(struct reader *r, struct draft *d, const struct token *t, const struct network *n);
 read_fn read_never_ban, read_resolver, read_limit_rate, read_connections, read_banner;
 
 /* COUNT per TIME; *ret stays as it was after a problem. */
@@ -136,10 +148,12 @@ bool read_hop(struct reader *r, const struct token *name, enum read_hop_form for
 bool finish_config(struct reader *r);
 void finish_routes(struct reader *r);
 void finish_tokens(struct reader *r);
+void finish_legacy(struct reader *r, struct draft *d);
 void check_config(struct reader *r);
 void check_routes(struct reader *r);
 void check_tokens(struct reader *r);
 void check_dovecot(struct reader *r);
+void check_legacy(struct reader *r, const struct draft *d);
 
 /* The destination that names a next hop, not the one for all; null: none does. */
 const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop);

@@ -37,7 +37,7 @@ uint32_t rights_of(const struct config_server *s, const struct rights_subject *w
                                                 .line = g,
                                                 .group = g->to == GRANT_TO_GROUP ? g->name : SPAN("")});
     }
-    return rights;
+    return s->profile == PROFILE_LEGACY_DEVICE ? rights & LEGACY_RIGHTS : rights;
 }
 
 bool rights_open_door(uint32_t rights)

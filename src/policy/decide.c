@@ -6,20 +6,22 @@ static enum decision decided(enum decision d, const char **rule, const char *id)
     return d;
 }
 
-enum decision submit_decide(enum access a, uint32_t rights, bool relay_network, const char **rule)
+enum decision submit_decide(enum access a, uint32_t rights, bool relay_network, bool device,
+                            const char **rule)
 {
     if (a == ACCESS_ANONYMOUS) return decided(DECISION_LOCAL, rule, "access.anonymous");
     if (a == ACCESS_BOTH) return decided(DECISION_LOCAL, rule, "access.both");
     /* ACCESS_AUTHENTICATED, and any value that is none of the three: default is deny. */
     if (rights & RIGHT_SUBMIT) return decided(DECISION_LOCAL, rule, "right.submit");
     if (relay_network) return decided(DECISION_LOCAL, rule, "relay-network");
+    if (device) return decided(DECISION_LOCAL, rule, "sender.device");
     if (rights) return decided(DECISION_NO_SUBMIT, rule, "access.no-submit-right");
     return decided(DECISION_AUTH_FIRST, rule, "access.authenticated");
 }
 
 enum decision relay_decide(const struct relay_facts *f, const char **rule)
 {
-    enum decision d = submit_decide(f->access, f->rights, f->relay_network, rule);
+    enum decision d = submit_decide(f->access, f->rights, f->relay_network, f->device, rule);
     if (d != DECISION_LOCAL) {
         /* MS02-011: a proven identity without the right gets a refusal, not a second chance to prove it. */
         if (f->principal != PRINCIPAL_ANONYMOUS)

@@ -34,6 +34,7 @@ struct relay_facts {
     enum principal principal; /* proven identity: of no weight by itself */
     uint32_t rights;          /* RIGHT_* */
     bool relay_network;       /* the client's own address (never a proxy's) is in a listed relay network */
+    bool device;              /* it is that of a device that has a sender (policy/pin.h) */
     enum served served;
     bool postmaster; /* <postmaster>, or postmaster at a served domain (RFC 5321 4.5.1) */
 };
@@ -50,9 +51,10 @@ enum decision {
 /* rule: set to a constant string, the id of the rule that decided, for the log and for `explain`. */
 enum decision relay_decide(const struct relay_facts *f, const char **rule);
 /* May this session begin a transaction at all? DECISION_LOCAL means yes. On an authenticated server the right `submit`
- * opens the door, or a relay network that was listed for that very server; without either AUTH_FIRST, or NO_SUBMIT when
+ * opens the door, or a relay network or a device that was listed for that very server; without either AUTH_FIRST, or NO_SUBMIT when
  * the principal has other rights. relay_decide begins with the same question. */
-enum decision submit_decide(enum access a, uint32_t rights, bool relay_network, const char **rule);
+enum decision submit_decide(enum access a, uint32_t rights, bool relay_network, bool device,
+                            const char **rule);
 /* One sentence in printable ASCII: why, and what to do. Never null. */
 const char *decision_text(enum decision d);
 /* The reply code to MAIL or RCPT; its enhanced code, a constant string, goes to *enhanced. */

@@ -86,6 +86,7 @@ void inbound_place(struct session *s)
 {
     const struct config_server *server = &s->in->setup.config->servers[s->server];
     s->relay_network = inbound_in_networks(server->relay_networks, server->n_relay_networks, &s->client);
+    s->device = pin_holds(server->pins, server->n_pins, &s->client);
     s->clear_auth = inbound_in_networks(server->clear_auth, server->n_clear_auth, &s->client);
 }
 

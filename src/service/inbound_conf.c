@@ -11,7 +11,7 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
                       EXT_SMTPUTF8 | EXT_DSN | EXT_ENHANCEDSTATUSCODES | EXT_LIMITS | EXT_HELP |
                       (certificate ? EXT_STARTTLS : 0),
         .require_tls = server->require_tls,
-        .mechanisms = certificate ? server->mechanisms : 0,
+        .mechanisms = certificate || server->n_clear_auth ? server->mechanisms : 0,
         .max_auth_failures = LIMIT_AUTH_FAILURES_DEFAULT,
         .normalize_bare_lf = server->normalize_bare_lf,
         .max_recipients = l->recipients,

@@ -19,17 +19,32 @@ static bool sender_locked(const struct session *s, const struct path *path)
     return s->principal && !(s->principal->rights & RIGHT_ANY_SENDER) && !path->null;
 }
 
+/* Who has not logged in on a server for old devices sends from the addresses that are listed for its own, and nobody else there. */
+static bool sender_pinned(const struct session *s, const struct path *path)
+{
+    const struct config_server *server = &s->in->setup.config->servers[s->server];
+    uint8_t memory[LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8];
+    struct buf key = buf_on(memory, sizeof memory);
+    if (s->principal) return true;
+    path_key(path, &key);
+    return !key.over && config_sender_listed(server, &s->client, buf_span(&key));
+}
+
 bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct server_verdict *v)
 {
     struct inbound *in = s->in;
     const struct config_server *server = &in->setup.config->servers[s->server];
     const char *rule = NULL, *limit;
     inbound_from_begin(s);
-    enum decision decision = submit_decide(server->access, inbound_rights(s), s->relay_network, &rule);
+    enum decision decision =
+        submit_decide(server->access, inbound_rights(s), s->relay_network, s->device, &rule);
     if (in->stopping) {
         refuse(v, 421, "4.3.2", "Service is shutting down, try again later");
     } else if (decision != DECISION_LOCAL) {
         refuse_decision(v, decision);
+    } else if (!sender_pinned(s, &d->path)) {
+        rule = "sender.pinned";
+        refuse(v, 553, "5.7.1", PIN_REFUSED);
     } else if (!inbound_rate_message(s, v, &limit)) {
         rule = limit;
     } else if (!inbound_transaction_begin(s, d)) {
@@ -67,6 +82,7 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
         .principal = s->principal ? s->principal->kind : PRINCIPAL_ANONYMOUS,
         .rights = inbound_rights(s),
         .relay_network = s->relay_network,
+        .device = s->device,
         .served = found == RECIPIENTS_KNOWN     ? SERVED_KNOWN
                   : found == RECIPIENTS_UNKNOWN ? SERVED_UNKNOWN
                                                 : SERVED_NOT,

@@ -105,7 +105,7 @@ struct session {
     bool rerun;              /* kept input may hold whole commands */
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
-    bool relay_network, clear_auth, tls_wants_write, watches_writing, greeted, counted;
+    bool relay_network, device, clear_auth, tls_wants_write, watches_writing, greeted, counted;
     bool rated;      /* the limits in a time are for it: not on the loopback, unless the server says so */
     bool logging_in; /* the directory has a conversation of it */
     bool fin;        /* the peer will send no more */

@@ -17,7 +17,8 @@ OLD = f"old@{DOMAIN}"
 @pytest.fixture(scope="module")
 def s():
     (port,) = free_ports(1)
-    one = Sallyport(config=f"server old {{ listen 127.0.0.1:{port} tls starttls  access authenticated mechanisms CRAM-MD5 \n allow-cleartext-auth 127.0.0.2 }}")
+    one = Sallyport(config=f"server old {{ listen 127.0.0.1:{port} tls starttls  profile legacy-device  connections allow 127.0.0.0/20\n"
+                           "access authenticated mechanisms CRAM-MD5 \n allow-cleartext-auth 127.0.0.2\n limits { sessions-per-source 20 messages-per-source 1000 per 1h } }")
     one.old = port
     for name, options in {"old": ["--cram", "--grant", "submit"], "norights": ["--cram"], "locked": ["--cram", "--grant", "submit"]}.items():
         one.cli("user", "add", f"{name}@{DOMAIN}", *options, stdin=PASSWORD.encode() + b"\n")

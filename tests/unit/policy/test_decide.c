@@ -11,20 +11,21 @@
 
 typedef void fact_fn(const struct relay_facts *f);
 
-/* Every combination of access (and two values that are none), principal (and one that is none), the 256 sets of rights, network,
- * served (and one that is none), postmaster. */
+/* Every combination of access (and two values that are none), principal (and one that is none), the 256 sets of rights, relay network,
+ * device, served (and one that is none), postmaster. */
 static unsigned each_fact(fact_fn *fn)
 {
     unsigned n = 0;
     for (int access = 0; access <= ACCESS_BOTH + 2; access++)
         for (int principal = 0; principal <= PRINCIPAL_HOST + 1; principal++)
             for (uint32_t rights = 0; rights <= RIGHTS_ALL; rights++)
-                for (int network = 0; network < 2; network++)
+                for (int listed = 0; listed < 4; listed++)
                     for (int served = 0; served <= SERVED_KNOWN + 1; served++)
                         for (int postmaster = 0; postmaster < 2; postmaster++) {
                             struct relay_facts f = {
                                 (enum access)access, (enum principal)principal, rights,
-                                network == 1,        (enum served)served,       postmaster == 1};
+                                (listed & 1) != 0,   (listed & 2) != 0,         (enum served)served,
+                                postmaster == 1};
                             fn(&f);
                             n++;
                         }
@@ -52,7 +53,7 @@ static void check_i1(const struct relay_facts *f)
         local++;
     }
     if (f->access == ACCESS_AUTHENTICATED && accepted)
-        assert_true((f->rights & RIGHT_SUBMIT) || f->relay_network);
+        assert_true((f->rights & RIGHT_SUBMIT) || f->relay_network || f->device);
     if (!accepted) refused++;
 }
 
@@ -61,7 +62,7 @@ static void i1_no_borrowed_relay_over_all_facts(void **state)
     (void)state;
     relayed = local = refused = 0;
     unsigned n = each_fact(check_i1);
-    assert_int_equal(n, 5 * 4 * 256 * 2 * 4 * 2);
+    assert_int_equal(n, 5 * 4 * 256 * 4 * 4 * 2);
     assert_int_equal(n, relayed + local + refused);
     /* the property is not true for want of cases: each kind of answer happens */
     assert_true(relayed > 1000);
@@ -142,6 +143,15 @@ static void examples(void **state)
         {{.access = ACCESS_AUTHENTICATED, .rights = RIGHT_RELAY | RIGHT_SUBMIT, .served = SERVED_NOT},
          DECISION_RELAY,
          "right.relay"},
+        {{.access = ACCESS_AUTHENTICATED, .device = true, .served = SERVED_KNOWN},
+         DECISION_LOCAL,
+         "recipient.known"},
+        {{.access = ACCESS_AUTHENTICATED, .device = true, .served = SERVED_NOT},
+         DECISION_NO_RELAY,
+         "relay.denied"},
+        {{.access = ACCESS_AUTHENTICATED, .device = true, .relay_network = true, .served = SERVED_NOT},
+         DECISION_RELAY,
+         "relay-network"},
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         const char *rule;
@@ -153,13 +163,15 @@ static void examples(void **state)
 static void submit(void **state)
 {
     (void)state;
-    assert_int_equal(submit_decide(ACCESS_ANONYMOUS, 0, false, NULL), DECISION_LOCAL);
-    assert_int_equal(submit_decide(ACCESS_BOTH, 0, false, NULL), DECISION_LOCAL);
-    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, 0, false, NULL), DECISION_AUTH_FIRST);
-    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, RIGHT_SUBMIT, false, NULL), DECISION_LOCAL);
-    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, RIGHT_RELAY, false, NULL), DECISION_NO_SUBMIT);
-    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, 0, true, NULL), DECISION_LOCAL);
-    assert_int_equal(submit_decide((enum access)77, 0, false, NULL), DECISION_AUTH_FIRST);
+    assert_int_equal(submit_decide(ACCESS_ANONYMOUS, 0, false, false, NULL), DECISION_LOCAL);
+    assert_int_equal(submit_decide(ACCESS_BOTH, 0, false, false, NULL), DECISION_LOCAL);
+    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, 0, false, false, NULL), DECISION_AUTH_FIRST);
+    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, RIGHT_SUBMIT, false, false, NULL), DECISION_LOCAL);
+    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, RIGHT_RELAY, false, false, NULL),
+                     DECISION_NO_SUBMIT);
+    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, 0, true, false, NULL), DECISION_LOCAL);
+    assert_int_equal(submit_decide(ACCESS_AUTHENTICATED, 0, false, true, NULL), DECISION_LOCAL);
+    assert_int_equal(submit_decide((enum access)77, 0, false, false, NULL), DECISION_AUTH_FIRST);
 }
 
 static void texts(void **state)
