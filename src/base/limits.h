@@ -103,6 +103,8 @@
 #define LIMIT_GUESS_BANS_BY_HAND         256
 #define LIMIT_GUESS_BANS_KEPT            4096 /* in the store */
 #define LIMIT_GUESS_TEXT_OCTETS          160  /* names that were tried, or a reason */
+#define LIMIT_BARRED_PART                1000 /* entries of one message to an edge, about who is banned */
+#define LIMIT_BARRED_SECONDS             1    /* between two lists for the edges */
 #define LIMIT_GUESS_SYNC_SECONDS         2    /* between two looks at the store */
 
 /* a session */

@@ -183,7 +183,7 @@ static bool explain_all(struct explain_call *x, uint64_t unix_seconds)
     uint8_t memory[EXPLAIN_KEY_OCTETS], path[PATH_WORD_OCTETS];
     struct buf key = buf_on(memory, sizeof memory), written = buf_on(path, sizeof path);
 
-    if (!explain_connect(x)) return false;
+    if (!explain_connect(x) || !explain_ban(x, unix_seconds)) return false;
     explain_client(x);
     if (!explain_who(x, unix_seconds) || !explain_mail(x)) return false;
     if (!(explain_logged_in(x) ? explain_sender(x) : explain_device(x))) return false;
@@ -206,17 +206,14 @@ static int answer(struct explain_call *x, bool json)
     return fflush(stdout) == 0 && accepted ? EXIT_YES : EXIT_NO;
 }
 
-/* The identity database is wanted where somebody is asked for; whoever may not read it is told so. */
+/* The identity database. Where somebody is asked for, whoever may not read it is told so; bans are told to who may. */
 static int with_identity(struct explain_call *x, bool json)
 {
-    int folder = -1;
-    if (x->q->user) {
-        folder = open((const char *)x->config->users_folder.p, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (folder < 0)
-            x->identity_why = strerrordesc_np(errno);
-        else
-            x->identity = identity_open(folder, false, &x->identity_why);
-    }
+    int folder = open((const char *)x->config->users_folder.p, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        x->identity_why = strerrordesc_np(errno);
+    else
+        x->identity = identity_open(folder, false, &x->identity_why);
     int code = answer(x, json);
     identity_close(&x->identity);
     if (folder >= 0) close(folder);

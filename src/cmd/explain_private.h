@@ -1,4 +1,4 @@
-/* explain_private: `explain`, inside. explain: the question, and the commands of a session in their order; explain_who: who logs in, and what
+/* explain_private: `explain`, inside. explain: the question, and the commands of a session in their order; explain_ban: who is turned away; explain_who: who logs in, and what
  * that permits; explain_sender: from which addresses; explain_limits: how much; explain_way: where it goes; explain_steps: what was found. */
 #ifndef CMD_EXPLAIN_PRIVATE_H
 #define CMD_EXPLAIN_PRIVATE_H
@@ -28,10 +28,14 @@ struct explain_call {
     const char *identity_why;      /* then why */
     bool relay_network;            /* the client's address is in one */
     bool device;                   /* it has a sender */
+    bool banned;                   /* its logins are refused */
     bool exists;                   /* who is asked for (--user) */
     struct identity_principal who; /* then it; number 0: nobody has logged in */
     uint32_t rights;               /* what whoever has logged in may do */
 };
+
+/* explain_ban.c: false: the client is turned away at the door. */
+bool explain_ban(struct explain_call *x, uint64_t unix_seconds);
 
 /* explain_who.c: the mechanisms that are offered, and, where somebody is asked for, whether he may log in. False: refused. */
 bool explain_who(struct explain_call *x, uint64_t unix_seconds);

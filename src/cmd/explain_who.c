@@ -203,6 +203,11 @@ static bool decide(struct explain_call *x, uint32_t offered, uint32_t usable)
         return never ? refuse(x, 502, "5.5.1", "AUTH is not available")
                      : refuse(x, 538, "5.7.11", "Encryption required: send STARTTLS first");
     }
+    if (x->banned) {
+        buf_str(b, "AUTH: the client's network is banned from logging in");
+        explain_end(x->e, "login.banned");
+        return refuse(x, 421, "4.7.0", "Too many failed logins from your address, try again later");
+    }
     if (!x->exists)
         rule = "login.unknown-user";
     else if (!usable)

@@ -59,7 +59,7 @@ const struct schema_row schema_table[] = {
             "here: the servers must hand on signatures."},
     {.name = "never-ban", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "127.0.0.0/8 ::1",
      .since = "0.1", .read = read_never_ban,
-     .doc = "Clients whose failed logins are neither slowed nor lead to a ban (sallyport ban). When it is said, the loopback is one only if it is named too."},
+     .doc = "Clients whose failed logins are neither slowed nor lead to a ban, and that no ban turns away (sallyport ban). When it is said, the loopback is one only if it is named too."},
     {.name = "trust-anchor", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, trust_anchor), .arguments = "FILE",
      .fallback_text = "/usr/share/dns/root.key", .since = "0.1",
      .doc = "The keys of the root of DNS (Debian: dns-root-data). Without them no name is secure, and DANE is never used."},

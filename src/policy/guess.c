@@ -316,7 +316,7 @@ static bool charge(struct guess *g, const struct address *a, bool wide, const st
     bool spray = f->about && s->ban.accounts >= many;
     if (spray) raise_spray(s, now, news);
     if (!banned && (spray || s->points >= most)) {
-        guess_ban_row(s, spray ? GUESS_BY_SPRAY : GUESS_BY_FAILURES, now);
+        guess_ban_row(g, s, spray ? GUESS_BY_SPRAY : GUESS_BY_FAILURES, now);
         news->bans[news->n_bans++] = s->ban;
     }
     return sprays(s, now);

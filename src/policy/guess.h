@@ -6,7 +6,7 @@
 #define POLICY_GUESS_H
 
 #include "base/limits.h"
-#include "policy/network.h"
+#include "policy/barred.h"
 
 enum guess_answer {
     GUESS_LET,
@@ -79,6 +79,12 @@ void guess_give_back(struct guess *g, const struct guess_ban *ban);
 /* What the store has, all of it: others added or lifted some. A ban that the store does not have and that was taken is lifted. Of those
  * by hand only the first LIMIT_GUESS_BANS_BY_HAND count. */
 void guess_load(struct guess *g, const struct guess_ban *bans, size_t n, uint64_t unix_ms);
+/* Another number when another list for the edges would come of it. */
+uint64_t guess_version(const struct guess *g);
+/* Is that one for the list of those who are turned away at the door? Not when it is of a network around single sources. */
+bool guess_bars(const struct guess_ban *ban);
+/* That list, in any order: at most LIMIT_GUESS_SOURCES + LIMIT_GUESS_BANS_BY_HAND. Returns how many. */
+uint32_t guess_barred(const struct guess *g, uint64_t unix_ms, struct barred_entry *ret);
 /* Bans in force. */
 uint32_t guess_count(const struct guess *g, uint64_t unix_ms);
 

@@ -28,12 +28,13 @@ struct guess_source *guess_make(struct guess *g, const struct network *n, uint64
     return found;
 }
 
-void guess_ban_row(struct guess_source *s, enum guess_reason why, uint64_t now)
+void guess_ban_row(struct guess *g, struct guess_source *s, enum guess_reason why, uint64_t now)
 {
     uint64_t seconds = LIMIT_BAN_SECONDS_FIRST;
     if (now > s->ban.until && now - s->ban.until > LIMIT_BAN_FORGET_SECONDS) s->ban.strikes = 0;
     for (uint32_t i = 0; i < s->ban.strikes && seconds < LIMIT_BAN_SECONDS_MAX; i++)
         seconds *= 4;
+    g->version++;
     s->ban.strikes++;
     s->ban.since = now;
     s->ban.until = now + (seconds < LIMIT_BAN_SECONDS_MAX ? seconds : LIMIT_BAN_SECONDS_MAX);
@@ -111,6 +112,7 @@ void guess_load(struct guess *g, const struct guess_ban *bans, size_t n, uint64_
 {
     const uint64_t now = unix_ms / 1000;
     g->round++;
+    g->version++;
     g->n_by_hand = 0;
     for (size_t i = 0; i < n; i++)
         load(g, &bans[i], now);
@@ -119,6 +121,32 @@ void guess_load(struct guess *g, const struct guess_ban *bans, size_t n, uint64_
         if (s->ban.until > now && !s->dirty && s->round != g->round)
             *s = (struct guess_source){.ban = {.network = s->ban.network}};
     }
+}
+
+uint64_t guess_version(const struct guess *g)
+{
+    return g->version;
+}
+
+bool guess_bars(const struct guess_ban *ban)
+{
+    struct network source = guess_network(&ban->network.base, false);
+    return ban->reason == GUESS_BY_HAND || guess_same(&source, &ban->network);
+}
+
+uint32_t guess_barred(const struct guess *g, uint64_t unix_ms, struct barred_entry *ret)
+{
+    const uint64_t now = unix_ms / 1000;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->n_by_hand; i++)
+        if (g->by_hand[i].until > now)
+            ret[n++] = (struct barred_entry){g->by_hand[i].network, g->by_hand[i].until, true, false};
+    for (uint32_t i = 0; i < LIMIT_GUESS_SOURCES; i++) {
+        const struct guess_ban *ban = &g->sources[i].ban;
+        if (ban->until > now && guess_bars(ban))
+            ret[n++] = (struct barred_entry){ban->network, ban->until, false, false};
+    }
+    return n;
 }
 
 uint32_t guess_count(const struct guess *g, uint64_t unix_ms)

@@ -42,7 +42,7 @@ struct guess_vouched { /* a source that somebody logged in from */
 };
 
 struct guess {
-    uint64_t seed;
+    uint64_t seed, version;
     uint32_t round, taken; /* taken: where guess_take goes on */
     uint32_t n_by_hand;
     struct guess_ban by_hand[LIMIT_GUESS_BANS_BY_HAND];
@@ -62,6 +62,6 @@ struct guess_source *guess_make(struct guess *g, const struct network *n, uint64
 /* Somebody logged in from there lately. */
 bool guess_vouched_for(const struct guess *g, const struct network *source, uint64_t now);
 /* Bans the network of a row from now on. */
-void guess_ban_row(struct guess_source *s, enum guess_reason why, uint64_t now);
+void guess_ban_row(struct guess *g, struct guess_source *s, enum guess_reason why, uint64_t now);
 
 #endif

@@ -17,6 +17,7 @@ struct guard {
     struct timer timer;
     struct child *child;
     struct guess *guess;
+    struct bans *told;      /* to the edges */
     struct identity *store; /* the thread's; null: nothing is kept */
     struct workers *workers;
     bool running; /* the thread has what follows */
@@ -236,6 +237,16 @@ uint64_t guard_ended(struct guard *g, const struct login *l, const struct login_
     return news.wait_ms;
 }
 
+void guard_look(struct guard *g)
+{
+    bans_look(g->told);
+}
+
+bool guard_tell(const struct guard *g, struct bans_reader *r, struct ipc *edge)
+{
+    return bans_tell(g->told, r, edge);
+}
+
 void guard_status(const struct guard *g, struct buf *json)
 {
     buf_str(json, ",\"login_bans\":");
@@ -246,10 +257,15 @@ void guard_status(const struct guard *g, struct buf *json)
 
 /* --- life */
 
+bool guard_has_store(int identity)
+{
+    return identity >= 0 && faccessat(identity, IDENTITY_FILE, F_OK, 0) == 0;
+}
+
 void guard_upgrade(int identity)
 {
     const char *why;
-    if (identity < 0 || faccessat(identity, IDENTITY_FILE, F_OK, 0) != 0) return;
+    if (!guard_has_store(identity)) return;
     struct identity *i = identity_open(identity, true, &why); /* who only reads says what is wrong */
     identity_close(&i);
 }
@@ -276,14 +292,16 @@ struct guard *guard_create(struct child *c, int identity)
     struct guard *g = calloc(1, sizeof *g);
     void *memory = calloc(1, guess_octets());
     struct guess_ban *listed = calloc(LIMIT_GUESS_BANS_KEPT, sizeof *listed);
-    if (!g || !memory || !listed || getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
+    struct bans *bans = bans_create(c, memory);
+    if (!g || !memory || !listed || !bans || getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) {
         log_note(LOG_LEVEL_ERROR, "identity-unusable", "no memory for what failed logins mean", errno);
         free(g);
         free(memory);
         free(listed);
+        bans_free(&bans);
         return NULL;
     }
-    *g = (struct guard){.child = c, .guess = guess_on(memory, seed), .listed = listed};
+    *g = (struct guard){.child = c, .guess = guess_on(memory, seed), .listed = listed, .told = bans};
     open_store(g, identity);
     return g;
 }
@@ -304,6 +322,7 @@ void guard_free(struct guard **guard)
     loop_timer_stop(g->child->loop, &g->timer);
     workers_free(&g->workers);
     identity_close(&g->store);
+    bans_free(&g->told);
     free(g->guess);
     free(g->listed);
     free(g);

@@ -3,12 +3,12 @@
 #ifndef PROCESS_DIRECTORY_GUARD_H
 #define PROCESS_DIRECTORY_GUARD_H
 
-#include "policy/guess.h"
-#include "process/skeleton.h"
+#include "process/directory_bans.h"
 #include "service/login.h"
 
 struct guard;
 
+bool guard_has_store(int identity); /* the folder, or -1 */
 /* Before the cage. A database of an older version gets the tables that are new. */
 void guard_upgrade(int identity);
 /* Before the cage. identity: the store's folder, borrowed. A store that cannot be written is told to the log: then nothing is kept. Null: no
@@ -22,6 +22,9 @@ enum guess_answer guard_begin(struct guard *g, const uint8_t client[16], uint64_
 bool guard_bans(struct guard *g, const uint8_t client[16]);
 /* What became of a login (login_report, login_answer); what that means is told to the log. Milliseconds before the client is told. */
 uint64_t guard_ended(struct guard *g, const struct login *l, const struct login_answer *a);
+/* Once a loop turn, and then for each edge: who is banned. False: the channel cannot be used any more. */
+void guard_look(struct guard *g);
+MUST_USE bool guard_tell(const struct guard *g, struct bans_reader *r, struct ipc *edge);
 void guard_status(const struct guard *g, struct buf *json); /* members, a comma in front */
 
 #endif

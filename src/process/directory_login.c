@@ -45,6 +45,7 @@ struct login_edge {
     struct ipc *channel;
     int fd; /* a conversation that waits for the start; else -1 */
     unsigned index;
+    struct bans_reader bans; /* what it was told */
 };
 
 static const unsigned threads_of[LOGIN_QUEUES] = {[LOGIN_QUICK] = LIMIT_LOGIN_QUICK_THREADS,
@@ -455,14 +456,15 @@ static bool anybody_may_log_in(const struct config *c)
 void logins_open(struct logins *l, int identity, struct span home)
 {
     void *states[THREADS];
-    if (!anybody_may_log_in(l->child->config)) return;
+    bool logins = anybody_may_log_in(l->child->config);
     l->world.identity = identity;
     l->world.home = home;
-    if (getrandom(l->world.chance, sizeof l->world.chance, 0) != (ssize_t)sizeof l->world.chance ||
-        !threads_create(l))
+    if (logins && (getrandom(l->world.chance, sizeof l->world.chance, 0) != (ssize_t)sizeof l->world.chance ||
+                   !threads_create(l)))
         return;
-    l->guard = guard_create(l->child, identity);
-    if (!l->guard) return;
+    /* bans by hand hold where nobody logs in, too */
+    if (logins || guard_has_store(identity)) l->guard = guard_create(l->child, identity);
+    if (!l->guard || !logins) return;
     for (unsigned i = 0; i < THREADS; i++)
         states[i] = l->threads[i];
     l->open = true;
@@ -502,6 +504,7 @@ static void edge_open(struct login_edge *e)
     e->channel = ipc_open(e->all->child->loop, e->fd, allowed, sizeof allowed / sizeof allowed[0],
                           ANSWERS_QUEUED, asked, edge_closed, e);
     e->fd = -1;
+    e->bans = (struct bans_reader){0};
     if (e->channel)
         ipc_secret(e->channel);
     else
@@ -526,7 +529,7 @@ bool logins_start(struct logins *l)
     l->started = true;
     for (unsigned q = 0; l->open && q < LOGIN_QUEUES; q++)
         if (!workers_start(l->workers[q])) return false;
-    if (l->open && !guard_start(l->guard)) return false;
+    if (l->guard && !guard_start(l->guard)) return false;
     for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
         if (l->edges[i].fd >= 0) edge_open(&l->edges[i]);
     return true;
@@ -534,8 +537,13 @@ bool logins_start(struct logins *l)
 
 void logins_flush(struct logins *l)
 {
-    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++)
-        if (l->edges[i].channel) ipc_flush(l->edges[i].channel);
+    if (l->guard) guard_look(l->guard);
+    for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++) {
+        struct login_edge *e = &l->edges[i];
+        if (e->channel && l->guard && !guard_tell(l->guard, &e->bans, e->channel))
+            edge_lost(e, "bans cannot be sent");
+        if (e->channel) ipc_flush(e->channel);
+    }
 }
 
 void logins_status(const struct logins *l, struct buf *json)

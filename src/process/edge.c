@@ -31,6 +31,7 @@ struct edge {
     struct sources sources;
     struct rates rates;
     struct recipients recipients;
+    struct barred *barred;
     struct tls_context **tls; /* one per server */
     struct ipc *spooler, *keyring, *directory;
     struct inbound *inbound;
@@ -60,7 +61,8 @@ static const struct ipc_allowed from_keyring[] = {{MSG_SIGN_ANSWER, 11, SIGN_ANS
 
 static const struct ipc_allowed from_directory[] = {
     {MSG_LOGIN_ANSWER, 26, LOGIN_ANSWER_OCTETS, 0},
-    {MSG_SENDER_ANSWER, SENDER_ANSWER_OCTETS, SENDER_ANSWER_OCTETS, 0}};
+    {MSG_SENDER_ANSWER, SENDER_ANSWER_OCTETS, SENDER_ANSWER_OCTETS, 0},
+    {MSG_BANS, 2, BARRED_PART_OCTETS, 0}};
 
 static bool submit(void *context, enum inbound_submit kind, struct span payload)
 {
@@ -152,11 +154,13 @@ static bool ask_directory(void *context, enum inbound_question kind, struct span
 static void directory_message(void *context, uint16_t type, struct span payload, const int *fds,
                               unsigned n_fds)
 {
-    struct inbound *in = edge_of(context)->inbound;
+    struct edge *e = edge_of(context);
     (void)fds;
     (void)n_fds;
-    if (!(type == MSG_LOGIN_ANSWER ? inbound_login_answer : inbound_sender_answer)(in, payload))
-        log_note(LOG_LEVEL_ERROR, "ipc-malformed", "answer of the directory", 0);
+    bool good = type == MSG_LOGIN_ANSWER    ? inbound_login_answer(e->inbound, payload)
+                : type == MSG_SENDER_ANSWER ? inbound_sender_answer(e->inbound, payload)
+                                            : barred_take(e->barred, payload);
+    if (!good) log_note(LOG_LEVEL_ERROR, "ipc-malformed", "answer of the directory", 0);
 }
 
 static void directory_closed(void *context, const char *reason)
@@ -196,7 +200,7 @@ static void open_peers(struct child *c)
     if (e->directory_fd >= 0) {
         if (e->directory) directory_closed(c, "replaced");
         e->directory =
-            ipc_open(c->loop, e->directory_fd, from_directory, 2, 64, directory_message, directory_closed, c);
+            ipc_open(c->loop, e->directory_fd, from_directory, 3, 64, directory_message, directory_closed, c);
         e->directory_fd = -1;
         if (e->directory) ipc_secret(e->directory);
     }
@@ -320,8 +324,10 @@ static bool make_inbound(struct child *c, const char **error)
         .ask = ask_directory,
         .context = c,
     };
+    void *barred = calloc(1, barred_octets());
+    if (barred) e->barred = setup.barred = barred_on(barred);
     *error = "no memory for as many sessions and blocks as the configuration permits";
-    e->inbound = inbound_create(&setup);
+    e->inbound = barred ? inbound_create(&setup) : NULL;
     return e->inbound != NULL;
 }
 

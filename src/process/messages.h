@@ -71,6 +71,7 @@ enum message_type {
     MSG_LOGIN_ANSWER = 83,
     MSG_SENDER_QUESTION = 84,
     MSG_SENDER_ANSWER = 85,
+    MSG_BANS = 86, /* directory -> edge: who is turned away at the door (policy/barred.h) */
 
     MSG_SUPERVISOR_FIRST = 1024
 };

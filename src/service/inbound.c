@@ -297,6 +297,8 @@ void inbound_status(const struct inbound *in, struct buf *json)
                    {"octets", c->octets},
                    {"refused_recipients", c->refused_recipients},
                    {"refused_sessions", c->refused_sessions},
+                   {"banned_sessions", c->banned_sessions},
+                   {"bans", in->setup.barred ? barred_count(in->setup.barred) : 0},
                    {"deferred", c->deferred},
                    {"aborted", c->aborted},
                    {"pool_small_free", in->setup.pool->free_small_n},

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "directory/recipients.h"
+#include "policy/barred.h"
 #include "policy/rates.h"
 #include "policy/sources.h"
 #include "spool/submit.h"
@@ -30,6 +31,7 @@ struct inbound_setup { /* everything is borrowed and must outlive the inbound */
     struct sources *sources;
     struct rates *rates; /* null: rates are not limited */
     struct recipients recipients;
+    struct barred *barred;    /* who is turned away; null: nobody */
     unsigned edge;            /* 0..63: part of message ids */
     unsigned column;          /* of sources */
     struct tls_context **tls; /* one per server of config, null where it has no certificate */

@@ -141,6 +141,31 @@ static const char *too_many(enum sources_answer a)
                                     : "Too many sessions on this server, try again later";
 }
 
+static bool never_banned(const struct session *s)
+{
+    const struct config *c = s->in->setup.config;
+    return inbound_in_networks(c->never_ban, c->n_never_ban, &s->client);
+}
+
+/* False: it may come in. Of each ban the first one is told to the log: the rest is counted. */
+static bool turn_away_banned(struct session *s)
+{
+    struct inbound *in = s->in;
+    uint64_t now = loop_unix_ms(in->setup.loop) / 1000;
+    bool logins = in->setup.config->servers[s->server].mechanisms != 0;
+    struct barred_entry *ban =
+        in->setup.barred ? barred_find(in->setup.barred, &s->client, logins, now) : NULL;
+    if (!ban || never_banned(s)) return false;
+    if (!ban->told) inbound_log_banned(s, ban);
+    ban->told = true;
+    in->counters.banned_sessions++;
+    turn_away(s, 554, "5.7.1",
+              ban->by_hand ? SPAN("Your address is banned here, ask the postmaster")
+                           : SPAN("Too many failed logins from your address, it is banned for now: try again "
+                                  "later"));
+    return true;
+}
+
 bool inbound_let_in(struct session *s, enum inbound_source source)
 {
     const struct config_server *server = &s->in->setup.config->servers[s->server];
@@ -155,6 +180,7 @@ bool inbound_let_in(struct session *s, enum inbound_source source)
         turn_away(s, 554, "5.7.1", SPAN("Your address may not connect to this server"));
         return false;
     }
+    if (source != SOURCE_PROXY && turn_away_banned(s)) return false;
     struct span why;
     s->rated =
         source == SOURCE_PROXIED ||

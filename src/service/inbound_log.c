@@ -82,6 +82,21 @@ void inbound_log_denied(const struct session *s, const struct admission_rule *ru
     log_end();
 }
 
+void inbound_log_banned(const struct session *s, const struct barred_entry *ban)
+{
+    uint8_t text[64];
+    struct buf b = buf_on(text, sizeof text);
+    network_put(&b, &ban->network);
+    log_begin(LOG_LEVEL_INFO, "refused");
+    put_session(s);
+    log_str("verb", "connect");
+    log_u64("code", 554);
+    log_str("enhanced", "5.7.1");
+    log_span("network", buf_span(&b));
+    log_str("rule", ban->by_hand ? "banned.by-hand" : "banned");
+    log_end();
+}
+
 void inbound_log_login(const struct session *s)
 {
     log_begin(LOG_LEVEL_INFO, "login");

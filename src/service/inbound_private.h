@@ -122,7 +122,8 @@ struct listening {
 };
 
 struct inbound_counters {
-    uint64_t sessions, messages, octets, refused_recipients, refused_sessions, deferred, aborted;
+    uint64_t sessions, messages, octets, refused_recipients, refused_sessions, banned_sessions, deferred,
+        aborted;
 };
 
 struct inbound {
@@ -264,6 +265,7 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
                          const struct server_verdict *v, const char *rule);
 void inbound_log_denied(const struct session *s,
                         const struct admission_rule *rule); /* by connections; null: no line holds it */
+void inbound_log_banned(const struct session *s, const struct barred_entry *ban);
 void inbound_log_login(const struct session *s);
 void inbound_log_sender(const struct session *s,
                         const struct server_verdict *v); /* not permitted to its principal */

@@ -1,18 +1,20 @@
 """Guessing passwords: who is slowed, who is banned, who never is, and what the operator sees of it."""
 import base64
 import concurrent.futures
+import json
 import os
 import shutil
 import signal
 import smtplib
+import socket
 import time
 
 import pytest
 
-from sallyport import DOMAIN, PASSWORD, USER, Sallyport, no_check, run, wait_for
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
 
 ME = f"{USER}@{DOMAIN}"
-BANNED, FAILED = 421, 535
+BANNED, FAILED, TURNED_AWAY = 421, 535, 554
 
 
 @pytest.fixture
@@ -24,9 +26,20 @@ def s():
     one.close()
 
 
+def greeting(s, source, port=None):
+    """Of a connection: code and text."""
+    with socket.create_connection(("127.0.0.1", port or s.submission), 20, (source, 0)) as c:
+        line = c.makefile("rb").readline().decode()
+        return int(line[:3]), line[4:].strip()
+
+
 def login(s, source, user=ME, password="wrong"):
-    """The code that the login ended with."""
-    c = smtplib.SMTP("127.0.0.1", s.submission, local_hostname="client.example.net", timeout=60, source_address=(source, 0))
+    """The code that the login ended with: BANNED at AUTH, or already at the door."""
+    try:
+        c = smtplib.SMTP("127.0.0.1", s.submission, local_hostname="client.example.net", timeout=60, source_address=(source, 0))
+    except smtplib.SMTPConnectError as e:
+        assert e.smtp_code == TURNED_AWAY and e.smtp_error.startswith(b"5.7.1 "), e
+        return BANNED
     try:
         c.starttls(context=no_check())
         c.ehlo()
@@ -68,13 +81,111 @@ def test_a_source_is_slowed_and_banned_and_another_is_not(s):
 
 
 def test_the_session_ends_with_the_ban(s):
-    get_banned(s, "127.66.2.2")
     c = smtplib.SMTP("127.0.0.1", s.submission, timeout=60, source_address=("127.66.2.2", 0))
     c.starttls(context=no_check())
     c.ehlo()
+    get_banned(s, "127.66.2.2")
     assert c.docmd("AUTH", "PLAIN " + base64.b64encode(b"\0a\0b").decode()) == (421, b"4.7.0 Too many failed logins from your address, try again later")
     with pytest.raises(smtplib.SMTPServerDisconnected):
         c.docmd("NOOP")
+
+
+def at_the_door(s, source, port=None, banned=True):
+    """Waits until it is turned away in place of the greeting, or no more."""
+    code = TURNED_AWAY if banned else 220
+    wait_for(lambda: greeting(s, source, port)[0] == code)
+
+
+def explain(s, server, client, *more):
+    """What is said of a ban, and the reply."""
+    done = s.cli("explain", "--server", server, "--client", client, "--from", ME, "--to", ME, "--json", *more, check=False)
+    said = json.loads(done.stdout)
+    return next((step["rule"] for step in said["steps"] if step["step"] == "ban"), None), said["reply"]["code"], f"{said['reply']['enhanced']} {said['reply']['text']}"
+
+
+def edges(s):
+    return [p for p in s.ask("status")[0]["processes"] if p["name"].startswith("edge")]
+
+
+def test_who_is_banned_hears_it_at_the_door(s):
+    get_banned(s, "127.66.2.2")
+    at_the_door(s, "127.66.2.2")
+    assert greeting(s, "127.66.2.2") == (554, "5.7.1 Too many failed logins from your address, it is banned for now: try again later")
+    with socket.create_connection(("127.0.0.1", s.submissions), 20, ("127.66.2.2", 0)) as c:
+        assert c.recv(1) == b""  # before TLS nothing can be said, and no handshake is begun
+    assert greeting(s, "127.66.2.3")[0] == 220
+    assert greeting(s, "127.66.2.2", s.smtp)[0] == 220  # nobody logs in there: mail of others behind that address goes on
+    refused = [e for e in s.log("refused") if e.get("rule") == "banned"]
+    assert 1 <= len(refused) <= len(edges(s)) and (refused[0]["client"], refused[0]["network"], refused[0]["code"]) == ("127.66.2.2", "127.66.2.2/32", 554)
+    assert sum(e["banned_sessions"] for e in edges(s)) >= 3 and all(e["bans"] == 1 for e in edges(s))
+    assert explain(s, "submission", "127.66.2.2") == ("banned", 554, greeting(s, "127.66.2.2")[1])
+    assert explain(s, "mx", "127.66.2.2")[:2] == ("banned.login", 250)
+    assert explain(s, "submission", "127.66.2.3", "--user", ME, "--tls")[:2] == (None, 250)
+    s.cli("ban", "lift", "127.66.2.2")
+    at_the_door(s, "127.66.2.2", banned=False)
+    assert login(s, "127.66.2.2", password=PASSWORD) == 235
+
+
+def test_a_ban_by_hand_closes_every_door_within_seconds(s):
+    assert greeting(s, "127.66.2.2", s.smtp)[0] == 220
+    began = time.monotonic()
+    s.cli("ban", "add", "127.66.2.0/26", "--reason", "enough")
+    at_the_door(s, "127.66.2.2", s.smtp)
+    assert time.monotonic() - began < 10  # 2 where nobody else works
+    at_the_door(s, "127.66.2.2")
+    assert greeting(s, "127.66.2.2") == (554, "5.7.1 Your address is banned here, ask the postmaster")
+    assert greeting(s, "127.66.2.64", s.smtp)[0] == 220
+    s.cli("reload")  # new edges, another directory
+    at_the_door(s, "127.66.2.2", s.smtp)
+    for role in ("edge", "directory"):
+        for name, pid in s.processes().items():
+            if name.startswith(role):
+                os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: sum(name.startswith(role) for name in s.processes()) >= 1)
+        at_the_door(s, "127.66.2.2", s.smtp)
+    s.cli("ban", "lift", "127.66.2.0/26")
+    at_the_door(s, "127.66.2.2", s.smtp, banned=False)
+
+
+def test_never_ban_holds_at_the_door(s):
+    s.cli("ban", "add", "127.66.0.0/16", "--reason", "a whole provider")
+    at_the_door(s, "127.66.2.2")
+    assert explain(s, "submission", "127.66.2.2")[:2] == ("banned.by-hand", 554) and explain(s, "submission", "127.66.99.5", "--user", ME, "--tls")[:2] == ("never-ban", 250)
+    assert greeting(s, "127.66.99.5")[0] == 220  # never-ban 127.66.99.0/24
+
+
+def test_the_client_behind_a_proxy_is_meant():
+    port, = free_ports(1)
+    one = Sallyport(config=f"never-ban 192.0.2.0/24\nserver behind {{ listen 127.0.0.1:{port} proxy from 127.0.0.1  tls none  access anonymous  recipients {DOMAIN} }}")
+
+    def through(client):
+        with socket.create_connection(("127.0.0.1", port), 20) as c:
+            c.sendall(f"PROXY TCP4 {client} 127.0.0.1 4711 25\r\n".encode())
+            return int(c.makefile("rb").readline()[:3])
+    try:
+        one.start()
+        assert through("198.51.100.7") == 220
+        one.cli("ban", "add", "198.51.100.0/24", "--reason", "test")
+        wait_for(lambda: through("198.51.100.7") == 554)
+        assert through("203.0.113.7") == 220
+        one.cli("ban", "add", "127.0.0.1", "--reason", "the proxy itself")
+        at_the_door(one, "127.0.0.1", one.smtp)
+        assert through("203.0.113.7") == 220
+    finally:
+        one.close()
+
+
+def test_bans_hold_where_nobody_logs_in(tmp_path):
+    """No server offers logins: bans by hand are known all the same."""
+    one = Sallyport(config="never-ban 192.0.2.0/24")
+    text = one.config.read_text()
+    one.config.write_text(text[:text.index("server submission")] + text[text.index("limits {"):])
+    try:
+        one.start()
+        one.cli("ban", "add", "127.66.2.2", "--reason", "test")
+        at_the_door(one, "127.66.2.2", one.smtp)
+    finally:
+        one.close()
 
 
 def test_networks_named_in_the_configuration_are_never_banned(s):
@@ -109,6 +220,9 @@ def test_neighbours_of_a_known_source_take_it_nothing(s):
             break
     assert "127.66.1.0/24" in bans(s)
     assert login(s, "127.66.1.200", password=PASSWORD) == BANNED
+    assert greeting(s, "127.66.1.200")[0] == 220  # the directory alone knows who may go on logging in from inside
+    assert explain(s, "submission", "127.66.1.200", "--user", ME, "--tls")[:2] == ("banned.login", 421)
+    wait_for(lambda: explain(s, "submission", "127.66.1.1", "--user", ME, "--tls")[:2] == (None, 250))  # kept with the next look
     assert login(s, "127.66.1.1", password=PASSWORD) == 235
 
 
