@@ -175,7 +175,7 @@ static void on_hello(struct span payload, int fd)
         return;
     }
     log_open(STDERR_FILENO, me.name, me.child.config->log_level);
-    if (!sandbox_drop_user(me.row->name, me.hello.uid, me.hello.gid, &error)) give_up(error);
+    if (!sandbox_drop_user(me.row->name, me.hello.uid, me.hello.gid, me.hello.group, &error)) give_up(error);
 }
 
 static struct span folder_name(const struct supervise_grant *g)

@@ -35,8 +35,8 @@ void supervise_hello_put(struct buf *b, const struct supervise_hello *m)
     wire_put_u8(b, m->insecure_no_sandbox);
     wire_put_u8(b, m->debug_sandbox);
     wire_put_u8(b, m->listeners_shared);
-    const uint32_t numbers[] = {m->index, m->generation, m->n_edges,    m->column,
-                                m->uid,   m->gid,        m->pool.small, m->pool.large};
+    const uint32_t numbers[] = {m->index, m->generation, m->n_edges,    m->column,    m->uid,
+                                m->gid,   m->group,      m->pool.small, m->pool.large};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         wire_put_u32(b, numbers[i]);
 }
@@ -56,6 +56,7 @@ bool supervise_hello_read(struct span payload, struct supervise_hello *ret)
     m.column = wire_u32(&w);
     m.uid = wire_u32(&w);
     m.gid = wire_u32(&w);
+    m.group = wire_u32(&w);
     m.pool.small = wire_u32(&w);
     m.pool.large = wire_u32(&w);
     if (!wire_done(&w) || version != SUPERVISE_VERSION || m.role == PROC_SUPERVISOR ||

@@ -41,7 +41,7 @@ enum {
 struct supervise_hello {
     uint8_t role;
     uint32_t index, generation, n_edges, column;
-    uint32_t uid, gid;
+    uint32_t uid, gid, group; /* group: one more; 0: none */
     struct pool_geometry pool;
     uint8_t insecure_no_sandbox, debug_sandbox, listeners_shared;
 };
@@ -55,7 +55,7 @@ struct supervise_peer {
     uint32_t serial; /* counts conversations: the loss of one that was replaced already is no news */
 };
 
-enum { SUPERVISE_HELLO_OCTETS = 38, SUPERVISE_GRANT_OCTETS = 9, SUPERVISE_PEER_OCTETS = 13 };
+enum { SUPERVISE_HELLO_OCTETS = 42, SUPERVISE_GRANT_OCTETS = 9, SUPERVISE_PEER_OCTETS = 13 };
 
 extern const struct ipc_allowed supervise_to_child[], supervise_from_child[];
 extern const unsigned supervise_to_child_n, supervise_from_child_n;

@@ -2,6 +2,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@ enum {
     /* Reserved for us where no account exists: outside of what Debian gives to packages and what systemd and containers use
      * (60578 to 61183 is nobody's), and below 65536, so that user name spaces have it. */
     ACCOUNT_BASE = 60600,
+    ARENAS = 4, /* heaps of a process; threads share them */
 };
 
 void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_t *gid)
@@ -27,6 +29,12 @@ void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_
     if (!account || account->pw_uid == 0) return;
     *uid = account->pw_uid;
     *gid = account->pw_gid;
+}
+
+uint32_t sandbox_group(const char *name)
+{
+    const struct group *g = getgrnam(name);
+    return g ? g->gr_gid : 0;
 }
 
 /* Root, or an account that systemd gave the two capabilities (packaging/systemd/sallyport.service). */
@@ -48,7 +56,7 @@ static bool drop_capabilities(void)
            syscall(SYS_capset, &head, none) == 0;
 }
 
-bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const char **error)
+bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, uint32_t group, const char **error)
 {
     (void)process;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
@@ -61,7 +69,8 @@ bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const ch
         *error = "a process must not run as root";
         return false;
     }
-    if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
+    if (setgroups(group ? 1 : 0, &group) != 0 || setresgid(gid, gid, gid) != 0 ||
+        setresuid(uid, uid, uid) != 0) {
         *error =
             "the user id cannot be changed (in a container: make accounts sallyport-ROLE with ids it has)";
         return false;
@@ -102,6 +111,8 @@ static bool limits(const struct sandbox *s, const char **error)
 
 enum sandbox_result sandbox_enter(const struct sandbox *s, const char **error)
 {
+    /* A thread too many for its heaps and malloc would count the processors, by a call that nobody may make. */
+    mallopt(M_ARENA_MAX, ARENAS);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         *error = "no-new-privs or not-dumpable cannot be set";
         return SANDBOX_FAILED;

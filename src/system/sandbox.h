@@ -16,6 +16,7 @@ enum sandbox_ability {
     SANDBOX_MEMORY = 128,    /* mmap and brk, never executable; without it maps are made at start */
     SANDBOX_MEMFD = 256,     /* memfd_create, fcntl seals: directory */
     SANDBOX_DNS = 512,       /* UDP and TCP sockets, bind of a source port, no listen: resolver */
+    SANDBOX_UNIX = 1024,     /* socket + connect of UNIX sockets, and stat of a name (no open): winbind */
 };
 
 struct sandbox {
@@ -34,12 +35,13 @@ enum sandbox_result {
 };
 enum sandbox_result sandbox_enter(const struct sandbox *s, const char **error);
 
-/* no-new-privs, and if root or given CAP_SETUID and CAP_SETGID: groups dropped, setresgid/setresuid to the account, no capability
+/* no-new-privs, and if root or given CAP_SETUID and CAP_SETGID: groups dropped but `group` (0: all of them), setresgid/setresuid to the account, no capability
  * left, checked that it cannot be undone. */
-bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, const char **error);
+bool sandbox_drop_user(const char *process, uint32_t uid, uint32_t gid, uint32_t group, const char **error);
 /* sandbox_drop_user will change the user: root, or an account with CAP_SETUID and CAP_SETGID. */
 bool sandbox_may_change_user(void);
 /* Account "sallyport-PROCESS" when it exists, else a uid of a reserved block (base + index). */
 void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_t *gid);
+uint32_t sandbox_group(const char *name); /* 0: there is none, or it is root's */
 
 #endif

@@ -126,7 +126,12 @@ static const struct call calls[] = {
     IF2(socket, SANDBOX_CONNECT, LOW(0, AF_INET), BITS(1, 0xf, SOCK_STREAM)),
     IF2(socket, SANDBOX_CONNECT, LOW(0, AF_INET6), BITS(1, 0xf, SOCK_STREAM)),
     IF2(socket, SANDBOX_CONNECT, LOW(0, AF_UNIX), BITS(1, 0xf, SOCK_STREAM)),
-    ANY(connect, SANDBOX_CONNECT | SANDBOX_DNS),
+    ANY(connect, SANDBOX_CONNECT | SANDBOX_DNS | SANDBOX_UNIX),
+
+    /* libwbclient: it looks whether the socket and its folder are what they should be */
+    IF2(socket, SANDBOX_UNIX, LOW(0, AF_UNIX), BITS(1, 0xf, SOCK_STREAM)),
+    IF2(getsockopt, SANDBOX_UNIX, LOW(1, SOL_SOCKET), LOW(2, SO_ERROR)),
+    IF2(newfstatat, SANDBOX_UNIX, LOW(0, AT_FDCWD), LOW(3, AT_SYMLINK_NOFOLLOW)),
 
     /* questions to name servers. A bound TCP socket hears nobody without listen() */
     IF2(socket, SANDBOX_DNS, LOW(0, AF_INET), BITS(1, 0xf, SOCK_DGRAM)),

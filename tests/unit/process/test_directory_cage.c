@@ -74,7 +74,7 @@ static void close_cage(void)
                               .max_fds = 64,
                               .debug = true};
     if (!secret_warm_up()) _exit(3);
-    if (!sandbox_drop_user("directory", uid, gid, &error)) _exit(5);
+    if (!sandbox_drop_user("directory", uid, gid, 0, &error)) _exit(5);
     if (CAGED && sandbox_enter(&s, &error) == SANDBOX_FAILED) _exit(4);
 }
 

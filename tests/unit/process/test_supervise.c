@@ -15,13 +15,14 @@ static void every_message_comes_back(void **state)
     (void)state;
     uint8_t memory[64];
     struct buf b = buf_on(memory, sizeof memory);
-    struct supervise_hello h = {PROC_EDGE, 7, 2, 8, 15, 1000, 1001, {3, 4}, 1, 0, 1}, h2;
+    struct supervise_hello h = {PROC_EDGE, 7, 2, 8, 15, 1000, 1001, 1002, {3, 4}, 1, 0, 1}, h2;
     supervise_hello_put(&b, &h);
     assert_int_equal(b.n, SUPERVISE_HELLO_OCTETS);
     assert_true(supervise_hello_read(buf_span(&b), &h2));
     assert_int_equal(h2.index, 7);
     assert_int_equal(h2.column, 15);
     assert_int_equal(h2.gid, 1001);
+    assert_int_equal(h2.group, 1002);
     assert_int_equal(h2.pool.large, 4);
     assert_true(h2.insecure_no_sandbox && !h2.debug_sandbox && h2.listeners_shared);
 
@@ -82,7 +83,8 @@ static void who_may_talk_to_whom(void **state)
         {PROC_EDGE, PROC_SPOOLER},      {PROC_EDGE, PROC_KEYRING},       {PROC_SPOOLER, PROC_MAILBOX},
         {PROC_SPOOLER, PROC_DIRECTORY}, {PROC_CONNECTOR, PROC_RESOLVER}, {PROC_ADMIN, PROC_SPOOLER},
         {PROC_SPOOLER, PROC_RELAY},     {PROC_RELAY, PROC_CONNECTOR},    {PROC_RELAY, PROC_DIRECTORY},
-        {PROC_ADMIN, PROC_CONNECTOR},   {PROC_EDGE, PROC_DIRECTORY},     {PROC_DIRECTORY, PROC_CONNECTOR}};
+        {PROC_ADMIN, PROC_CONNECTOR},   {PROC_EDGE, PROC_DIRECTORY},     {PROC_DIRECTORY, PROC_CONNECTOR},
+        {PROC_DIRECTORY, PROC_WINBIND}};
     for (int a = 0; a < PROC_ROLE_COUNT; a++)
         for (int b = 0; b < PROC_ROLE_COUNT; b++) {
             bool want = false;

@@ -28,14 +28,10 @@
 
 #include <cmocka.h>
 
-#include "system/sandbox.h"
+#include "in_cage.h"
 
 static char folder[] = "/tmp/sallyport-sandbox-XXXXXX";
 static int folder_fd, memfd, listener, pair[2];
-
-typedef bool action_fn(void); /* true: it worked */
-#define KILLED (-SIGSYS)
-enum { WORKED = 0, FAILED = 1, CAGE_FAILED = 2 };
 
 /* Nothing is left in it from the case before. */
 static void fresh_pair(void)
@@ -48,29 +44,7 @@ static void fresh_pair(void)
 static int in_cage(unsigned abilities, action_fn *action)
 {
     fresh_pair();
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        struct sigaction standard = {.sa_handler = SIG_DFL};
-        for (int s = 1; s < 32; s++)
-            sigaction(s, &standard, NULL);
-        mallopt(M_MMAP_MAX, 0);
-        mallopt(M_TRIM_THRESHOLD, INT32_MAX);
-        void *volatile reserve = malloc(1 << 20); /* as the skeleton does */
-        free(reserve);
-        struct sandbox s = {.process = "test",
-                            .abilities = abilities,
-                            .directories = &folder_fd,
-                            .n_directories = 1,
-                            .max_fds = 64};
-        const char *error;
-        enum sandbox_result r = sandbox_enter(&s, &error);
-        if (r == SANDBOX_FAILED) _exit(CAGE_FAILED);
-        _exit(action() ? WORKED : FAILED);
-    }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+    return caged(abilities, &folder_fd, action);
 }
 
 #define EVERY_DAY                                                                                            \
@@ -493,7 +467,7 @@ static void the_kernel_agrees(void **state)
 static bool drop(uint32_t uid, uint32_t gid)
 {
     const char *error;
-    return sandbox_drop_user("test", uid, gid, &error);
+    return sandbox_drop_user("test", uid, gid, 0, &error);
 }
 
 static void the_user_cannot_come_back(void **state)
