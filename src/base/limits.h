@@ -44,11 +44,9 @@
 #define LIMIT_NTLM_NEGOTIATE_OCTETS     1024 /* kept for the MIC */
 #define LIMIT_NETBIOS_NAME_OCTETS       15   /* RFC 1001 14.1, without the suffix */
 #define LIMIT_NTLM_CLOCK_SECONDS        129600 /* MS-NLMP 3.1.1.1 MaxLifetime: a client's clock may be off so far */
-#define LIMIT_DOMAIN_SECONDS            10 /* a login waits for a domain controller: below LIMIT_DIRECTORY_SECONDS */
 #define LIMIT_DOMAIN_NAME_OCTETS                                                                             \
     255 /* of a user or domain that is asked for: what winbind's protocol takes */
 #define LIMIT_DOMAIN_SIDS       1024 /* groups of one account that are looked at: MS-PAC 2.5, what a token holds */
-#define LIMIT_DOMAIN_GROUPS     64 /* of them, that the configuration names */
 #define LIMIT_WINBIND_LINES     32
 #define LIMIT_DOMAIN_NAMES      16 /* of one of them */
 #define LIMIT_GROUP_NAME_OCTETS 128

@@ -288,6 +288,7 @@ void check_config(struct reader *r)
         check_routes(r);
         check_tokens(r);
         check_dovecot(r);
+        check_winbind(r);
     }
     check_places(r);
 }

@@ -113,6 +113,15 @@ struct config_dovecot { /* dovecot { } */
     struct span domain; /* of names without one; empty: that of our users */
 };
 
+struct config_winbind { /* winbind: a domain of Active Directory whose users log in with NTLM */
+    struct span *
+        names; /* its NetBIOS name and DNS names, as clients say them; the first is told for those who say none */
+    uint32_t n_names;
+    struct span domain; /* they are user@domain here */
+    bool fallback;      /* who says no domain is one of its users */
+    struct config_place place;
+};
+
 struct config_resolver { /* a recursive DNS server */
     struct address address;
     uint16_t port;
@@ -137,6 +146,8 @@ struct config {
     bool authorities_given;
     struct config_tokens tokens;
     struct config_dovecot dovecot;
+    struct config_winbind *winbinds;
+    uint32_t n_winbinds;
     struct config_server *servers;
     uint32_t n_servers;
     struct config_deliver *deliver; /* sorted; one for a domain */
@@ -201,6 +212,8 @@ struct config_place config_said(const struct config *c, const char *directive);
 struct config_place config_server_said(const struct config *c, const struct config_server *s,
                                        const char *directive, bool limit, bool *own);
 
+/* To whom a domain belongs that a client says, in any case; empty: it says none. Null: no domain controller is asked. */
+const struct config_winbind *config_winbind_of(const struct config *c, struct span name);
 /* Any case. */
 bool config_domain_served(const struct config_server *s, struct span domain);
 const struct config_domain *config_domain_find(const struct config_server *s,

@@ -1,6 +1,8 @@
 /* read_access: the directives of server { } about who proves what, and what that permits. */
+#include "base/utf8.h"
 #include "config/reader_private.h"
 #include "sasl/mechanism.h"
+#include "smtp/domain.h"
 
 #define QUOTED(s) SPAN("\""), (s), SPAN("\"")
 
@@ -60,9 +62,27 @@ static bool grant_to(struct reader *r, struct config_grant *g)
     return false;
 }
 
+/* A group of ours, a SID, or NAME@DOMAIN: a group of a domain of Active Directory, which may be called anything. */
+static bool grant_group(struct reader *r, const struct token *t, struct span *ret)
+{
+    struct span s = token_value(t, r->arena);
+    size_t at = span_rfind(s, '@');
+
+    if (at == SPAN_NPOS) return value_name(r, t, ret);
+    if (at == 0 || s.n > LIMIT_GROUP_NAME_OCTETS || !utf8_valid(s) ||
+        !domain_valid(span_skip(s, at + 1), false, false)) {
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(s), SPAN(" is no group")),
+                          SPAN("right submit to group \"Mail Users@example.org\""));
+        return false;
+    }
+    *ret = arena_copy(r->arena, s);
+    r->no_memory |= !ret->p;
+    return ret->p != NULL;
+}
+
 static bool grant_name(struct reader *r, const struct token *t, struct config_grant *g)
 {
-    if (g->to == GRANT_TO_GROUP) return value_name(r, t, &g->name);
+    if (g->to == GRANT_TO_GROUP) return grant_group(r, t, &g->name);
     if (g->to == GRANT_TO_DOMAIN) return value_domain(r, t, false, &g->name);
     if (!value_pattern(r, t, PATTERN_ADDRESS, &g->name)) return false;
     if (span_find(g->name, '@') != SPAN_NPOS) return true;

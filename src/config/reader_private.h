@@ -134,7 +134,7 @@ read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_
 read_fn read_profile, read_tls_minimum, read_sender;
 /* One more network that may connect. False: no memory. */
 bool legacy_client(struct reader *r, struct draft *d, const struct token *t, const struct network *n);
-read_fn read_never_ban, read_resolver, read_limit_rate, read_connections, read_banner;
+read_fn read_never_ban, read_resolver, read_winbind, read_limit_rate, read_connections, read_banner;
 
 /* COUNT per TIME; *ret stays as it was after a problem. */
 void read_rate(struct reader *r, const struct schema_row *row, const struct token *name,
@@ -154,6 +154,7 @@ void check_routes(struct reader *r);
 void check_tokens(struct reader *r);
 void check_dovecot(struct reader *r);
 void check_legacy(struct reader *r, const struct draft *d);
+void check_winbind(struct reader *r);
 
 /* The destination that names a next hop, not the one for all; null: none does. */
 const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop);

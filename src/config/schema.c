@@ -119,6 +119,13 @@ const struct schema_row schema_table[] = {
      .doc = "Its socket for clients of authentication, which the process connector must be permitted to use. Needed."},
     {.name = "domain", .where = SCHEMA_DOVECOT, .type = SCHEMA_NAME, .offset = offsetof(struct config, dovecot.domain), .arguments = "DOMAIN", .since = "0.1",
      .fallback_text = "that of users without one", .doc = "The domain of those whom Dovecot calls by a name without one."},
+    /* --- Active Directory */
+    {.name = "winbind", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "NAME ... as DOMAIN [default]", .fallback_text = "none",
+     .since = "0.2", .read = read_winbind,
+     .doc = "A domain of Active Directory whose users log in with NTLM: Samba's winbindd on this host asks its domain controller. NAMEs are what "
+            "clients call it: the NetBIOS name first, then DNS names and suffixes of user principal names. Its user joe is joe@DOMAIN here and has only what right "
+            "lines give: to user, to domain, or to group NAME@DOMAIN for a group of the domain (or its SID). With default, so are those who say no domain; all other names are accounts of "
+            "ours. Needs libwbclient0, winbind, and this service in the group winbindd_priv (started as root it is)."},
 
     /* --- a server, and what the top level may say for every server */
     {.name = "tls", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "[starttls | implicit | none] [certificate FILE key FILE]",

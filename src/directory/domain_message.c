@@ -68,7 +68,7 @@ bool domain_answer_read(struct span payload, struct domain_answer *ret)
     ret->account = text(&w, LIMIT_DOMAIN_NAME_OCTETS);
     ret->domain = text(&w, LIMIT_DOMAIN_NAME_OCTETS);
     ret->n_groups = wire_u16(&w);
-    w.bad |= ret->n_groups > LIMIT_DOMAIN_GROUPS;
+    w.bad |= ret->n_groups > LIMIT_IDENTITY_GROUPS;
     for (uint16_t i = 0; !w.bad && i < ret->n_groups; i++) {
         ret->groups[i] = text(&w, LIMIT_GROUP_NAME_OCTETS);
         w.bad |= ret->groups[i].n == 0;

@@ -37,14 +37,14 @@ struct domain_answer { /* winbind -> directory */
     uint8_t session_key[16];     /* SessionBaseKey: a secret of this login */
     struct span account, domain; /* sAMAccountName and NetBIOS name, as the domain writes them; never empty */
     uint16_t n_groups;           /* of those that the configuration names, as it names them */
-    struct span groups[LIMIT_DOMAIN_GROUPS];
+    struct span groups[LIMIT_IDENTITY_GROUPS];
 };
 
 #define DOMAIN_QUESTION_OCTETS (8 + 3 * (2 + LIMIT_DOMAIN_NAME_OCTETS) + 8 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
 #define DOMAIN_QUESTION_LEAST  (8 + 3 * 2 + 1 + 8 + 2 + 25)
 #define DOMAIN_ANSWER_OCTETS                                                                                 \
     (8 + 1 + 16 + 2 * (2 + LIMIT_DOMAIN_NAME_OCTETS) + 2 +                                                   \
-     LIMIT_DOMAIN_GROUPS * (2 + LIMIT_GROUP_NAME_OCTETS))
+     LIMIT_IDENTITY_GROUPS * (2 + LIMIT_GROUP_NAME_OCTETS))
 
 /* read: hostile; true only when every octet was consumed and in range. */
 void domain_question_put(struct buf *b, const struct domain_question *m);

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     b.n = 0;
     if (domain_answer_read(in, &a)) {
-        must(in.n <= DOMAIN_ANSWER_OCTETS && a.n_groups <= LIMIT_DOMAIN_GROUPS);
+        must(in.n <= DOMAIN_ANSWER_OCTETS && a.n_groups <= LIMIT_IDENTITY_GROUPS);
         must((a.status == DOMAIN_PROVEN) == (a.account.n > 0));
         one_line(a.account, LIMIT_DOMAIN_NAME_OCTETS);
         one_line(a.domain, LIMIT_DOMAIN_NAME_OCTETS);

@@ -167,14 +167,14 @@ static void what_is_no_answer(void **state)
     m.groups[1] = span_of(many, LIMIT_GROUP_NAME_OCTETS + 1);
     assert_false(reads_answer(answer(&m)));
     m.account = m.domain = span_of(many, LIMIT_DOMAIN_NAME_OCTETS);
-    m.n_groups = LIMIT_DOMAIN_GROUPS;
-    for (unsigned i = 0; i < LIMIT_DOMAIN_GROUPS; i++)
+    m.n_groups = LIMIT_IDENTITY_GROUPS;
+    for (unsigned i = 0; i < LIMIT_IDENTITY_GROUPS; i++)
         m.groups[i] = span_of(many, LIMIT_GROUP_NAME_OCTETS);
     assert_int_equal(answer(&m).n, DOMAIN_ANSWER_OCTETS);
     assert_true(reads_answer(answer(&m)));
     struct span whole = answer(&m);
     size_t count = 8 + 1 + 16 + 2 * (2 + LIMIT_DOMAIN_NAME_OCTETS);
-    memory[count] = LIMIT_DOMAIN_GROUPS + 1; /* it says one more, and has one more */
+    memory[count] = LIMIT_IDENTITY_GROUPS + 1; /* it says one more, and has one more */
     memcpy(memory + whole.n, memory + whole.n - 2 - LIMIT_GROUP_NAME_OCTETS, 2 + LIMIT_GROUP_NAME_OCTETS);
     assert_false(reads_answer(span_of(memory, whole.n + 2 + LIMIT_GROUP_NAME_OCTETS)));
 }
