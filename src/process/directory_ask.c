@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/wire.h"
+#include "directory/domain_message.h"
 #include "process/messages.h"
 #include "system/log.h"
 
@@ -20,6 +21,8 @@ static const struct ipc_allowed from_connector[] = {
     {MSG_CONNECT_ANSWER, 20, LIMIT_IPC_MESSAGE_OCTETS, 0},
 };
 
+static const struct ipc_allowed from_winbind[] = {{MSG_DOMAIN_ANSWER, 9, DOMAIN_ANSWER_OCTETS, 0}};
+
 static const struct ask_row {
     enum role role;
     const char *name;
@@ -29,6 +32,7 @@ static const struct ask_row {
 } rows[LOGIN_ASK_COUNT] = {
     [LOGIN_ASK_CONNECTOR] = {PROC_CONNECTOR, "connector", MSG_SERVICE_QUESTION, from_connector,
                              sizeof from_connector / sizeof from_connector[0]},
+    [LOGIN_ASK_WINBIND] = {PROC_WINBIND, "winbind", MSG_DOMAIN_QUESTION, from_winbind, 1},
 };
 
 enum ask_state { ASK_NEW, ASK_SENT, ASK_ANSWERED, ASK_FAILED };

@@ -211,7 +211,13 @@ static bool guess_of(const struct login_report *r, enum guess_failure *ret)
     } events[] = {{"wrong-secret", true, GUESS_WRONG_SECRET},
                   {"unknown-user", true, GUESS_UNKNOWN_USER},
                   {"locked", false, GUESS_MALFORMED},
-                  {"no-right", false, GUESS_MALFORMED}};
+                  {"no-right", false, GUESS_MALFORMED},
+                  /* what a domain controller says of a password that fits, or before it looks at one */
+                  {"disabled", false, GUESS_MALFORMED},
+                  {"expired", false, GUESS_MALFORMED},
+                  {"must-change", false, GUESS_MALFORMED},
+                  {"restricted", false, GUESS_MALFORMED},
+                  {"domain-locked", false, GUESS_MALFORMED}};
     *ret = GUESS_MALFORMED; /* what is odd otherwise */
     for (size_t i = 0; r->event && i < sizeof events / sizeof events[0]; i++) {
         if (strcmp(r->event, events[i].event) != 0) continue;

@@ -73,6 +73,10 @@ enum message_type {
     MSG_SENDER_ANSWER = 85,
     MSG_BANS = 86, /* directory -> edge: who is turned away at the door (policy/barred.h) */
 
+    /* directory <-> winbind (directory/domain_message.h) */
+    MSG_DOMAIN_QUESTION = 96,
+    MSG_DOMAIN_ANSWER = 97,
+
     MSG_SUPERVISOR_FIRST = 1024
 };
 

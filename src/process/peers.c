@@ -15,6 +15,7 @@ const struct peers_row peers_table[] = {
     {PROC_RELAY, PROC_DIRECTORY, "credentials for next hops (directory/credential.h)"},
     {PROC_DIRECTORY, PROC_CONNECTOR,
      "sockets of services that prove who somebody is (service/connect_message.h)"},
+    {PROC_DIRECTORY, PROC_WINBIND, "logins that a domain controller checks (directory/domain_message.h)"},
     {PROC_CONNECTOR, PROC_RESOLVER, "addresses (system/dns_message.h)"},
 };
 const unsigned peers_table_n = sizeof peers_table / sizeof peers_table[0];

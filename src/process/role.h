@@ -20,6 +20,7 @@ enum role {
     PROC_RELAY,
     PROC_CONNECTOR,
     PROC_RESOLVER,
+    PROC_WINBIND,
     PROC_ROLE_COUNT
 };
 
@@ -50,6 +51,7 @@ struct role_row {
         per_generation; /* a reload starts a new one (edge, keyring, directory); the others stay and are told */
     uint64_t max_fds;
     const struct child_hooks *hooks; /* process/skeleton.h; null for the supervisor */
+    const char *group; /* that it is in, too, where there is one and the supervisor may say so; null: none */
 };
 extern const struct role_row role_table[PROC_ROLE_COUNT];
 

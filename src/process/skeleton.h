@@ -73,6 +73,6 @@ bool child_ask(struct child *c, uint32_t question, struct span argument,
                void (*answer)(struct child *c, uint32_t question, struct span text));
 
 extern const struct child_hooks edge_hooks, directory_hooks, keyring_hooks, spooler_hooks, mailbox_hooks,
-    admin_hooks, relay_hooks, connector_hooks, resolver_hooks;
+    admin_hooks, relay_hooks, connector_hooks, resolver_hooks, winbind_hooks;
 
 #endif

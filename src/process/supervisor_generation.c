@@ -68,6 +68,11 @@ static bool say_no(struct generation *g, struct buf *text, const char *why)
     return false;
 }
 
+static bool asks_winbind(const struct generation *g)
+{
+    return g->load.config->n_winbinds > 0;
+}
+
 bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
 {
     struct generation *g = free_generation(s);
@@ -98,6 +103,7 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
         ok = start(s, lasting[i], 0, g);
     for (unsigned i = 0; ok && i < g->load.config->relays; i++)
         ok = start(s, PROC_RELAY, i, g);
+    if (ok && asks_winbind(g)) ok = start(s, PROC_WINBIND, 0, g);
     if (!ok || !start(s, PROC_DIRECTORY, 0, g) || !start(s, PROC_KEYRING, 0, g))
         supervisor_generation_fail(g, "a process could not be started");
     return true;
@@ -264,6 +270,7 @@ void supervisor_generation_step(struct generation *g)
         edges_ready += p->state == PROCESS_READY;
     }
     bool rest_ready = g->map >= 0 && ready(s, PROC_DIRECTORY, g) && ready(s, PROC_KEYRING, g) &&
+                      (!asks_winbind(g) || ready(s, PROC_WINBIND, g)) &&
                       relays_ready == g->load.config->relays && (s->serving || ready(s, PROC_SPOOLER, g));
     if (edges == 0 && rest_ready) {
         start_edges(g);

@@ -16,8 +16,8 @@
 
 enum {
     GENERATIONS_MAX = 8, /* one serves, one may start, the rest drains */
-    PROCESSES_MAX = SOURCES_EDGES + (2 + LIMIT_RELAYS_MAX) * GENERATIONS_MAX +
-                    PROC_ROLE_COUNT, /* 16 edges; keyrings, directories and relays; the others */
+    PROCESSES_MAX = SOURCES_EDGES + (3 + LIMIT_RELAYS_MAX) * GENERATIONS_MAX +
+                    PROC_ROLE_COUNT, /* edges; keyrings, directories, winbinds and relays; the others */
     LISTEN_BACKLOG = 4096,
     START_SECONDS = 30, /* a new generation that is not ready by then is given up */
     RETIRE_SECONDS = 5, /* a reload waits for the old edges to stop accepting, then it is answered anyway */

@@ -89,6 +89,7 @@ static bool say_hello(struct process *p, const struct generation *g)
     role_account(p->role, &account);
     m.uid = account.uid;
     m.gid = account.gid;
+    if (role_table[p->role].group) m.group = sandbox_group(role_table[p->role].group);
     uint8_t memory[SUPERVISE_HELLO_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     supervise_hello_put(&b, &m);

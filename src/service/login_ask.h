@@ -7,6 +7,7 @@
 
 enum login_ask_whom { /* and what is said; every question and every answer begins with a tag of eight octets */
                       LOGIN_ASK_CONNECTOR, /* a struct connect_service_question; a struct connect_answer, and its socket when it is CONNECT_OPEN */
+                      LOGIN_ASK_WINBIND, /* a struct domain_question; a struct domain_answer */
                       LOGIN_ASK_COUNT
 };
 

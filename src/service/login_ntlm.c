@@ -1,4 +1,4 @@
-/* NTLM ([MS-SMTPNTLM], [MS-NLMP]): NTLMv2 against NT hashes of the identity store. sasl/ntlm is the acceptor; here are its cryptography, the
+/* NTLM ([MS-SMTPNTLM], [MS-NLMP]): NTLMv2 against NT hashes of the identity store, or of a domain (login_domain). sasl/ntlm is the acceptor; here are its cryptography, the
  * names, and what becomes of null sessions, guests and old responses: refused like a wrong password, with a security event of their own (MS02-011). */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 #include "sasl/ntlm.h"
-#include "service/login_private.h"
+#include "service/login_domain.h"
 
 struct exchange {
     struct ntlm ntlm;
@@ -82,6 +82,7 @@ static enum login_kind challenge(struct login *l, struct exchange *x, struct spa
     if (!ntlm_challenge(&x->ntlm, &target, negotiate, random, l->unix_seconds * 1000, &l->out))
         return LOGIN_MALFORMED;
     x->challenged = true;
+    l->outside = l->world->config->n_winbinds > 0;
     return LOGIN_CHALLENGE;
 }
 
@@ -128,16 +129,35 @@ static enum login_kind verified(struct login *l, enum ntlm_verdict v)
     return LOGIN_SUCCESS;
 }
 
+static struct ntlm_policy policy_of(const struct login *l)
+{
+    return (struct ntlm_policy){l->world->config->servers[l->begin.server].ntlm_bindings, l->begin.end_point};
+}
+
 static enum login_kind verify(struct login *l, struct login_thread *t, struct exchange *x)
 {
     uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
     struct buf name = buf_on(memory, sizeof memory);
     const struct ntlm_crypto crypto = {t->hmac_md5, hmac_md5, md5};
-    const struct ntlm_policy policy = {l->world->config->servers[l->begin.server].ntlm_bindings,
-                                       l->begin.end_point};
+    const struct ntlm_policy policy = policy_of(l);
     if (!put_name(&x->login, &name)) return LOGIN_MALFORMED;
     if (!login_find(l, t, buf_span(&name))) return LOGIN_LATER;
     return verified(l, ntlm_verify(&x->ntlm, &x->login, &policy, &crypto, l->who.has_nt ? l->who.nt : NULL));
+}
+
+/* The same for somebody whose password a domain controller has. */
+static enum login_kind verify_domain(struct login *l, struct login_thread *t, struct exchange *x,
+                                     const struct config_winbind *w)
+{
+    const struct ntlm_crypto crypto = {t->hmac_md5, hmac_md5, md5};
+    const struct ntlm_policy policy = policy_of(l);
+    struct domain_answer a;
+    struct span name;
+    enum login_kind kind = login_domain(l, w, &x->ntlm, &x->login, &a, &name);
+    if (kind != LOGIN_SUCCESS) return kind;
+    enum ntlm_verdict v = ntlm_verify_key(&x->ntlm, &x->login, &policy, &crypto, a.session_key);
+    explicit_bzero(a.session_key, sizeof a.session_key);
+    return v == NTLM_PROVEN ? login_outside(l, t, name, a.groups, a.n_groups) : verified(l, v);
 }
 
 static enum login_kind answer(struct login *l, struct login_thread *t, struct exchange *x,
@@ -147,7 +167,8 @@ static enum login_kind answer(struct login *l, struct login_thread *t, struct ex
         [NTLM_ANONYMOUS] = "anonymous", [NTLM_GUEST] = "guest", [NTLM_OLD] = "ntlmv1"};
     enum ntlm_kind kind = ntlm_read(authenticate, &x->login);
     if (kind == NTLM_MALFORMED) return LOGIN_MALFORMED;
-    if (kind == NTLM_USER) return verify(l, t, x);
+    const struct config_winbind *w = kind == NTLM_USER ? login_domain_of(l->world->config, &x->login) : NULL;
+    if (kind == NTLM_USER) return w ? verify_domain(l, t, x, w) : verify(l, t, x);
     login_claim(l, x->login.user);
     return login_refuse(l, events[kind]);
 }

@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from sallyport import ROLES, ROOT, wait_for
+from sallyport import ALL_ROLES, DOMAIN, ROOT, wait_for
 
 ACTIONS = re.findall(r'\{"([a-z-]+)", \w+\}', (ROOT / "src/process/hook.c").read_text())
 REFUSED = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EAFNOSUPPORT, errno.EXDEV, errno.EBADF, errno.ENOTDIR}
-MAY = {("connector", "connect-out"), ("connector", "unix-socket"), ("resolver", "connect-out")}  # what they are there for
+MAY = {("connector", "connect-out"), ("connector", "unix-socket"), ("resolver", "connect-out"), ("winbind", "unix-socket")}  # what they are there for
 F_GET_SEALS, F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW = 1034, 1, 2, 4  # not all of them are in Python 3.11
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -62,7 +62,7 @@ def attempt(s, role, action):
 def caged(request):
     """One service for all attempts: it must survive every one. As root, and as an ordinary user where all share one uid."""
     from sallyport import Sallyport
-    s = Sallyport(implicit=True, as_user=request.param == "user" and os.geteuid() == 0)
+    s = Sallyport(implicit=True, config=f"winbind CORP as {DOMAIN}\n", as_user=request.param == "user" and os.geteuid() == 0)
     s.start()
     yield s
     s.close()
@@ -72,7 +72,7 @@ def test_there_are_hooks():
     assert len(ACTIONS) > 15
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ALL_ROLES)
 @pytest.mark.parametrize("action", ACTIONS)
 def test_refused(caged, role, action):
     line = attempt(caged, role, action)
@@ -108,7 +108,7 @@ def test_shared_memory_cannot_be_shrunk(caged):
 def test_the_service_survived(caged):
     assert pathlib.Path(caged.config).exists()
     assert not pathlib.Path("/tmp/sallyport-hook-was-here").exists()
-    wait_for(lambda: len({re.sub(r"-\d+$", "", n) for n in caged.processes()}) == len(ROLES), 10)
+    wait_for(lambda: len({re.sub(r"-\d+$", "", n) for n in caged.processes()}) == len(ALL_ROLES), 10)
     deadline = time.monotonic() + 60
     while True:
         try:

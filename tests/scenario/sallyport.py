@@ -19,6 +19,7 @@ BUILD = pathlib.Path(os.environ.get("SALLYPORT_BUILD", ROOT / "build")).resolve(
 UNCAGED = os.environ.get("SALLYPORT_UNCAGED") == "1"
 DOMAIN, USER, PASSWORD = "example.org", "you", "correct horse battery staple"
 ROLES = ("edge", "directory", "keyring", "spooler", "mailbox", "admin", "relay", "connector", "resolver")
+ALL_ROLES = (*ROLES, "winbind")  # those that begin only where the configuration asks for them
 
 
 def claim_ports(count=400):
@@ -206,7 +207,7 @@ class Sallyport:
                 state = (entry / "stat").read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            if int(state[1]) == self.process.pid and state[0] != "Z" and re.sub(r"-\d+$", "", name) in ROLES:
+            if int(state[1]) == self.process.pid and state[0] != "Z" and re.sub(r"-\d+$", "", name) in ALL_ROLES:
                 found[name if name not in found else f"{name}/{entry.name}"] = int(entry.name)
         return found
 

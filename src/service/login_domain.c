@@ -1,0 +1,65 @@
+#include "service/login_domain.h"
+
+const struct config_winbind *login_domain_of(const struct config *c, const struct ntlm_login *claimed)
+{
+    size_t at = span_rfind(claimed->user, '@');
+    return config_winbind_of(c, at == SPAN_NPOS ? claimed->domain : span_skip(claimed->user, at + 1));
+}
+
+static bool ask(struct login *l, const struct domain_question *q, struct domain_answer *ret)
+{
+    const struct login_ask *a = l->world->ask;
+    uint8_t *question = arena_take(l->arena, DOMAIN_QUESTION_OCTETS);
+    uint8_t *answer = arena_take(l->arena, DOMAIN_ANSWER_OCTETS);
+    int fd = -1; /* none ever comes: directory_ask knows what may */
+    if (!question || !answer) return false;
+    struct buf b = buf_on(question, DOMAIN_QUESTION_OCTETS), said = buf_on(answer, DOMAIN_ANSWER_OCTETS);
+    domain_question_put(&b, q);
+    return !b.over && a->ask(a->context, LOGIN_ASK_WINBIND, buf_span(&b), &said, &fd) &&
+           domain_answer_read(buf_span(&said), ret);
+}
+
+static enum login_kind refused(struct login *l, uint8_t status)
+{
+    static const char *const events[DOMAIN_STATUS_COUNT] = {
+        [DOMAIN_WRONG_SECRET] = "wrong-secret", [DOMAIN_UNKNOWN_USER] = "unknown-user",
+        [DOMAIN_LOCKED] = "domain-locked",      [DOMAIN_DISABLED] = "disabled",
+        [DOMAIN_EXPIRED] = "expired",           [DOMAIN_MUST_CHANGE] = "must-change",
+        [DOMAIN_RESTRICTED] = "restricted",     [DOMAIN_GUEST] = "guest",
+        [DOMAIN_REFUSED] = "domain-refused",
+    };
+    if (status != DOMAIN_UNAVAILABLE) return login_refuse(l, events[status]);
+    l->report.event = "unavailable";
+    return LOGIN_LATER;
+}
+
+/* Whoever answers says whose account it is: one of another domain is nobody's here (winbindd may try a domain of its own choice). */
+static bool name_of(const struct login *l, const struct config_winbind *w, const struct domain_answer *a,
+                    struct span *ret)
+{
+    uint8_t memory[LIMIT_DOMAIN_NAME_OCTETS + 1 + LIMIT_DOMAIN_OCTETS];
+    struct buf name = buf_on(memory, sizeof memory);
+    if (config_winbind_of(l->world->config, a->domain) != w || span_find(a->account, '@') != SPAN_NPOS)
+        return false;
+    buf_put(&name, a->account);
+    buf_byte(&name, '@');
+    buf_put(&name, w->domain);
+    *ret = arena_copy(l->arena, buf_span(&name));
+    return ret->n > 0;
+}
+
+enum login_kind login_domain(struct login *l, const struct config_winbind *w, const struct ntlm *n,
+                             const struct ntlm_login *claimed, struct domain_answer *ret, struct span *name)
+{
+    struct domain_question q = {.user = claimed->user,
+                                .domain = claimed->domain.n ? claimed->domain : w->names[0],
+                                .workstation = claimed->workstation,
+                                .response = claimed->message.nt};
+    memcpy(q.challenge, n->server_challenge, sizeof q.challenge);
+    login_claim(l, claimed->user);
+    if (q.user.n > LIMIT_DOMAIN_NAME_OCTETS)
+        return refused(l, DOMAIN_UNKNOWN_USER); /* AD has no longer ones */
+    if (!ask(l, &q, ret)) return refused(l, DOMAIN_UNAVAILABLE);
+    if (ret->status != DOMAIN_PROVEN) return refused(l, ret->status);
+    return name_of(l, w, ret, name) ? LOGIN_SUCCESS : login_refuse(l, "foreign-account");
+}
