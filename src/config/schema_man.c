@@ -25,7 +25,9 @@ static const struct chapter {
      "clocks may differ by a minute), with the issuer, the audience and the scope named here. It proves who "
      "somebody is; what the account may do is said by its rights, as always. Until it expires a token is "
      "good, "
-     "whatever its issuer thinks of it now: lock the account (sallyport user lock) to shut it out at once."},
+     "whatever its issuer thinks of it now: lock the account (sallyport user lock) to shut it out at once. A "
+     "session "
+     "ends with the token it began with, at its next message."},
     {SCHEMA_DOVECOT, "DOVECOT",
      "Inside dovecot { }. Dovecot says who somebody is and nothing else: what it adds (groups, quotas, any "
      "other field) is not heeded; rights are "

@@ -66,6 +66,7 @@ void login_answer_put(struct buf *b, const struct login_answer *m)
     wire_put_u8(b, m->principal);
     wire_put_u32(b, m->rights);
     wire_put_u32(b, m->number);
+    wire_put_u64(b, m->valid_until);
     put_bounded(b, m->name, LIMIT_PRINCIPAL_NAME_OCTETS);
 }
 
@@ -79,8 +80,11 @@ bool login_answer_read(struct span payload, struct login_answer *ret)
     ret->principal = wire_u8(&w);
     ret->rights = wire_u32(&w);
     ret->number = wire_u32(&w);
+    ret->valid_until = wire_u64(&w);
     ret->name = wire_span(&w, LIMIT_PRINCIPAL_NAME_OCTETS);
     if (!wire_done(&w) || ret->kind >= LOGIN_KIND_COUNT) return false;
-    if (ret->kind != LOGIN_SUCCESS) return ret->principal == 0 && ret->rights == 0 && ret->name.n == 0;
-    return ret->principal != 0 && ret->rights != 0 && ret->name.n > 0 && ret->challenge.n == 0;
+    if (ret->kind != LOGIN_SUCCESS)
+        return ret->principal == 0 && ret->rights == 0 && ret->valid_until == 0 && ret->name.n == 0;
+    return ret->principal != 0 && ret->rights != 0 && ret->valid_until != 0 && ret->name.n > 0 &&
+           ret->challenge.n == 0;
 }

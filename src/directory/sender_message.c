@@ -17,7 +17,7 @@ bool sender_question_read(struct span payload, struct sender_question *ret)
     ret->number = wire_u32(&w);
     ret->name = wire_span(&w, LIMIT_PRINCIPAL_NAME_OCTETS);
     ret->path = wire_span(&w, LIMIT_PATH_OCTETS);
-    return wire_done(&w) && ret->name.n > 0 && ret->path.n > 0;
+    return wire_done(&w) && ret->name.n > 0;
 }
 
 void sender_answer_put(struct buf *b, const struct sender_answer *m)

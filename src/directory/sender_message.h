@@ -5,20 +5,27 @@
 #include "base/limits.h"
 #include "base/wire.h"
 
-/* edge -> directory: may this principal send from there? Not asked with the right any-sender */
+/* edge -> directory, with each message: may who logged in still send, and from there? */
 struct sender_question {
     uint64_t session; /* its id; with its slot it names the conversation */
     uint32_t slot;
     uint32_t number;
     struct span name;
-    struct span path; /* canonical local@domain; never empty: the null reverse-path needs no question */
+    struct span
+        path; /* canonical local@domain; empty: from anywhere (the right any-sender), or the null reverse-path */
 };
 struct sender_answer {
     uint64_t session;
     uint32_t slot;
     uint8_t verdict; /* enum sender_verdict */
 };
-enum sender_verdict { SENDER_PERMITTED, SENDER_REFUSED, SENDER_LATER, SENDER_VERDICT_COUNT };
+enum sender_verdict {
+    SENDER_PERMITTED,
+    SENDER_REFUSED,
+    SENDER_LATER,
+    SENDER_ENDED, /* its account was locked or removed: its login is worth nothing any more */
+    SENDER_VERDICT_COUNT
+};
 
 #define SENDER_QUESTION_OCTETS (8 + 4 + 4 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_PATH_OCTETS)
 #define SENDER_ANSWER_OCTETS   (8 + 4 + 1)

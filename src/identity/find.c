@@ -132,7 +132,8 @@ static enum identity_found read_principal(struct identity *i, sqlite3_stmt *s, s
     if (found != IDENTITY_FOUND) return found;
     int64_t number = sqlite3_column_int64(s, 0);
     int kind = sqlite3_column_int(s, 1);
-    *p = (struct identity_principal){.number = (uint32_t)number, .kind = (uint8_t)kind};
+    *p =
+        (struct identity_principal){.number = (uint32_t)number, .kind = (uint8_t)kind, .expires = UINT64_MAX};
     p->locked = sqlite3_column_int(s, 3) != 0;
     bool ok = number > 0 && number < IDENTITY_OUTSIDE && (kind == PRINCIPAL_USER || kind == PRINCIPAL_HOST) &&
               copy(a, identity_column(s, 2), &p->name) && copy(a, identity_column(s, 4), &p->crypt) &&
@@ -168,12 +169,18 @@ static enum identity_found comes_from(struct identity *i, uint32_t app, const st
     return any || fits ? IDENTITY_FOUND : IDENTITY_UNKNOWN;
 }
 
+static uint64_t expiry(sqlite3_stmt *s, int at)
+{
+    return sqlite3_column_type(s, at) == SQLITE_NULL ? UINT64_MAX : (uint64_t)sqlite3_column_int64(s, at);
+}
+
 /* Its secrets take the place of the account's. */
 static enum identity_found become_app(struct identity *i, struct span label, const struct address *client,
                                       uint64_t unix_seconds, struct arena *a, struct identity_principal *p)
 {
-    static const char sql[] = "SELECT number, nt, cram, digest FROM app WHERE principal=?1 AND label=?2 AND "
-                              "(expires IS NULL OR expires>?3)";
+    static const char sql[] =
+        "SELECT number, nt, cram, digest, expires FROM app WHERE principal=?1 AND label=?2 AND "
+        "(expires IS NULL OR expires>?3)";
     uint8_t memory[SECRET_DIGEST_VERIFIER_OCTETS];
     struct buf verifier = buf_on(memory, sizeof memory);
     sqlite3_stmt *s = identity_prepare(i, sql);
@@ -186,6 +193,7 @@ static enum identity_found become_app(struct identity *i, struct span label, con
     enum identity_found found = identity_step(s);
     if (found != IDENTITY_FOUND) return found;
     p->app_password = (uint32_t)sqlite3_column_int64(s, 0);
+    p->expires = expiry(s, 4);
     bool ok = copy_exactly(identity_column(s, 1), p->nt, sizeof p->nt, &p->has_nt) &&
               copy_exactly(identity_column(s, 2), p->cram, sizeof p->cram, &p->has_cram) && p->app_password;
     secret_put_digest(&verifier, identity_column(s, 3));
@@ -196,9 +204,9 @@ static enum identity_found become_app(struct identity *i, struct span label, con
 
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
-                                          uint32_t *number)
+                                          uint32_t *number, uint64_t *expires)
 {
-    static const char sql[] = "SELECT number FROM app WHERE principal=?1 AND digest=?2 AND "
+    static const char sql[] = "SELECT number, expires FROM app WHERE principal=?1 AND digest=?2 AND "
                               "(expires IS NULL OR expires>?3)";
     uint8_t digest[SECRET_DIGEST_OCTETS];
     sqlite3_stmt *s = identity_prepare(i, sql);
@@ -212,9 +220,12 @@ enum identity_found identity_app_password(struct identity *i, uint32_t principal
     enum identity_found found = identity_step(s);
     if (found != IDENTITY_FOUND) return found;
     uint32_t app = (uint32_t)sqlite3_column_int64(s, 0);
+    uint64_t ends = expiry(s, 1);
     sqlite3_reset(s);
     found = comes_from(i, app, client);
-    if (found == IDENTITY_FOUND) *number = app;
+    if (found != IDENTITY_FOUND) return found;
+    *number = app;
+    *expires = ends;
     return found;
 }
 
@@ -307,8 +318,27 @@ enum identity_found identity_by_number(struct identity *i, uint32_t number, stru
 
 void identity_outsider(struct span name, struct identity_principal *ret)
 {
-    *ret = (struct identity_principal){
-        .number = IDENTITY_OUTSIDE | crc32c(0, name.p, name.n), .kind = PRINCIPAL_USER, .name = name};
+    *ret = (struct identity_principal){.number = IDENTITY_OUTSIDE | crc32c(0, name.p, name.n),
+                                       .kind = PRINCIPAL_USER,
+                                       .name = name,
+                                       .expires = UINT64_MAX};
+}
+
+enum identity_found identity_stands(struct identity *i, uint32_t number, struct span name)
+{
+    static const char of_number[] = "SELECT 1 FROM principal WHERE number=?1 AND locked=0";
+    static const char of_name[] = "SELECT 1 FROM principal WHERE name=?1";
+    bool outside = number & IDENTITY_OUTSIDE;
+    sqlite3_stmt *s = identity_prepare(i, outside ? of_name : of_number);
+
+    if (outside)
+        identity_bind_text(s, 1, name);
+    else if (s)
+        sqlite3_bind_int64(s, 1, number);
+    enum identity_found found = identity_step(s);
+    if (found == IDENTITY_FOUND) sqlite3_reset(s);
+    if (!outside || found == IDENTITY_UNREADABLE) return found;
+    return found == IDENTITY_FOUND ? IDENTITY_UNKNOWN : IDENTITY_FOUND;
 }
 
 /* --- senders */

@@ -55,6 +55,7 @@ struct identity_principal {
     struct span *groups;
     uint32_t n_groups;
     uint32_t app_password; /* it logs in by that one: its number; 0: by the account's own password */
+    uint64_t expires;      /* unix seconds: of that app password; UINT64_MAX: never */
 };
 
 /* login: as the client said it, UTF-8, hostile; its name as identity_name takes it. With "/label" behind it the app password of that label: the secrets are then those of the app password, and it is UNKNOWN when it has
@@ -63,10 +64,11 @@ enum identity_found identity_find(struct identity *i, struct span login, struct 
                                   const struct address *client, uint64_t unix_seconds, struct arena *a,
                                   struct identity_principal *ret);
 /* An app password without label (they are long and random, so that their SHA-256 finds them): of that principal, not expired, from
- * there. FOUND: *number is the app password's. Whether the principal is locked identity_find has said. */
+ * there. FOUND: *number is the app password's, *expires when it ends (unix seconds; UINT64_MAX: never). Whether the principal is locked
+ * identity_find has said. */
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
-                                          uint32_t *number);
+                                          uint32_t *number, uint64_t *expires);
 /* The user whose canonical name that is, without the secrets that lie in tables of their own; never an app password. */
 enum identity_found identity_named(struct identity *i, struct span name, struct arena *a,
                                    struct identity_principal *ret);
@@ -84,6 +86,10 @@ enum identity_found identity_by_number(struct identity *i, uint32_t number, stru
 void identity_outsider(struct span name, struct identity_principal *ret);
 /* Is path (canonical) the address called name, or that with a subaddress behind it? */
 bool identity_own_address(struct span name, struct span path);
+
+/* May who has logged in under that number and name go on? FOUND: it exists and is not locked, or it is an outsider's and the database has nobody
+ * of its name. UNKNOWN: it must log in again. */
+enum identity_found identity_stands(struct identity *i, uint32_t number, struct span name);
 
 /* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias of
  * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes, and by (may be null) gets its name or the row that permits it; UNKNOWN: no. */

@@ -71,7 +71,7 @@ static const struct ipc_allowed allowed[] = {
     {MSG_LOGIN_BEGIN, 38, LOGIN_BEGIN_OCTETS, 0},
     {MSG_LOGIN_STEP, 14, LOGIN_STEP_OCTETS, 0},
     {MSG_LOGIN_CANCEL, 14, 14, 0},
-    {MSG_SENDER_QUESTION, 22, SENDER_QUESTION_OCTETS, 0},
+    {MSG_SENDER_QUESTION, 21, SENDER_QUESTION_OCTETS, 0},
 };
 
 /* --- the table */

@@ -159,8 +159,11 @@ static bool believe(struct session *s, const struct login_answer *a)
 {
     struct inbound_principal *p = s->principal ? NULL : principal_take(s->in);
     if (!p) return false;
-    *p = (struct inbound_principal){
-        .number = a->number, .rights = a->rights, .kind = a->principal, .name_n = (uint16_t)a->name.n};
+    *p = (struct inbound_principal){.number = a->number,
+                                    .rights = a->rights,
+                                    .valid_until = a->valid_until,
+                                    .kind = a->principal,
+                                    .name_n = (uint16_t)a->name.n};
     memcpy(p->name, a->name.p, a->name.n);
     s->principal = p;
     inbound_log_login(s);
@@ -224,17 +227,22 @@ bool inbound_login_answer(struct inbound *in, struct span payload)
     return true;
 }
 
+const struct server_verdict inbound_login_ended = {
+    .code = 421, .enhanced = "4.7.0", .text = SPAN("Your login has ended: connect again and log in")};
+
 static void tell_from(struct session *s, uint8_t verdict, struct buf *out)
 {
+    static const struct server_verdict later = {
+        .code = 451, .enhanced = "4.3.0", .text = SPAN("Your right to this From cannot be checked now")};
     struct inbound_principal *p = s->principal;
     p->from_asked = false;
     p->from_bad |= verdict == SENDER_REFUSED;
     s->wait &= (uint8_t)~WAIT_DIRECTORY;
-    if (verdict == SENDER_LATER) { /* what was read of it is not trusted, and not refused */
-        const struct server_verdict v = {
-            .code = 451, .enhanced = "4.3.0", .text = SPAN("Your right to this From cannot be checked now")};
+    if (verdict == SENDER_LATER || verdict == SENDER_ENDED) {
+        /* what was read of it is not trusted, and not refused */
         inbound_transaction_drop(s);
-        server_answer(&s->engine, loop_now_ms(s->in->setup.loop), &v, out);
+        server_answer(&s->engine, loop_now_ms(s->in->setup.loop),
+                      verdict == SENDER_ENDED ? &inbound_login_ended : &later, out);
     } else {
         inbound_end_content(s, out);
     }
@@ -243,24 +251,25 @@ static void tell_from(struct session *s, uint8_t verdict, struct buf *out)
 
 static void tell_sender(struct session *s, uint8_t verdict)
 {
-    struct server_verdict v = {0};
+    static const struct server_verdict verdicts[SENDER_VERDICT_COUNT] = {
+        [SENDER_REFUSED] = {.code = 553,
+                            .enhanced = "5.7.1",
+                            .text = SPAN("This sender address is not yours")},
+        [SENDER_LATER] = {.code = 451,
+                          .enhanced = "4.3.0",
+                          .text = SPAN("Your right to this sender cannot be checked now")},
+    };
     struct buf out = buf_on(s->in->output, INBOUND_OUT_OCTETS);
     if (s->principal->from_asked) { /* it was a From */
         tell_from(s, verdict, &out);
         return;
     }
-    if (verdict == SENDER_REFUSED)
-        v = (struct server_verdict){
-            .code = 553, .enhanced = "5.7.1", .text = SPAN("This sender address is not yours")};
-    else if (verdict != SENDER_PERMITTED)
-        v = (struct server_verdict){.code = 451,
-                                    .enhanced = "4.3.0",
-                                    .text = SPAN("Your right to this sender cannot be checked now")};
-    if (v.code) {
-        inbound_log_sender(s, &v);
+    const struct server_verdict *v = verdict == SENDER_ENDED ? &inbound_login_ended : &verdicts[verdict];
+    if (v->code) {
+        inbound_log_sender(s, v);
         inbound_transaction_drop(s);
     }
-    server_answer(&s->engine, loop_now_ms(s->in->setup.loop), &v, &out);
+    server_answer(&s->engine, loop_now_ms(s->in->setup.loop), v, &out);
     resume(s, &out);
 }
 

@@ -114,7 +114,7 @@ void inbound_log_sender(const struct session *s, const struct server_verdict *v)
     log_u64("code", v->code);
     log_str("enhanced", v->enhanced);
     log_span("text", v->text);
-    log_str("rule", "sender-lock");
+    log_str("rule", v == &inbound_login_ended ? "login.ended" : "sender-lock");
     log_end();
 }
 

@@ -13,10 +13,19 @@ static void refuse_decision(struct server_verdict *v, enum decision d)
     refuse(v, code, enhanced, decision_text(d));
 }
 
-/* The null reverse-path is nobody's: a notification may be sent by whoever may send. */
-static bool sender_locked(const struct session *s, const struct path *path)
+static bool login_ended(const struct session *s)
 {
-    return s->principal && !(s->principal->rights & RIGHT_ANY_SENDER) && !path->null;
+    return s->principal && loop_unix_ms(s->in->setup.loop) / 1000 >= s->principal->valid_until;
+}
+
+/* The directory is asked for each message, so that a lock counts at once. The null reverse-path is nobody's: a notification may be sent by
+ * whoever may send. False: it cannot be asked. */
+static bool ask_sender(struct session *s, const struct path *path)
+{
+    uint8_t memory[LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8];
+    struct buf key = buf_on(memory, sizeof memory);
+    if (!(s->principal->rights & RIGHT_ANY_SENDER) && !path->null) path_key(path, &key);
+    return !key.over && inbound_ask_sender(s, buf_span(&key));
 }
 
 /* Who has not logged in on a server for old devices sends from the addresses that are listed for its own, and nobody else there. */
@@ -40,6 +49,9 @@ bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
         submit_decide(server->access, inbound_rights(s), s->relay_network, s->device, &rule);
     if (in->stopping) {
         refuse(v, 421, "4.3.2", "Service is shutting down, try again later");
+    } else if (login_ended(s)) {
+        *v = inbound_login_ended;
+        rule = "login.ended";
     } else if (decision != DECISION_LOCAL) {
         refuse_decision(v, decision);
     } else if (!sender_pinned(s, &d->path)) {
@@ -50,12 +62,8 @@ bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
     } else if (!inbound_transaction_begin(s, d)) {
         in->counters.deferred++;
         refuse(v, 452, "4.3.1", "No buffer for another message now, try again later");
-    } else if (sender_locked(s, &d->path)) {
-        uint8_t memory[LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8];
-        struct buf key = buf_on(memory, sizeof memory);
-        path_key(&d->path, &key);
-        if (!key.over && span_eq(buf_span(&key), inbound_principal_name(s))) return true; /* its own */
-        if (!key.over && inbound_ask_sender(s, buf_span(&key))) return false;
+    } else if (s->principal) {
+        if (ask_sender(s, &d->path)) return false;
         inbound_transaction_drop(s);
         refuse(v, 451, "4.3.0", "Your right to this sender cannot be checked now, try again later");
     }

@@ -73,6 +73,7 @@ struct kept {       /* octets kept in a pool block between turns */
 
 struct inbound_principal { /* who has logged in */
     uint32_t number, rights;
+    uint64_t valid_until; /* unix seconds: then its proof has ended; UINT64_MAX: never */
     uint16_t name_n;
     uint8_t kind; /* enum principal */
     bool from_read, from_bad,
@@ -200,9 +201,11 @@ bool inbound_ask_login(struct session *s, enum server_event event, const struct 
                        struct server_verdict *v);
 void inbound_login_cancel(struct session *s); /* the directory forgets the conversation, if there is one */
 void inbound_principal_forget(struct session *s); /* nobody has logged in any more */
-/* May who has logged in send from there? False: the directory cannot be asked; else the answer comes later. */
+/* May who has logged in still send, and from there (path; empty: from anywhere)? False: the directory cannot be asked; else the answer comes
+ * later. */
 bool inbound_ask_sender(struct session *s, struct span path);
-void inbound_directory_silent(struct session *s); /* it was asked and did not answer in time */
+extern const struct server_verdict inbound_login_ended; /* 421: a session can log in only once (RFC 4954 4) */
+void inbound_directory_silent(struct session *s);       /* it was asked and did not answer in time */
 uint32_t inbound_rights(const struct session *s);
 struct span inbound_principal_name(const struct session *s); /* empty: nobody */
 

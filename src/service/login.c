@@ -73,7 +73,7 @@ struct login *login_create(const struct login_world *w, const struct login_begin
         arena_destroy(&arena);
         return NULL;
     }
-    *l = (struct login){.world = w, .arena = arena, .begin = *m};
+    *l = (struct login){.world = w, .arena = arena, .begin = *m, .valid_until = UINT64_MAX};
     if (keep(l, &l->begin.exporter) && keep(l, &l->begin.end_point) && keep(l, &l->begin.certificate) &&
         keep(l, &l->begin.response))
         return l;
@@ -114,6 +114,11 @@ void login_claim(struct login *l, struct span name)
     name = span_head(name, sizeof l->report.claimed);
     if (name.n) memcpy(l->report.claimed, name.p, name.n);
     l->report.claimed_n = (uint16_t)name.n;
+}
+
+void login_ends(struct login *l, uint64_t unix_seconds)
+{
+    if (unix_seconds < l->valid_until) l->valid_until = unix_seconds;
 }
 
 enum login_kind login_refuse(struct login *l, const char *event)
@@ -160,6 +165,7 @@ static enum login_kind authorise(struct login *l, struct login_thread *t, struct
                                  .principal = l->who.kind,
                                  .rights = rights,
                                  .number = l->who.number,
+                                 .valid_until = l->valid_until,
                                  .name = l->who.name};
     return LOGIN_SUCCESS;
 }
@@ -180,16 +186,22 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
     if (kind == LOGIN_MALFORMED) l->report.event = "malformed";
 }
 
+static enum sender_verdict sender_of(struct login_thread *t, const struct sender_question *q)
+{
+    enum identity_found found = identity_stands(t->identity, q->number, q->name);
+    if (found == IDENTITY_UNKNOWN) return SENDER_ENDED;
+    if (found == IDENTITY_FOUND && q->path.n == 0) return SENDER_PERMITTED;
+    if (found == IDENTITY_FOUND && !(q->number & IDENTITY_OUTSIDE))
+        found = identity_sender(t->identity, q->number, q->path, NULL);
+    else if (found == IDENTITY_FOUND && !identity_own_address(q->name, q->path))
+        found = IDENTITY_UNKNOWN;
+    return found == IDENTITY_FOUND     ? SENDER_PERMITTED
+           : found == IDENTITY_UNKNOWN ? SENDER_REFUSED
+                                       : SENDER_LATER;
+}
+
 void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret)
 {
-    enum identity_found found = IDENTITY_UNKNOWN;
-    if (!(q->number & IDENTITY_OUTSIDE))
-        found = identity_sender(t->identity, q->number, q->path, NULL);
-    else if (identity_own_address(q->name, q->path))
-        found = IDENTITY_FOUND;
-    *ret = (struct sender_answer){.session = q->session,
-                                  .slot = q->slot,
-                                  .verdict = found == IDENTITY_FOUND     ? SENDER_PERMITTED
-                                             : found == IDENTITY_UNKNOWN ? SENDER_REFUSED
-                                                                         : SENDER_LATER};
+    *ret =
+        (struct sender_answer){.session = q->session, .slot = q->slot, .verdict = (uint8_t)sender_of(t, q)};
 }

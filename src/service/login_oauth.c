@@ -9,11 +9,13 @@ static enum token_verdict judge(struct login *l, struct span text, struct span *
     const struct login_world *w = l->world;
     struct web_token t;
     struct span name;
+    uint64_t ends = 0;
     enum token_verdict v = token_read(text, l->arena, &t);
     if (v != TOKEN_GOOD) return v;
     v = token_keys_verify(w->token_keys, &t);
-    if (v == TOKEN_GOOD) v = token_judge(&t, &w->config->tokens, l->unix_seconds, &name);
+    if (v == TOKEN_GOOD) v = token_judge(&t, &w->config->tokens, l->unix_seconds, &name, &ends);
     if (v == TOKEN_GOOD) *account = arena_copy(l->arena, name);
+    if (v == TOKEN_GOOD) login_ends(l, ends);
     token_free(&t);
     return v;
 }

@@ -10,12 +10,16 @@ bool login_password_fits(struct login *l, struct login_thread *t, struct span pa
 {
     struct address client;
     uint32_t number = 0;
+    uint64_t expires = UINT64_MAX;
     bool known = l->who.number != 0, has = l->who.crypt.n > 0;
     memcpy(client.octets, l->begin.client, sizeof client.octets);
-    bool app = identity_app_password(t->identity, l->who.number, password, &client, l->unix_seconds,
-                                     &number) == IDENTITY_FOUND;
+    bool app = identity_app_password(t->identity, l->who.number, password, &client, l->unix_seconds, &number,
+                                     &expires) == IDENTITY_FOUND;
     bool own = secret_fits(password, has ? l->who.crypt : SPAN(NO_VERIFIER)) && has;
-    if (known && app && !own) l->who.app_password = number;
+    if (known && app && !own) {
+        l->who.app_password = number;
+        login_ends(l, expires);
+    }
     return known && (own || app);
 }
 

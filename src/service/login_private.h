@@ -32,7 +32,8 @@ struct login {
     void (*end)(struct login *l);  /* what of state is not in the arena; or null */
     struct identity_principal who; /* who it is, once known; number 0: nobody */
     struct login_vouched vouched;
-    bool proven; /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
+    uint64_t valid_until; /* unix seconds: login_ends() */
+    bool proven;          /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
     struct login_report report;
 };
 
@@ -56,6 +57,8 @@ void login_ntlm_end(struct login_thread *t);
 
 /* The claimed name for the report: at most what fits. */
 void login_claim(struct login *l, struct span name);
+/* What proves who it is ends then (unix seconds), and with it what the session may do. The earliest one counts. */
+void login_ends(struct login *l, uint64_t unix_seconds);
 /* A refusal with its reason. */
 enum login_kind login_refuse(struct login *l, const char *event);
 /* The reason of a proof that failed, for the log alone: whether there is such a user, and whether it has a secret of this kind. */

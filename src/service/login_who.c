@@ -33,7 +33,7 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     login_claim(l, name);
     l->who = (struct identity_principal){0};
     switch (identity_find(t->identity, name, l->world->home, &client, l->unix_seconds, l->arena, &l->who)) {
-    case IDENTITY_FOUND: break;
+    case IDENTITY_FOUND: login_ends(l, l->who.expires); break;
     case IDENTITY_UNKNOWN:
         l->who = (struct identity_principal){0};
         l->report.event = "unknown-user";

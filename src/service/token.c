@@ -149,7 +149,7 @@ static bool date(const json_t *j, double *ret)
     return json_is_number(j) && *ret >= 0 && *ret < 9007199254740992.0;
 }
 
-static enum token_verdict judge_times(const json_t *claims, uint64_t now)
+static enum token_verdict judge_times(const json_t *claims, uint64_t now, uint64_t *ends)
 {
     const double at = (double)now, leeway = LIMIT_TOKEN_LEEWAY_SECONDS;
     const json_t *exp = json_object_get(claims, "exp"), *nbf = json_object_get(claims, "nbf"),
@@ -158,6 +158,8 @@ static enum token_verdict judge_times(const json_t *claims, uint64_t now)
     if ((exp && !date(exp, &end)) || (nbf && !date(nbf, &begin)) || (iat && !date(iat, &issued)))
         return TOKEN_MALFORMED;
     if (!exp || at >= end + leeway) return TOKEN_EXPIRED;
+    *ends = (uint64_t)(end + leeway);
+    *ends += (double)*ends < end + leeway;
     return begin > at + leeway || issued > at + leeway ? TOKEN_EARLY : TOKEN_GOOD;
 }
 
@@ -183,7 +185,7 @@ static enum token_verdict judge_account(const json_t *claims, struct span claim,
 }
 
 enum token_verdict token_judge(const struct web_token *t, const struct config_tokens *expected, uint64_t now,
-                               struct span *account)
+                               struct span *account, uint64_t *ends)
 {
     bool wrong = false;
     struct span issuer = token_json_string(t->claims, "iss", &wrong);
@@ -193,7 +195,7 @@ enum token_verdict token_judge(const struct web_token *t, const struct config_to
     if (!issuer.p || !span_eq(issuer, expected->issuer)) return TOKEN_ISSUER;
     enum token_verdict v =
         holds(json_object_get(t->claims, "aud"), expected->audience, false, TOKEN_AUDIENCE);
-    if (v == TOKEN_GOOD) v = judge_times(t->claims, now);
+    if (v == TOKEN_GOOD) v = judge_times(t->claims, now, ends);
     if (v == TOKEN_GOOD)
         v = holds(scope ? scope : json_object_get(t->claims, "scp"), expected->scope, true, TOKEN_SCOPE);
     return v == TOKEN_GOOD ? judge_account(t->claims, expected->account, account) : v;

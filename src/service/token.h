@@ -38,9 +38,9 @@ enum token_verdict token_read(struct span text, struct arena *a, struct web_toke
 void token_free(struct web_token *t); /* accepts an empty one */
 
 /* What it says, once the signature was good. now: unix seconds. GOOD: *account is the address that it names, well-formed as a name, with an @;
- * it lives as long as t. */
+ * it lives as long as t; *ends: from then on (unix seconds) it would be TOKEN_EXPIRED. */
 enum token_verdict token_judge(const struct web_token *t, const struct config_tokens *expected, uint64_t now,
-                               struct span *account);
+                               struct span *account, uint64_t *ends);
 
 /* For the log, stable: "token-malformed", "token-expired" ... */
 const char *token_event(enum token_verdict v);

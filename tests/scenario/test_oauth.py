@@ -197,6 +197,17 @@ def test_oauthbearer_without_a_name_is_whom_the_token_names(s):
         assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 250
 
 
+@pytest.mark.parametrize("mechanism", MESSAGES)
+def test_a_session_ends_with_its_token(s, mechanism):
+    """At its next message. The clocks of issuer and server may differ by a minute."""
+    with session(s) as c:
+        assert say(c, mechanism, s.issuer.token(exp=int(time.time()) - 60 + 4))[0] == 235
+        assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 250
+        assert c.docmd("RSET")[0] == 250
+        time.sleep(5)
+        assert c.docmd("MAIL", f"FROM:<{ME}>") == (421, b"4.7.0 Your login has ended: connect again and log in")
+
+
 def test_new_keys_count_after_a_reload(s):
     file = s.folder / "id.json"
     before = file.read_text()

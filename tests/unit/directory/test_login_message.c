@@ -114,10 +114,36 @@ static void answer(void **state)
     } t[] = {
         {{.kind = LOGIN_CHALLENGE, .challenge = SPAN("r=1")}, true},
         {{.kind = LOGIN_REFUSED}, true},
-        {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 1, .number = 5, .name = SPAN("a@b")}, true},
-        {{.kind = LOGIN_SUCCESS, .principal = 0, .rights = 1, .number = 5, .name = SPAN("a@b")}, false},
-        {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 0, .number = 5, .name = SPAN("a@b")}, false},
-        {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 1, .number = 5}, false},
+        {{.kind = LOGIN_SUCCESS,
+          .principal = 1,
+          .rights = 1,
+          .number = 5,
+          .valid_until = 9,
+          .name = SPAN("a@b")},
+         true},
+        {{.kind = LOGIN_SUCCESS,
+          .principal = 0,
+          .rights = 1,
+          .number = 5,
+          .valid_until = 9,
+          .name = SPAN("a@b")},
+         false},
+        {{.kind = LOGIN_SUCCESS,
+          .principal = 1,
+          .rights = 0,
+          .number = 5,
+          .valid_until = 9,
+          .name = SPAN("a@b")},
+         false},
+        {{.kind = LOGIN_SUCCESS,
+          .principal = 1,
+          .rights = 1,
+          .number = 5,
+          .valid_until = 0,
+          .name = SPAN("a@b")},
+         false},
+        {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 1, .number = 5, .valid_until = 9}, false},
+        {{.kind = LOGIN_REFUSED, .valid_until = 9}, false},
         {{.kind = LOGIN_REFUSED, .rights = 1}, false},
         {{.kind = LOGIN_CHALLENGE, .name = SPAN("a@b")}, false},
         {{.kind = LOGIN_KIND_COUNT}, false},
@@ -151,9 +177,12 @@ static void sender(void **state)
     only_whole(buf_span(&b), reads_question);
     b.n = 0;
     sender_question_put(&b, &(struct sender_question){1, 2, 3, SPAN("a@b"), SPAN("")});
+    only_whole(buf_span(&b), reads_question);
+    b.n = 0;
+    sender_question_put(&b, &(struct sender_question){1, 2, 3, SPAN(""), SPAN("c@d")});
     assert_false(reads_question(buf_span(&b)));
     b.n = 0;
-    sender_answer_put(&b, &(struct sender_answer){1, 2, SENDER_REFUSED});
+    sender_answer_put(&b, &(struct sender_answer){1, 2, SENDER_ENDED});
     only_whole(buf_span(&b), reads_verdict);
     b.n = 0;
     sender_answer_put(&b, &(struct sender_answer){1, 2, SENDER_VERDICT_COUNT});

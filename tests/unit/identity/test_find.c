@@ -179,6 +179,7 @@ static uint32_t add_app(uint32_t to, const char *label, const char *password, co
 static void an_app_password_has_a_place_and_a_time(void **state)
 {
     uint32_t number = 0;
+    uint64_t expires = 0;
     struct address inside, outside;
     (void)state;
     assert_true(address_parse(SPAN("192.0.2.9"), &inside) && address_parse(SPAN("198.51.100.1"), &outside));
@@ -194,6 +195,7 @@ static void an_app_password_has_a_place_and_a_time(void **state)
     assert_false(secret_fits(SPAN("pencil"), p.crypt));
     uint32_t phone = p.app_password;
     assert_int_equal(find("joe/phone", "example.org", NULL, 4999), IDENTITY_FOUND);
+    assert_int_equal(p.expires, 5000);
     assert_int_equal(find("joe@example.org/phone", "", NULL, 5000), IDENTITY_UNKNOWN);
     assert_int_equal(find("joe@example.org/tablet", "", NULL, 1), IDENTITY_UNKNOWN);
     assert_int_equal(find("ann@example.org/phone", "", NULL, 1), IDENTITY_UNKNOWN);
@@ -202,19 +204,26 @@ static void an_app_password_has_a_place_and_a_time(void **state)
     assert_int_equal(find("joe@example.org/printer", "", NULL, 9999), IDENTITY_UNKNOWN);
 
     /* without its label */
-    assert_int_equal(identity_app_password(fixture, joe, SPAN("phone-secret"), &outside, 4999, &number),
-                     IDENTITY_FOUND);
+    assert_int_equal(
+        identity_app_password(fixture, joe, SPAN("phone-secret"), &outside, 4999, &number, &expires),
+        IDENTITY_FOUND);
     assert_int_equal(number, phone);
-    assert_int_equal(identity_app_password(fixture, joe, SPAN("phone-secret"), &outside, 5000, &number),
+    assert_int_equal(expires, 5000);
+    assert_int_equal(
+        identity_app_password(fixture, joe, SPAN("phone-secret"), &outside, 5000, &number, &expires),
+        IDENTITY_UNKNOWN);
+    assert_int_equal(
+        identity_app_password(fixture, ann, SPAN("phone-secret"), &outside, 1, &number, &expires),
+        IDENTITY_UNKNOWN);
+    assert_int_equal(identity_app_password(fixture, joe, SPAN("phone"), &outside, 1, &number, &expires),
                      IDENTITY_UNKNOWN);
-    assert_int_equal(identity_app_password(fixture, ann, SPAN("phone-secret"), &outside, 1, &number),
-                     IDENTITY_UNKNOWN);
-    assert_int_equal(identity_app_password(fixture, joe, SPAN("phone"), &outside, 1, &number),
-                     IDENTITY_UNKNOWN);
-    assert_int_equal(identity_app_password(fixture, joe, SPAN("printer-secret"), &inside, 1, &number),
-                     IDENTITY_FOUND);
-    assert_int_equal(identity_app_password(fixture, joe, SPAN("printer-secret"), &outside, 1, &number),
-                     IDENTITY_UNKNOWN);
+    assert_int_equal(
+        identity_app_password(fixture, joe, SPAN("printer-secret"), &inside, 1, &number, &expires),
+        IDENTITY_FOUND);
+    assert_int_equal(expires, UINT64_MAX);
+    assert_int_equal(
+        identity_app_password(fixture, joe, SPAN("printer-secret"), &outside, 1, &number, &expires),
+        IDENTITY_UNKNOWN);
 }
 
 static void a_key_is_pinned_to_one(void **state)
@@ -260,6 +269,24 @@ static void a_number_is_read_anew(void **state)
     assert_int_equal(p.n_grants, 1);
     assert_int_equal(p.grants[0].rights, RIGHT_SUBMIT);
     assert_true(p.locked);
+}
+
+static void who_is_locked_or_gone_stands_no_more(void **state)
+{
+    uint32_t joe = fixture_user("joe@example.org", "pencil"), ann = fixture_user("ann@example.org", "pencil");
+    (void)state;
+    assert_int_equal(identity_stands(fixture, joe, SPAN("joe@example.org")), IDENTITY_FOUND);
+    assert_int_equal(identity_stands(fixture, 0, SPAN("joe@example.org")), IDENTITY_UNKNOWN);
+    assert_int_equal(identity_stands(fixture, IDENTITY_OUTSIDE | joe, SPAN("eve@example.org")),
+                     IDENTITY_FOUND);
+    assert_int_equal(identity_stands(fixture, IDENTITY_OUTSIDE | joe, SPAN("joe@example.org")),
+                     IDENTITY_UNKNOWN);
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_lock(fixture, joe, true), CHANGE_DONE);
+    assert_int_equal(change_remove(fixture, ann), CHANGE_DONE);
+    fixture_commit("lock, remove");
+    assert_int_equal(identity_stands(fixture, joe, SPAN("joe@example.org")), IDENTITY_UNKNOWN);
+    assert_int_equal(identity_stands(fixture, ann, SPAN("ann@example.org")), IDENTITY_UNKNOWN);
 }
 
 static void senders_are_what_was_listed(void **state)
@@ -345,6 +372,7 @@ int main(void)
         CASE(an_app_password_has_a_place_and_a_time),
         CASE(a_key_is_pinned_to_one),
         CASE(a_number_is_read_anew),
+        CASE(who_is_locked_or_gone_stands_no_more),
         CASE(senders_are_what_was_listed),
         CASE(mailboxes_come_in_their_order),
     };

@@ -36,7 +36,8 @@ static uint32_t alice, stranger, locked, removed;
 
 static struct identity_principal claims; /* what it says of who is there */
 static bool proves;
-static const char *vouched_for; /* by an outside authority; null: no such one is asked */
+static uint64_t ends = UINT64_MAX; /* unix seconds: its proof does */
+static const char *vouched_for;    /* by an outside authority; null: no such one is asked */
 
 enum login_kind login_cram(struct login *l, struct login_thread *thread_of_it, struct span response,
                            bool initial)
@@ -50,6 +51,7 @@ enum login_kind login_cram(struct login *l, struct login_thread *thread_of_it, s
         return LOGIN_SUCCESS;
     }
     login_claim(l, claims.name);
+    login_ends(l, ends);
     l->who = claims;
     l->proven = proves;
     return LOGIN_SUCCESS;
@@ -311,6 +313,57 @@ static void test_outside_finds_the_account(void **state)
     assert_at_rest();
 }
 
+static int log_in_alice(void)
+{
+    static const struct somebody her = {"alice@dest.example", &alice, PRINCIPAL_USER, false, false, NULL};
+    int fd = client(PLAIN_PORT);
+    become(&her);
+    greeted(fd);
+    assert_non_null(strstr(dialogue(fd, "AUTH CRAM-MD5\r\n"), "235 2.7.0 "));
+    assert_non_null(strstr(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "250 "));
+    dialogue(fd, "RSET\r\n");
+    return fd;
+}
+
+/* A lock counts at the next message of a session that lives, whoever it is from. */
+static void test_a_lock_ends_the_login(void **state)
+{
+    static const char *const froms[] = {"MAIL FROM:<alice@dest.example>\r\n", "MAIL FROM:<>\r\n",
+                                        "MAIL FROM:<other@dest.example>\r\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof froms / sizeof froms[0]; i++) {
+        int fd = log_in_alice();
+        assert_true(change_begin(fixture));
+        assert_int_equal(change_lock(fixture, alice, true), CHANGE_DONE);
+        fixture_commit("lock");
+        refused(dialogue(fd, froms[i]), "421 4.7.0 ", froms[i]);
+        assert_true(closed(fd));
+        close(fd);
+        assert_true(change_begin(fixture));
+        assert_int_equal(change_lock(fixture, alice, false), CHANGE_DONE);
+        fixture_commit("unlock");
+    }
+    assert_at_rest();
+}
+
+/* What it proved ends (a token, an app password, a ticket), and the session with it. */
+static void test_a_login_ends_with_its_proof(void **state)
+{
+    (void)state;
+    ends = (uint64_t)time(NULL) + 100;
+    int fd = log_in_alice();
+    ends = UINT64_MAX;
+    int other = log_in_alice();
+    later_seconds += 101;
+    refused(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "421 4.7.0 ", "too late");
+    assert_true(closed(fd));
+    assert_non_null(strstr(dialogue(other, "MAIL FROM:<alice@dest.example>\r\n"), "250 "));
+    close(fd);
+    close(other);
+    assert_at_rest();
+    later_seconds = 0;
+}
+
 /* What a directory could say that was taken over by somebody: only who waits for an answer hears one, once, and never that it is nobody. */
 static void test_unasked_answers(void **state)
 {
@@ -319,6 +372,7 @@ static void test_unasked_answers(void **state)
                              .principal = PRINCIPAL_USER,
                              .rights = ALL_RIGHTS,
                              .number = 1,
+                             .valid_until = UINT64_MAX,
                              .name = SPAN("alice@dest.example")};
     int fd = client(PLAIN_PORT);
     (void)state;
@@ -346,6 +400,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rights_are_found, begin_both, end),
         cmocka_unit_test_setup_teardown(test_outsiders, begin_both, end),
         cmocka_unit_test_setup_teardown(test_outside_finds_the_account, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_a_lock_ends_the_login, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_a_login_ends_with_its_proof, begin_both, end),
         cmocka_unit_test_setup_teardown(test_unasked_answers, begin_both, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

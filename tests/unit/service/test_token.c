@@ -106,11 +106,17 @@ static enum token_verdict ask(const struct token_keys *k, struct span text, cons
     struct arena *a = arena_create(65536);
     struct web_token t;
     struct span name = {NULL, 0};
+    uint64_t ends = 0;
     account[0] = 0;
     enum token_verdict v = token_read(text, a, &t);
     if (v == TOKEN_GOOD) v = token_keys_verify(k, &t);
-    if (v == TOKEN_GOOD) v = token_judge(&t, want, now, &name);
-    if (v == TOKEN_GOOD) snprintf(account, 400, "%.*s", (int)name.n, (const char *)name.p);
+    if (v == TOKEN_GOOD) v = token_judge(&t, want, now, &name, &ends);
+    if (v == TOKEN_GOOD) {
+        snprintf(account, 400, "%.*s", (int)name.n, (const char *)name.p);
+        assert_true(ends > now);
+        assert_int_equal(token_judge(&t, want, ends - 1, &name, &ends), TOKEN_GOOD);
+        assert_int_equal(token_judge(&t, want, ends, &name, &ends), TOKEN_EXPIRED);
+    }
     token_free(&t);
     arena_destroy(&a);
     return v;
