@@ -250,6 +250,15 @@ static const void *map(int fd, int protection, size_t *octets)
     return p;
 }
 
+static struct tls_context *make_context(const struct config_server *s)
+{
+    struct tls_context *c = tls_context_create(s->name);
+    if (c && ((s->profile == PROFILE_LEGACY_DEVICE && !tls_context_old(c)) ||
+              !tls_context_minimum(c, s->tls_minimum)))
+        tls_context_free(&c);
+    return c;
+}
+
 static bool read_chain(struct child *c, const struct edge_grant *g, const char **error)
 {
     struct edge *e = edge_of(c);
@@ -259,7 +268,7 @@ static bool read_chain(struct child *c, const struct edge_grant *g, const char *
         return false;
     const struct config_server *s = &c->config->servers[g->a];
     struct buf problem = buf_on(e->problem, sizeof e->problem - 1);
-    if (!e->tls[g->a]) e->tls[g->a] = tls_context_create(s->name);
+    if (!e->tls[g->a]) e->tls[g->a] = make_context(s);
     if (e->tls[g->a] && s->mechanisms & MECHANISM_BIT(MECHANISM_EXTERNAL)) tls_context_ask(e->tls[g->a]);
     struct tls_key_id key = {(uint16_t)g->a, (uint16_t)g->b};
     /* the arena's copies are NUL-terminated (base/arena.h) */

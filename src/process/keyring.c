@@ -40,7 +40,7 @@ struct keyring {
 };
 
 static const struct ipc_allowed allowed[] = {
-    {MSG_SIGN_QUESTION, 8 + 2 + 2 + 2 + 2 + 32, SIGN_QUESTION_OCTETS_MAX, 0},
+    {MSG_SIGN_QUESTION, 8 + 2 + 2 + 2 + 2 + 20, SIGN_QUESTION_OCTETS_MAX, 0},
     {MSG_KEY_QUESTION, KEY_QUESTION_OCTETS, KEY_QUESTION_OCTETS, 0},
 };
 
@@ -196,6 +196,13 @@ static const char *key_file(const struct child *c, struct tls_key_id id)
     return (const char *)f->servers[id.server].certificates[id.certificate].key_file.p;
 }
 
+/* Old devices want signatures that no other server makes: a captured edge gets none of them for another's key. */
+static bool key_is_of_old(const struct child *c, struct tls_key_id id)
+{
+    const struct config *f = c->config;
+    return f && id.server < f->n_servers && f->servers[id.server].profile == PROFILE_LEGACY_DEVICE;
+}
+
 static bool key_read(struct child *c, struct keyring *k, struct keyring_key *key)
 {
     static uint8_t pem[LIMIT_KEY_OCTETS + 1];
@@ -209,6 +216,10 @@ static bool key_read(struct child *c, struct keyring *k, struct keyring_key *key
         key->signer = signer_load(span_of(pem, (size_t)n), file, &problem);
     else
         buf_str(&problem, "a key file cannot be read");
+    if (key->signer && key_is_of_old(c, key->id) && !signer_permit_old(key->signer)) {
+        buf_str(&problem, "a key cannot sign as old devices want it");
+        signer_free(&key->signer);
+    }
     explicit_bzero(pem, sizeof pem);
     munlock(pem, sizeof pem);
     k->problem[problem.n] = '\0';

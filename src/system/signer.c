@@ -8,9 +8,9 @@
 #define SECURE_HEAP_SMALLEST 32
 
 static const enum sign_scheme schemes[] = {
-    SIGN_RSA_PKCS1_SHA256, SIGN_RSA_PKCS1_SHA384, SIGN_RSA_PKCS1_SHA512,
-    SIGN_RSA_PSS_SHA256,   SIGN_RSA_PSS_SHA384,   SIGN_RSA_PSS_SHA512,
-    SIGN_ECDSA_SHA256,     SIGN_ECDSA_SHA384,     SIGN_ECDSA_SHA512};
+    SIGN_RSA_PKCS1_SHA256, SIGN_RSA_PKCS1_SHA384, SIGN_RSA_PKCS1_SHA512, SIGN_RSA_PSS_SHA256,
+    SIGN_RSA_PSS_SHA384,   SIGN_RSA_PSS_SHA512,   SIGN_ECDSA_SHA256,     SIGN_ECDSA_SHA384,
+    SIGN_ECDSA_SHA512,     SIGN_RSA_PKCS1_SHA1,   SIGN_ECDSA_SHA1,       SIGN_RSA_PKCS1_MD5_SHA1};
 #define SCHEMES (sizeof schemes / sizeof schemes[0])
 
 struct signer {
@@ -25,10 +25,20 @@ bool signer_lock_memory(void)
            CRYPTO_secure_malloc_init(SECURE_HEAP_OCTETS, SECURE_HEAP_SMALLEST) == 1;
 }
 
+static const EVP_MD *digest_of(enum sign_scheme scheme)
+{
+    switch (sign_digest_octets(scheme)) {
+    case 20: return EVP_sha1();
+    case 32: return EVP_sha256();
+    case 36: return EVP_md5_sha1();
+    case 48: return EVP_sha384();
+    default: return EVP_sha512();
+    }
+}
+
 static EVP_PKEY_CTX *scheme_prepare(EVP_PKEY *key, enum sign_scheme scheme)
 {
-    size_t octets = sign_digest_octets(scheme);
-    const EVP_MD *md = octets == 32 ? EVP_sha256() : octets == 48 ? EVP_sha384() : EVP_sha512();
+    const EVP_MD *md = digest_of(scheme);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
     bool good = ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1;
     if (good &&
@@ -43,12 +53,11 @@ static EVP_PKEY_CTX *scheme_prepare(EVP_PKEY *key, enum sign_scheme scheme)
     return NULL;
 }
 
-static bool signer_prepare(struct signer *s)
+static bool signer_prepare(struct signer *s, bool old)
 {
     bool rsa = tls_key_kind(s->key) == KEY_KIND_RSA;
-    if (!tls_key_fingerprint(s->key, s->fingerprint)) return false;
     for (size_t i = 0; i < SCHEMES; i++) {
-        if (sign_scheme_is_rsa(schemes[i]) != rsa) continue;
+        if (sign_scheme_is_rsa(schemes[i]) != rsa || sign_scheme_is_old(schemes[i]) != old) continue;
         s->ready[i] = scheme_prepare(s->key, schemes[i]);
         if (!s->ready[i]) return false;
         uint8_t digest[64] = {0}, signature[SIGN_SIGNATURE_OCTETS_MAX];
@@ -72,10 +81,15 @@ struct signer *signer_load(struct span pem, const char *file, struct buf *proble
         return NULL;
     }
     s->key = key;
-    if (signer_prepare(s)) return s;
+    if (tls_key_fingerprint(key, s->fingerprint) && signer_prepare(s, false)) return s;
     tls_problem(problem, file, "the private key cannot sign", tls_error_text());
     signer_free(&s);
     return NULL;
+}
+
+bool signer_permit_old(struct signer *s)
+{
+    return signer_prepare(s, true);
 }
 
 void signer_free(struct signer **s)

@@ -13,6 +13,8 @@ bool signer_lock_memory(void);
 /* From a PEM private key (the caller wipes that text). Tries each scheme once, so that what OpenSSL loads late is loaded.
  * Null: a text with the file name is appended to *problem. */
 struct signer *signer_load(struct span pem, const char *file, struct buf *problem);
+/* It signs by the old schemes, too, from now on: for a server that old devices speak to. False: the library cannot. */
+MUST_USE bool signer_permit_old(struct signer *s);
 /* Accepts null; the key's numbers are wiped. */
 void signer_free(struct signer **s);
 

@@ -1,4 +1,4 @@
-/* tls: the server side of TLS 1.2 and 1.3 for the edge (the client side: system/tls_client.h). Sessions own no private key: each signature is a question to the
+/* tls: the server side of TLS 1.2 and 1.3 (and, for old devices alone, 1.0 and 1.1) for the edge (the client side: system/tls_client.h). Sessions own no private key: each signature is a question to the
  * keyring, and the handshake is paused until the answer is there (RFC 8446; RFC 5246 with ECDHE only; RFC 3207 for STARTTLS).
  *
  * One thread. All memory of OpenSSL comes from one capped arena (invariant I4): when it is full the operation that needed
@@ -84,6 +84,12 @@ MUST_USE bool tls_warm_up(struct tls_context *const *contexts, size_t n, const c
 /* name: of the virtual server; tickets of one name are good for that name only, in every edge. Null: no memory. */
 struct tls_context *tls_context_create(struct span name);
 void tls_context_free(struct tls_context **c); /* sessions of it may live on */
+/* The oldest version that is spoken, by its number on the wire: 3 is TLS 1.2 (as it is at first), 4 is TLS 1.3; 1 and 2 after
+ * tls_context_old only. False: the library will not. */
+MUST_USE bool tls_context_minimum(struct tls_context *c, unsigned minor);
+/* For old devices, before a certificate is added: TLS from 1.0 on, SHA-1 in signatures, AES in CBC mode, finite-field key exchange. Still
+ * nothing without forward secrecy (the keyring decrypts nothing), no RC4, no 3DES, nothing anonymous. False: the library will not. */
+MUST_USE bool tls_context_old(struct tls_context *c);
 /* Adds a certificate: chain is PEM, leaf first (the content of the granted descriptor); file is its name for messages; key
  * names the private key in the keyring. The first one is the default; others are chosen by SNI, exact names before
  * wildcards; for one name an ECDSA and an RSA certificate stand side by side and the client's abilities decide.

@@ -18,6 +18,17 @@
     "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"    \
     "RSA+SHA256:RSA+SHA384:RSA+SHA512"
 
+/* For old devices, behind all that is better. OpenSSL 0.9.8, of which many are made, offers DHE and no ECDHE by itself. Security level 0: MD5 and
+ * SHA-1 together are what TLS 1.0 and 1.1 sign with. */
+#define CIPHERS_OLD                                                                                          \
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"               \
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"                 \
+    "DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256:" \
+    "ECDHE-ECDSA-AES256-SHA384:ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:"         \
+    "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:DHE-RSA-AES128-SHA256:DHE-RSA-AES256-SHA256:"               \
+    "DHE-RSA-AES128-SHA:DHE-RSA-AES256-SHA:@SECLEVEL=0"
+#define GROUPS_OLD "P-256:X25519:P-384:P-521" /* the first is taken by clients that name none */
+
 static EVP_CIPHER *ticket_cipher; /* fetched once: the cage is no place for a fetch */
 
 static const struct tls_ticket_key *ticket_key_find(const struct tls_ticket_keys *keys, const uint8_t *name)
@@ -106,6 +117,20 @@ struct tls_context *tls_context_create(struct span name)
         SSL_CTX_set_cert_cb(c->ssl, tls_context_choose, c);
     ERR_clear_error();
     return c;
+}
+
+bool tls_context_minimum(struct tls_context *c, unsigned minor)
+{
+    return (minor >= 3 || c->old) && SSL_CTX_set_min_proto_version(c->ssl, SSL3_VERSION + (int)minor) == 1;
+}
+
+bool tls_context_old(struct tls_context *c)
+{
+    c->old = true;
+    return SSL_CTX_set_cipher_list(c->ssl, CIPHERS_OLD) == 1 &&
+           SSL_CTX_set1_sigalgs_list(c->ssl, SIGNATURES ":ECDSA+SHA1:RSA+SHA1") == 1 &&
+           SSL_CTX_set1_groups_list(c->ssl, GROUPS_OLD) == 1 && SSL_CTX_set_dh_auto(c->ssl, 1) == 1 &&
+           tls_context_minimum(c, 1);
 }
 
 /* Who the client is by this certificate is decided elsewhere, by its key alone. */

@@ -47,12 +47,14 @@ static bool rsa_scheme(EVP_PKEY_CTX *ctx, size_t digest_octets, enum sign_scheme
                 (mgf1 && EVP_MD_get_type(mgf1) != EVP_MD_get_type(md))))
         return false;
     switch (EVP_MD_get_type(md)) {
+    case NID_md5_sha1: *ret = SIGN_RSA_PKCS1_MD5_SHA1; break;
+    case NID_sha1: *ret = SIGN_RSA_PKCS1_SHA1; break;
     case NID_sha256: *ret = pss ? SIGN_RSA_PSS_SHA256 : SIGN_RSA_PKCS1_SHA256; break;
     case NID_sha384: *ret = pss ? SIGN_RSA_PSS_SHA384 : SIGN_RSA_PKCS1_SHA384; break;
     case NID_sha512: *ret = pss ? SIGN_RSA_PSS_SHA512 : SIGN_RSA_PKCS1_SHA512; break;
     default: return false;
     }
-    return sign_digest_octets(*ret) == digest_octets;
+    return sign_digest_octets(*ret) == digest_octets && !(pss && sign_scheme_is_old(*ret));
 }
 
 static int rsa_sign(EVP_PKEY_CTX *ctx, unsigned char *signature, size_t *n, const unsigned char *digest,
@@ -89,7 +91,8 @@ static int ec_sign(int type, const unsigned char *digest, int digest_n, unsigned
     const void *id = EC_KEY_get_ex_data(ec, ec_index);
     int max = ECDSA_size(ec);
     if (!id || max <= 0) return 0;
-    enum sign_scheme scheme = digest_n == 32   ? SIGN_ECDSA_SHA256
+    enum sign_scheme scheme = digest_n == 20   ? SIGN_ECDSA_SHA1
+                              : digest_n == 32 ? SIGN_ECDSA_SHA256
                               : digest_n == 48 ? SIGN_ECDSA_SHA384
                                                : SIGN_ECDSA_SHA512;
     if (digest_n < 0 || (size_t)digest_n != sign_digest_octets(scheme)) return 0;

@@ -20,6 +20,7 @@ struct tls_context {
     struct tls_certificate *certificates;
     size_t n, in_use;
     unsigned references; /* the owner's and one a session */
+    bool old;            /* tls_context_old */
 };
 
 enum tls_state {

@@ -14,6 +14,9 @@ size_t sign_digest_octets(unsigned scheme)
     case SIGN_RSA_PKCS1_SHA512:
     case SIGN_ECDSA_SHA512:
     case SIGN_RSA_PSS_SHA512: return 64;
+    case SIGN_RSA_PKCS1_SHA1:
+    case SIGN_ECDSA_SHA1: return 20;
+    case SIGN_RSA_PKCS1_MD5_SHA1: return 36;
     default: return 0;
     }
 }
@@ -21,12 +24,17 @@ size_t sign_digest_octets(unsigned scheme)
 bool sign_scheme_is_rsa(enum sign_scheme scheme)
 {
     return sign_digest_octets(scheme) > 0 && scheme != SIGN_ECDSA_SHA256 && scheme != SIGN_ECDSA_SHA384 &&
-           scheme != SIGN_ECDSA_SHA512;
+           scheme != SIGN_ECDSA_SHA512 && scheme != SIGN_ECDSA_SHA1;
 }
 
 bool sign_scheme_is_pss(enum sign_scheme scheme)
 {
     return scheme == SIGN_RSA_PSS_SHA256 || scheme == SIGN_RSA_PSS_SHA384 || scheme == SIGN_RSA_PSS_SHA512;
+}
+
+bool sign_scheme_is_old(enum sign_scheme scheme)
+{
+    return scheme == SIGN_RSA_PKCS1_SHA1 || scheme == SIGN_ECDSA_SHA1 || scheme == SIGN_RSA_PKCS1_MD5_SHA1;
 }
 
 static void key_id_put(struct buf *b, struct tls_key_id key)

@@ -25,6 +25,10 @@ enum sign_scheme {
     SIGN_RSA_PSS_SHA256 = 0x0804, /* salt as long as the digest, MGF1 with the same hash */
     SIGN_RSA_PSS_SHA384 = 0x0805,
     SIGN_RSA_PSS_SHA512 = 0x0806,
+    /* old: for devices (signer_permit_old). TLS 1.0 and 1.1 sign both hashes at once and have no code point for it (RFC 4346 4.7) */
+    SIGN_RSA_PKCS1_SHA1 = 0x0201,
+    SIGN_ECDSA_SHA1 = 0x0203,
+    SIGN_RSA_PKCS1_MD5_SHA1 = 0xff01,
 };
 
 enum sign_status {
@@ -61,10 +65,11 @@ struct key_answer {
     uint8_t fingerprint[SIGN_FINGERPRINT_OCTETS];
 };
 
-/* Octets of the digest of a scheme (32, 48, 64); 0 for an unknown scheme. */
+/* Octets of the digest of a scheme (20, 32, 36, 48, 64); 0 for an unknown scheme. */
 size_t sign_digest_octets(unsigned scheme);
 bool sign_scheme_is_rsa(enum sign_scheme scheme);
 bool sign_scheme_is_pss(enum sign_scheme scheme);
+bool sign_scheme_is_old(enum sign_scheme scheme);
 
 /* Writers: into b, which is `over` when it was too small. Readers: false unless every octet was consumed and every value is
  * a known one; spans point into what was read. */

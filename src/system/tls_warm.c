@@ -27,6 +27,7 @@ static struct {
 struct way { /* one way through a handshake */
     int version;
     const char *group, *cipher_13, *signatures;
+    const char *ciphers; /* before TLS 1.3; null: those of the library */
     const char *server_name;
     bool completes;
 };
@@ -64,6 +65,7 @@ static SSL *client_create(SSL_CTX *ctx, const struct way *w, SSL_SESSION *resume
                 SSL_set_max_proto_version(ssl, w->version) == 1 && SSL_set1_groups_list(ssl, w->group) == 1 &&
                 SSL_set_ciphersuites(ssl, w->cipher_13) == 1 &&
                 SSL_set1_sigalgs_list(ssl, w->signatures) == 1;
+    if (good && w->ciphers) good = SSL_set_cipher_list(ssl, w->ciphers) == 1;
     if (good && w->server_name) good = SSL_set_tlsext_host_name(ssl, w->server_name) == 1;
     if (good && resume) good = SSL_set_session(ssl, resume) == 1;
     SSL_set_connect_state(ssl);
@@ -161,6 +163,25 @@ static bool complete_ways(struct tls_context *c, SSL_CTX *client, bool resumes)
     return true;
 }
 
+/* As devices of long ago do it. */
+static bool old_ways(struct tls_context *c, SSL_CTX *client)
+{
+    static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_2_VERSION};
+    static const char *const ciphers[] = {
+        "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0", "ECDHE-ECDSA-AES256-SHA:@SECLEVEL=0",
+        "ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0", "ECDHE-ECDSA-AES256-SHA384:@SECLEVEL=0"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct way w = {.version = versions[i],
+                        .group = "P-256",
+                        .cipher_13 = "TLS_AES_128_GCM_SHA256",
+                        .signatures = "ECDSA+SHA1",
+                        .ciphers = ciphers[i],
+                        .completes = true};
+        if (!connection(c, client, &w, NULL)) return false;
+    }
+    return true;
+}
+
 static bool throw_away_context(struct tls_context *c, struct signer **signer)
 {
     char key[2048], chain[2048], text[256];
@@ -203,10 +224,12 @@ static bool warm_asked(struct tls_context *c)
     return good;
 }
 
-static bool warm_complete(SSL_CTX *client)
+static bool warm_complete(SSL_CTX *client, bool old)
 {
     struct tls_context *c = tls_context_create(SPAN("warm-up"));
-    bool good = c && throw_away_context(c, &warm.signer) && complete_ways(c, client, true) && warm_asked(c);
+    bool good = c && (!old || tls_context_old(c)) && throw_away_context(c, &warm.signer) &&
+                complete_ways(c, client, true) &&
+                (!old || (signer_permit_old(warm.signer) && old_ways(c, client))) && warm_asked(c);
     signer_free(&warm.signer);
     tls_context_free(&c);
     return good;
@@ -228,8 +251,19 @@ static bool warm_interrupted(struct tls_context *c, SSL_CTX *client)
         if (!connection(c, client, &w, NULL)) return false;
         w.version = TLS1_2_VERSION;
         if (!connection(c, client, &w, NULL)) return false;
+        w.version = TLS1_VERSION;
+        w.ciphers = k->chain.kind == KEY_KIND_RSA ? "DHE-RSA-AES128-SHA:@SECLEVEL=0"
+                                                  : "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0";
+        if (c->old && !connection(c, client, &w, NULL)) return false;
     }
     return true;
+}
+
+static bool any_old(struct tls_context *const *contexts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (contexts[i]->old) return true;
+    return false;
 }
 
 bool tls_warm_up(struct tls_context *const *contexts, size_t n, const char **error)
@@ -242,9 +276,13 @@ bool tls_warm_up(struct tls_context *const *contexts, size_t n, const char **err
     bool good =
         client && RAND_bytes(&octet, 1) == 1 && RAND_priv_bytes(&octet, 1) == 1 && tls_async_prepare();
     *error = "TLS cannot be initialised";
-    if (good && !warm_complete(client)) {
+    if (good && !warm_complete(client, false)) {
         good = false;
         *error = "TLS warm-up: a handshake in memory did not complete";
+    }
+    if (good && any_old(contexts, n) && !warm_complete(client, true)) {
+        good = false;
+        *error = "TLS warm-up: a handshake of TLS 1.0 in memory did not complete";
     }
     for (size_t i = 0; i < n && good; i++) {
         good = warm_interrupted(contexts[i], client);

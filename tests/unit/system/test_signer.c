@@ -11,15 +11,19 @@
 #include <openssl/rsa.h>
 
 static const enum sign_scheme schemes[] = {
-    SIGN_RSA_PKCS1_SHA256, SIGN_RSA_PKCS1_SHA384, SIGN_RSA_PKCS1_SHA512,
-    SIGN_RSA_PSS_SHA256,   SIGN_RSA_PSS_SHA384,   SIGN_RSA_PSS_SHA512,
-    SIGN_ECDSA_SHA256,     SIGN_ECDSA_SHA384,     SIGN_ECDSA_SHA512};
+    SIGN_RSA_PKCS1_SHA256, SIGN_RSA_PKCS1_SHA384, SIGN_RSA_PKCS1_SHA512, SIGN_RSA_PSS_SHA256,
+    SIGN_RSA_PSS_SHA384,   SIGN_RSA_PSS_SHA512,   SIGN_ECDSA_SHA256,     SIGN_ECDSA_SHA384,
+    SIGN_ECDSA_SHA512,     SIGN_RSA_PKCS1_SHA1,   SIGN_ECDSA_SHA1,       SIGN_RSA_PKCS1_MD5_SHA1};
 
 static bool verifies(EVP_PKEY *key, enum sign_scheme scheme, struct span digest, const uint8_t *signature,
                      size_t n)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
-    const EVP_MD *md = digest.n == 32 ? EVP_sha256() : digest.n == 48 ? EVP_sha384() : EVP_sha512();
+    const EVP_MD *md = digest.n == 20   ? EVP_sha1()
+                       : digest.n == 32 ? EVP_sha256()
+                       : digest.n == 36 ? EVP_md5_sha1()
+                       : digest.n == 48 ? EVP_sha384()
+                                        : EVP_sha512();
     assert_int_equal(EVP_PKEY_verify_init(ctx), 1);
     if (sign_scheme_is_rsa(scheme))
         EVP_PKEY_CTX_set_rsa_padding(ctx,
@@ -31,12 +35,13 @@ static bool verifies(EVP_PKEY *key, enum sign_scheme scheme, struct span digest,
     return good;
 }
 
-static void every_scheme(const struct tls_material *m, bool rsa)
+static void every_scheme(const struct tls_material *m, bool rsa, bool old)
 {
     char text[256];
     struct buf problem = buf_on(text, sizeof text);
     struct signer *s = signer_load(m->key_pem, "key.pem", &problem);
     assert_non_null(s);
+    if (old) assert_true(signer_permit_old(s));
     BIO *b = BIO_new_mem_buf(m->chain_pem.p, (int)m->chain_pem.n);
     X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
     uint8_t digest[64], signature[SIGN_SIGNATURE_OCTETS_MAX];
@@ -45,7 +50,8 @@ static void every_scheme(const struct tls_material *m, bool rsa)
         size_t n, octets = sign_digest_octets(schemes[i]);
         struct span d = span_of(digest, octets);
         enum sign_status status = signer_sign(s, schemes[i], d, signature, &n);
-        assert_int_equal(status, sign_scheme_is_rsa(schemes[i]) == rsa ? SIGN_OK : SIGN_NOT_THIS);
+        bool fits = sign_scheme_is_rsa(schemes[i]) == rsa && (old || !sign_scheme_is_old(schemes[i]));
+        assert_int_equal(status, fits ? SIGN_OK : SIGN_NOT_THIS);
         if (status != SIGN_OK) {
             assert_int_equal(n, 0);
             continue;
@@ -60,7 +66,7 @@ static void every_scheme(const struct tls_material *m, bool rsa)
                                  SIGN_NOT_THIS);
     }
     size_t n;
-    assert_int_equal(signer_sign(s, (enum sign_scheme)0x0201, span_of(digest, 20), signature, &n),
+    assert_int_equal(signer_sign(s, (enum sign_scheme)0x0202, span_of(digest, 20), signature, &n),
                      SIGN_NOT_THIS);
     X509_free(x);
     BIO_free(b);
@@ -74,11 +80,13 @@ static void test_signatures(void **state)
     static struct tls_material ec, rsa;
     tls_material_make(&ec, false, "DNS:a", 9);
     tls_material_make(&rsa, true, "DNS:a", 9);
-    every_scheme(&ec, false);
-    every_scheme(&rsa, true);
+    every_scheme(&ec, false, false);
+    every_scheme(&rsa, true, false);
+    every_scheme(&ec, false, true);
+    every_scheme(&rsa, true, true);
     signer_lock_memory(); /* the same from the locked heap, as in the keyring */
-    every_scheme(&ec, false);
-    every_scheme(&rsa, true);
+    every_scheme(&ec, false, true);
+    every_scheme(&rsa, true, true);
 }
 
 static void test_refuses_files(void **state)

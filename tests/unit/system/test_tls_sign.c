@@ -10,7 +10,8 @@
 static const enum sign_scheme schemes[] = {
     SIGN_RSA_PKCS1_SHA256, SIGN_RSA_PKCS1_SHA384, SIGN_RSA_PKCS1_SHA512,
     SIGN_RSA_PSS_SHA256,   SIGN_RSA_PSS_SHA384,   SIGN_RSA_PSS_SHA512,
-    SIGN_ECDSA_SHA256,     SIGN_ECDSA_SHA384,     SIGN_ECDSA_SHA512};
+    SIGN_ECDSA_SHA256,     SIGN_ECDSA_SHA384,     SIGN_ECDSA_SHA512,
+    SIGN_RSA_PKCS1_SHA1,   SIGN_ECDSA_SHA1,       SIGN_RSA_PKCS1_MD5_SHA1};
 #define SCHEMES (sizeof schemes / sizeof schemes[0])
 
 static void test_question_round_trip(void **state)
