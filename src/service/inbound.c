@@ -36,7 +36,7 @@ static bool take_memory(struct inbound *in)
     in->input = malloc(INBOUND_READ_OCTETS);
     in->output = malloc(INBOUND_OUT_OCTETS);
     return in->conf && in->sessions && in->principals && in->transactions && in->by_id && in->shares &&
-           in->by_source && in->listening && in->input && in->output;
+           in->by_source && in->listening && in->input && in->output && inbound_legacy_take_memory(in);
 }
 
 struct inbound *inbound_create(const struct inbound_setup *setup)
@@ -49,6 +49,7 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
         free(in->conf);
         free(in->sessions);
         free(in->principals);
+        free(in->legacy);
         free(in->transactions);
         free(in->by_id);
         free(in->shares);
@@ -110,6 +111,7 @@ static void book(struct inbound *in, struct transaction *t, uint8_t status)
     if (status == SUBMIT_DURABLE) {
         in->counters.messages++;
         in->counters.octets += t->octets;
+        if (t->session) inbound_legacy_message(t->session);
     } else {
         in->counters.deferred++;
     }

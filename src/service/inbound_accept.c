@@ -27,6 +27,7 @@ void inbound_session_close(struct session *s, const char *why)
 {
     struct inbound *in = s->in;
     inbound_log_end(s, why);
+    inbound_legacy_end(s, why);
     inbound_transaction_drop(s);
     inbound_principal_forget(s);
     inbound_kept_release(s);
@@ -114,6 +115,7 @@ static bool greet(struct session *s)
 
 bool inbound_tls_done(struct session *s)
 {
+    inbound_legacy_tls(s);
     if (!s->greeted) return greet(s);
     server_tls_started(&s->engine, loop_now_ms(s->in->setup.loop));
     inbound_principal_forget(s); /* RFC 3207 4.2 */
@@ -222,6 +224,7 @@ static struct session *take_slot(struct inbound *in, const struct listening *l, 
         .open = true,
         .engine = {.conf = &in->conf[l->server]},
     };
+    inbound_legacy_begin(s);
     in->last_session_id = message_id_next(in->last_session_id, in->setup.edge, loop_unix_ms(in->setup.loop));
     s->id = in->last_session_id;
     in->n_sessions++;

@@ -3,7 +3,7 @@
 #include "spool/message_id.h"
 #include "system/log.h"
 
-static void put_session(const struct session *s)
+void inbound_log_session(const struct session *s)
 {
     uint8_t text[64];
     struct buf b = buf_on(text, sizeof text);
@@ -54,7 +54,7 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
     struct buf path = buf_on(text, sizeof text);
     path_put(&d->path, &path);
     log_begin(LOG_LEVEL_INFO, "refused");
-    put_session(s);
+    inbound_log_session(s);
     log_span("helo", server_helo(&s->engine));
     log_str("verb", s->engine.verb == VERB_RCPT ? "RCPT" : "MAIL");
     log_span("address", buf_span(&path));
@@ -70,7 +70,7 @@ void inbound_log_denied(const struct session *s, const struct admission_rule *ru
     uint8_t text[64];
     struct buf b = buf_on(text, sizeof text);
     log_begin(LOG_LEVEL_INFO, "refused");
-    put_session(s);
+    inbound_log_session(s);
     log_str("verb", "connect");
     log_u64("code", 554);
     log_str("enhanced", "5.7.1");
@@ -88,7 +88,7 @@ void inbound_log_banned(const struct session *s, const struct barred_entry *ban)
     struct buf b = buf_on(text, sizeof text);
     network_put(&b, &ban->network);
     log_begin(LOG_LEVEL_INFO, "refused");
-    put_session(s);
+    inbound_log_session(s);
     log_str("verb", "connect");
     log_u64("code", 554);
     log_str("enhanced", "5.7.1");
@@ -100,7 +100,7 @@ void inbound_log_banned(const struct session *s, const struct barred_entry *ban)
 void inbound_log_login(const struct session *s)
 {
     log_begin(LOG_LEVEL_INFO, "login");
-    put_session(s);
+    inbound_log_session(s);
     log_span("user", inbound_principal_name(s));
     log_end();
 }
@@ -108,7 +108,7 @@ void inbound_log_login(const struct session *s)
 void inbound_log_sender(const struct session *s, const struct server_verdict *v)
 {
     log_begin(LOG_LEVEL_INFO, "refused");
-    put_session(s);
+    inbound_log_session(s);
     log_span("user", inbound_principal_name(s));
     log_str("verb", "MAIL");
     log_u64("code", v->code);
@@ -121,7 +121,7 @@ void inbound_log_sender(const struct session *s, const struct server_verdict *v)
 void inbound_log_end(const struct session *s, const char *why)
 {
     log_begin(LOG_LEVEL_INFO, "session-end");
-    put_session(s);
+    inbound_log_session(s);
     log_span("helo", server_helo(&s->engine));
     log_u64("messages", s->engine.messages);
     log_u64("errors", s->engine.errors);

@@ -85,6 +85,14 @@ struct inbound_principal { /* who has logged in */
     struct inbound_principal *next;    /* free list */
 };
 
+struct inbound_legacy {                 /* of a session with a server for old devices */
+    char sender[LIMIT_PATH_OCTETS + 2]; /* of its last message */
+    uint16_t sender_n;
+    uint8_t mechanism; /* of the login that was begun last; MECHANISM_COUNT: none */
+    bool tls_done;
+    uint32_t messages; /* that were accepted */
+};
+
 struct session {
     struct watch watch; /* first: watch_fn gets its address */
     struct timer timer;
@@ -135,6 +143,7 @@ struct inbound {
     struct inbound_principal *principals; /* slab, likewise; as many as sessions */
     struct inbound_principal *free_principals;
     uint32_t used_principals;
+    struct inbound_legacy *legacy;    /* one a session; null where no server is for old devices */
     struct transaction *transactions; /* slab */
     struct transaction *free_transactions;
     struct transaction **by_id; /* hash table of committed or opened transactions */
@@ -228,6 +237,14 @@ bool inbound_rate_connection(struct session *s, struct span *why);
 bool inbound_rate_message(struct session *s, struct server_verdict *v, const char **rule);
 bool inbound_rate_recipient(struct session *s, struct server_verdict *v, const char **rule);
 
+/* inbound_legacy.c: of sessions with old devices; nothing is done for all others */
+MUST_USE bool inbound_legacy_take_memory(struct inbound *in);
+void inbound_legacy_begin(struct session *s);
+void inbound_legacy_tls(struct session *s); /* a handshake is done */
+void inbound_legacy_login(struct session *s, enum mechanism m);
+void inbound_legacy_message(struct session *s); /* its transaction was accepted */
+void inbound_legacy_end(const struct session *s, const char *why);
+
 /* inbound_transaction.c */
 bool inbound_transaction_begin(struct session *s, const struct server_detail *d);
 bool inbound_transaction_recipient(struct session *s, const struct envelope_recipient *r);
@@ -263,6 +280,8 @@ struct buf inbound_content_area(struct session *s);
 bool inbound_content_in_place(const struct session *s, struct span content);
 
 /* inbound_log.c */
+void inbound_log_session(
+    const struct session *s); /* the members that tell which one, of a line that has begun */
 void inbound_log_message(const struct inbound *in, const struct transaction *t, uint8_t status);
 void inbound_log_refused(const struct session *s, const struct server_detail *d,
                          const struct server_verdict *v, const char *rule);

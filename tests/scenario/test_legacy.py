@@ -1,11 +1,17 @@
 """Old devices: a server with profile legacy-device speaks what they speak, to whom it knows, and no other server of the process does."""
 import json
+import os
+import pathlib
+import re
 import smtplib
+import ssl
+import warnings
 
 import pytest
 
 from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
 from test_servers import first_line
+from test_tls import certificate
 
 ME, SCANNER, FAX, COPIER = f"{USER}@{DOMAIN}", f"scanner@{DOMAIN}", f"fax@{DOMAIN}", f"copier@{DOMAIN}"
 MAIL = f"Subject: scan\r\nTo: <{ME}>\r\n\r\nPage 1\r\n"
@@ -13,22 +19,35 @@ MAIL = f"Subject: scan\r\nTo: <{ME}>\r\n\r\nPage 1\r\n"
 LISTED, RELAYED, LOGS_IN, STRANGER = "127.0.0.10", "127.0.0.11", "127.0.0.20", "127.0.0.99"
 
 
+def rsa_certificate(folder):
+    chain, key = folder / "rsa.pem", folder / "rsa.key"
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=mfp.example", "-addext", "subjectAltName=DNS:mfp.example", "-keyout", key, "-out", chain)
+    key.chmod(0o600)
+    return chain, key
+
+
 @pytest.fixture(scope="module")
 def s():
     it = Sallyport()
-    it.old, it.plain = free_ports(2)
+    it.old, it.old_tls, it.plain, it.modern, it.strict = free_ports(5)
+    (ec, ec_key), (rsa, rsa_key) = certificate(it.folder, "mfp.example"), rsa_certificate(it.folder)
     it.append(f"""
 server printers {{
     listen 127.0.0.1:{it.old} tls starttls
+    listen 127.0.0.1:{it.old_tls} tls implicit
     listen 127.0.0.1:{it.plain} tls none
+    tls certificate {ec} key {ec_key}
+    tls certificate {rsa} key {rsa_key}
     profile legacy-device
     access authenticated mechanisms CRAM-MD5 NTLM PLAIN LOGIN
     connections allow 127.0.0.20 127.0.0.21 127.0.0.22 127.0.0.23
     sender {SCANNER} from 127.0.0.10
     sender {FAX} {SCANNER} from 127.0.0.11
     relay-networks 127.0.0.11
-    limits {{ rates-on-loopback yes  connections-rate 1000 per 1m  messages-per-source 4 per 1h  messages 3  recipients 2  sessions-per-source 2 }}
+    limits {{ rates-on-loopback yes  connections-rate 1000 per 1m  messages-per-source 20 per 1h  messages 3  recipients 2  sessions-per-source 2 }}
 }}
+server modern {{ listen 127.0.0.1:{it.modern} tls implicit  tls certificate {rsa} key {rsa_key}  role submission }}
+server strict {{ listen 127.0.0.1:{it.strict} tls implicit  tls-minimum 1.3  role submission }}
 hold partner.example
 """)
     it.cli("user", "add", COPIER, "--cram", "--nt", "--grant", "submit,any-sender,bypass-size", stdin=PASSWORD.encode() + b"\n")
@@ -121,6 +140,56 @@ def test_logins_without_tls(s, mechanism, source):
     assert client(s, source, s.old, mechanism, tls=["-tls"]).returncode == 0
 
 
+def shake(port, *options, starttls=False, source="127.0.0.20"):
+    """What openssl s_client agreed on: (version, cipher), or None."""
+    config = pathlib.Path("/dev/null")  # Debian's own forbids what is tried here
+    done = run("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-bind", f"{source}:0", *(["-starttls", "smtp"] if starttls else []), *options, stdin=b"QUIT\r\n",
+               check=False, env={**os.environ, "OPENSSL_CONF": str(config)})
+    found = re.search(r"^New, (\S+), Cipher is (\S+)$", done.stdout.decode(errors="replace"), re.M)
+    version = re.search(r"^ +Protocol +: (\S+)$", done.stdout.decode(errors="replace"), re.M)
+    return (version.group(1) if version else found.group(1), found.group(2)) if found and found.group(2) != "(NONE)" else None
+
+
+OLD_WAYS = [("-tls1", "TLSv1", "ECDHE-ECDSA-AES128-SHA"), ("-tls1", "TLSv1", "ECDHE-RSA-AES256-SHA"), ("-tls1", "TLSv1", "DHE-RSA-AES128-SHA"),
+            ("-tls1_1", "TLSv1.1", "DHE-RSA-AES256-SHA"), ("-tls1_2", "TLSv1.2", "DHE-RSA-AES128-SHA256")]
+
+
+@pytest.mark.parametrize("option, version, cipher", OLD_WAYS)
+def test_old_tls_here_and_on_no_other_listener(s, option, version, cipher):
+    """All servers are in the same processes, some have the same certificate."""
+    old = (option, "-cipher", cipher + ":@SECLEVEL=0")
+    assert shake(s.old_tls, *old) == (version, cipher)
+    assert shake(s.old, *old, starttls=True) == (version, cipher)
+    for port, starttls in ((s.modern, False), (s.strict, False), (s.submissions, False), (s.submission, True), (s.smtp, True)):
+        assert shake(port, *old, starttls=starttls) is None, port
+        assert shake(port, starttls=starttls)[0] == "TLSv1.3"
+    assert s.processes()["edge-0"]
+
+
+def test_what_is_broken_is_not_spoken(s):
+    for cipher in ("AES128-SHA", "AES256-SHA", "AECDH-AES128-SHA", "ADH-AES128-SHA", "NULL-SHA", "ECDHE-RSA-NULL-SHA"):
+        assert shake(s.old_tls, "-tls1", "-cipher", cipher + ":@SECLEVEL=0") is None, cipher
+    assert shake(s.strict, "-tls1_2") is None and shake(s.modern, "-tls1_2")[0] == "TLSv1.2"
+
+
+def old_context():
+    context = no_check()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+    return context
+
+
+def test_a_message_over_tls_1_0(s):
+    before = len(s.mails())
+    with smtplib.SMTP("127.0.0.1", s.old, local_hostname="mfp", timeout=60, source_address=(LOGS_IN, 0)) as c:
+        c.starttls(context=old_context())
+        c.login(COPIER, PASSWORD)
+        c.sendmail(COPIER, [ME], f"From: <{COPIER}>\r\n{MAIL}" + "x" * 200000 + "\r\n")
+    assert wait_for(lambda: len(s.mails()) > before)
+
+
 def test_the_senders_of_an_account(s):
     """any-sender counts for nothing there; what was listed for the account does."""
     with session(s, LOGS_IN) as c:
@@ -140,8 +209,15 @@ def test_low_caps(s):
         assert a.docmd("MAIL", f"FROM:<{FAX}>")[0] == 250
         assert [a.docmd("RCPT", f"TO:<{to}>")[0] for to in (ME, f"postmaster@{DOMAIN}", ME + "x")] == [250, 250, 452]
         assert a.rset()[0] == 250
-        codes = [b.docmd("MAIL", f"FROM:<{FAX}>")[0] if i % 2 == 0 else b.rset()[0] for i in range(12)]
-        assert 450 in codes  # messages-per-source
+        codes = [b.docmd("MAIL", f"FROM:<{FAX}>")[0] if i % 2 == 0 else b.rset()[0] for i in range(7)]
+        assert codes[::2] == [250, 250, 250, 421]  # messages of a session
+    codes = set()
+    for _ in range(9):
+        with session(s, RELAYED) as c:
+            codes.add(c.docmd("MAIL", f"FROM:<{FAX}>")[0])
+            c.rset()
+            codes.add(c.docmd("MAIL", f"FROM:<{FAX}>")[0])
+    assert codes == {250, 450}  # messages of a source
 
 
 @pytest.mark.parametrize("text, wrong", [
@@ -155,3 +231,27 @@ def test_check_says_what_is_wrong(make, text, wrong):
     it.append(f"server devices {{\n listen 127.0.0.1:{free_ports(1)[0]}\n {text}\n}}")
     done = it.cli("check", check=False)
     assert done.returncode == 78 and wrong in done.stdout.decode() + done.stderr.decode()
+
+
+def sessions(s, client, count):
+    """The lines of the sessions of that client, from the count-th on, when there are more."""
+    return wait_for(lambda: [e for e in s.log("legacy-session") if e["client"] == client][count:])
+
+
+def test_every_session_is_in_the_log(s):
+    count = {source: len([e for e in s.log("legacy-session") if e["client"] == source]) for source in (LISTED, LOGS_IN)}
+    assert send(s, LISTED, SCANNER)[0] == 250
+    line = sessions(s, LISTED, count[LISTED])[0]
+    assert {key: line.get(key) for key in ("server", "helo", "tls", "mechanism", "user", "from", "messages", "needs", "level")} == {
+        "server": "printers", "helo": "mfp_2", "tls": "none", "mechanism": "none", "user": None, "from": SCANNER, "messages": 1, "needs": "clear-text no-login", "level": "info"}
+    with smtplib.SMTP("127.0.0.1", s.old, local_hostname="mfp", timeout=60, source_address=(LOGS_IN, 0)) as c:
+        c.starttls(context=old_context())
+        c.user, c.password = COPIER, PASSWORD
+        c.ehlo()
+        assert c.auth("CRAM-MD5", c.auth_cram_md5)[0] == 235
+    line = sessions(s, LOGS_IN, count[LOGS_IN])[0]
+    assert (line["tls"], line["mechanism"], line["user"], line["messages"], line["needs"]) == ("TLSv1", "CRAM-MD5", COPIER, 0, "tls1.0 cram-md5") and "SHA" in line["cipher"]
+    assert shake(s.old_tls, "-tls1", "-cipher", "AES128-SHA:@SECLEVEL=0") is None
+    assert wait_for(lambda: [e for e in sessions(s, LOGS_IN, count[LOGS_IN] + 1) if (e["tls"], e["needs"]) == ("failed", "tls-failed")])
+    assert {e["server"] for e in s.log("legacy-session")} == {"printers"}
+    assert STRANGER not in {e["client"] for e in s.log("legacy-session")}
