@@ -28,6 +28,24 @@ static void whose_domain_it_is(void **state)
     parsed_free(&p);
 }
 
+#define TO_GROUP(name)                                                                                       \
+    "server s {\n listen 127.0.0.1:587\n access authenticated\n right submit to group " name "\n}\n"
+
+static void groups_of_a_domain(void **state)
+{
+    struct parsed p;
+    (void)state;
+    parse(&p, TO_GROUP("\"Gr\xc3\xbc\xc3\x9f"
+                       "e & Caf\xc3\xa9@example.org\""));
+    assert_string_equal(p.problems, "");
+    assert_span(p.config->servers[0].grants[0].name, "Gr\xc3\xbc\xc3\x9f"
+                                                     "e & Caf\xc3\xa9@example.org");
+    parsed_free(&p);
+    parse(&p, TO_GROUP("S-1-5-21-1-2-3-513"));
+    assert_span(p.config->servers[0].grants[0].name, "S-1-5-21-1-2-3-513");
+    parsed_free(&p);
+}
+
 static void wrong(void **state)
 {
     static const struct sample samples[] = {
@@ -43,6 +61,15 @@ static void wrong(void **state)
          "2:1 error: \"corp\" stands in another winbind line already\n"},
         {"two of them for all", "winbind A as example.org default\nwinbind B as example.net default\n" SERVER,
          "2:1 error: another winbind line is the default already\n"},
+        {"a group without a domain", TO_GROUP("\"Mail Users\""),
+         "4:24 error: \"Mail Users\" is no name | 1 to 64 letters, digits, - _ .\n"},
+        {"no group", TO_GROUP("@example.org"),
+         "4:24 error: \"@example.org\" is no group | right submit to group \"Mail Users@example.org\"\n"},
+        {"no domain of a group", TO_GROUP("\"a@b c\""),
+         "4:24 error: \"a@b c\" is no group | right submit to group \"Mail Users@example.org\"\n"},
+        {"no UTF-8", TO_GROUP("\"\xff@example.org\""),
+         "4:24 error: \"\\xff@example.org\" is no group | right submit to group \"Mail "
+         "Users@example.org\"\n"},
     };
     struct parsed p;
     (void)state;
@@ -56,6 +83,7 @@ static void wrong(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(whose_domain_it_is), cmocka_unit_test(wrong)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(whose_domain_it_is),
+                                       cmocka_unit_test(groups_of_a_domain), cmocka_unit_test(wrong)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
