@@ -102,6 +102,44 @@ static void check_networks(struct reader *r, const struct draft *d)
     }
 }
 
+static bool networks_overlap(const struct network *a, const struct network *b)
+{
+    return network_holds(a, &b->base) || network_holds(b, &a->base);
+}
+
+/* What a proxy forwards with a header is its client's; what comes from it to a listener that takes no header is its own. */
+static void check_proxy_relays(struct reader *r, const struct draft *d, const struct config_listener *with,
+                               const struct config_listener *without)
+{
+    const struct config_server *s = &d->server;
+
+    for (uint32_t i = 0; i < s->n_relay_networks; i++)
+        for (uint32_t k = 0; k < with->n_proxy_from; k++) {
+            uint8_t memory[64];
+            struct buf b = buf_on(memory, sizeof memory);
+            if (!networks_overlap(&s->relay_networks[i], &with->proxy_from[k])) continue;
+            network_put(&b, &with->proxy_from[k]);
+            warn_at(r, &without->place,
+                    PROBLEM_TEXT(
+                        r, SPAN("this listener takes no PROXY header, and the proxies in "), buf_span(&b),
+                        SPAN(" are in a relay network of its server: what they forward to it is relayed")),
+                    SPAN("listen ... proxy from, here too; or take the proxies out of relay-networks"));
+            return;
+        }
+}
+
+/* Each listener without a header beside the first that has one. */
+static void check_proxies(struct reader *r, const struct draft *d)
+{
+    const struct config_server *s = &d->server;
+    const struct config_listener *with = NULL;
+
+    for (uint32_t i = 0; i < s->n_listeners && !with; i++)
+        if (s->listeners[i].n_proxy_from) with = &s->listeners[i];
+    for (uint32_t i = 0; with && i < s->n_listeners; i++)
+        if (!s->listeners[i].n_proxy_from) check_proxy_relays(r, d, with, &s->listeners[i]);
+}
+
 static void check_admission(struct reader *r, const struct draft *d)
 {
     uint8_t memory[64];
@@ -280,6 +318,7 @@ void check_config(struct reader *r)
         check_certificates(r, d);
         check_networks(r, d);
         check_legacy(r, d);
+        check_proxies(r, d);
     }
     check_listeners(r);
     check_certificate_total(r);

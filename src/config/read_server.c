@@ -38,6 +38,65 @@ static bool value_narrow_network(struct reader *r, const struct token *t, struct
     return false;
 }
 
+/* Ranges of addresses that are many people's somewhere. */
+static const struct shared_range {
+    const char *network, *kind;
+    bool local; /* of this host itself */
+} shared_ranges[] = {
+    {"127.0.0.0/8", "the loopback network", true},
+    {"::1", "the loopback network", true},
+    {"10.0.0.0/8", "a private network", false},
+    {"172.16.0.0/12", "a private network", false},
+    {"172.17.0.0/16", "the network that Docker makes for containers", false},
+    {"192.168.0.0/16", "a private network", false},
+    {"100.64.0.0/10", "a carrier's NAT network", false},
+    {"169.254.0.0/16", "a link-local network", false},
+    {"fc00::/7", "a private network", false},
+    {"fd00::/8", "a private network", false},
+    {"fe80::/10", "a link-local network", false},
+};
+
+/* The widest one that n holds all of (*all), else the narrowest that n is in; null: none. */
+static const struct shared_range *find_range(const struct network *n, bool *all)
+{
+    const struct shared_range *best = NULL;
+    uint8_t bits = 0;
+
+    *all = false;
+    for (size_t i = 0; i < sizeof shared_ranges / sizeof shared_ranges[0]; i++) {
+        struct network range;
+        if (!network_parse(span_str(shared_ranges[i].network), &range)) continue;
+        bool whole = range.bits < 128 && n->bits <= range.bits && network_holds(n, &range.base);
+        bool inside = !whole && !*all && n->bits >= range.bits && network_holds(&range, &n->base);
+        if (!(whole && (!*all || range.bits < bits)) && !(inside && (!best || range.bits > bits))) continue;
+        best = &shared_ranges[i];
+        bits = range.bits;
+        *all = whole;
+    }
+    return best;
+}
+
+/* Behind a NAT gateway or a local proxy all the world has its address: a warning, since whoever lists one may know better. A proxy's
+ * word is believed on who the client is: there only a whole range is odd. */
+static void warn_shared_address(struct reader *r, const struct token *t, const struct network *n, bool proxy)
+{
+    bool all;
+    const struct shared_range *in = find_range(n, &all);
+
+    if (!in || (proxy && (!all || in->local))) return;
+    config_problem_add(
+        r, CONFIG_WARNING, reader_place(r, t),
+        PROBLEM_TEXT(r, proxy ? SPAN("proxy network ") : SPAN("relay network "), t->text,
+                     all ? SPAN(" holds all of ") : SPAN(" is in "), all ? span_str(in->network) : SPAN(""),
+                     all ? SPAN(", ") : SPAN(""), span_str(in->kind)),
+        proxy       ? SPAN("every host in it could name any address as its own, one of a relay network too: "
+                                 "name the single proxies")
+        : in->local ? SPAN("whatever a proxy or tunnel on this host forwards will be relayed; name proxies "
+                           "with: listen ... proxy from")
+                    : SPAN("when a NAT gateway, load balancer or container host has an address in it, "
+                           "strangers behind it will be relayed: list the single hosts that send"));
+}
+
 static void read_proxy_networks(struct reader *r, const struct token *name, struct network **networks,
                                 uint32_t *n)
 {
@@ -53,7 +112,9 @@ static void read_proxy_networks(struct reader *r, const struct token *name, stru
         struct network *grown = reader_push(r, *networks, n, sizeof **networks, LIMIT_CONFIG_NETWORKS);
         if (!grown) return;
         *networks = grown;
-        if (!value_narrow_network(r, &t, &grown[*n - 1], "strangers could name any address as their own"))
+        if (value_narrow_network(r, &t, &grown[*n - 1], "strangers could name any address as their own"))
+            warn_shared_address(r, &t, &grown[*n - 1], true);
+        else
             --*n;
     }
     if (!any && !r->broken)
@@ -168,45 +229,6 @@ void read_role(struct reader *r, const struct schema_row *row, const struct toke
     if (choice == ROLE_GATE) value_not_yet(r, &t, "role gate", "this server is checked and not started");
 }
 
-/* Behind a NAT gateway or a local proxy all the world has its address: a warning, since whoever lists one may know better. */
-static void warn_shared_address(struct reader *r, const struct token *t, const struct network *n)
-{
-    static const struct {
-        const char *network, *kind, *advice;
-    } ranges[] = {
-        {"127.0.0.0/8", "the loopback network",
-         "whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... "
-         "proxy from"},
-        {"::1", "the loopback network",
-         "whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... "
-         "proxy from"},
-        {"10.0.0.0/8", "a private network", NULL},
-        {"172.16.0.0/12", "a private network", NULL},
-        {"192.168.0.0/16", "a private network", NULL},
-        {"100.64.0.0/10", "a carrier's NAT network", NULL},
-        {"169.254.0.0/16", "a link-local network", NULL},
-        {"fc00::/7", "a private network", NULL},
-        {"fe80::/10", "a link-local network", NULL},
-    };
-    struct network range;
-
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        if (!network_parse(span_str(ranges[i].network), &range)) continue;
-        bool all = range.bits < 128 && n->bits <= range.bits && network_holds(n, &range.base);
-        if (!all && (n->bits < range.bits || !network_holds(&range, &n->base))) continue;
-        config_problem_add(
-            r, CONFIG_WARNING, reader_place(r, t),
-            PROBLEM_TEXT(r, SPAN("relay network "), t->text, all ? SPAN(" holds all of ") : SPAN(" is in "),
-                         all ? span_str(ranges[i].network) : SPAN(""), all ? SPAN(", ") : SPAN(""),
-                         span_str(ranges[i].kind)),
-            span_str(ranges[i].advice ? ranges[i].advice
-                                      : "when a NAT gateway, load balancer or container host has an address "
-                                        "in it, strangers behind it "
-                                        "will be relayed: list the single hosts that send"));
-        return;
-    }
-}
-
 void read_relay_networks(struct reader *r, const struct schema_row *row, const struct token *name)
 {
     struct draft *d = reader_draft(r);
@@ -218,7 +240,7 @@ void read_relay_networks(struct reader *r, const struct schema_row *row, const s
     for (; more; more = reader_more(r, &t)) {
         struct network n, *grown;
         if (!value_narrow_network(r, &t, &n, "this would be an open relay")) continue;
-        warn_shared_address(r, &t, &n);
+        warn_shared_address(r, &t, &n, false);
         grown = reader_push(r, s->relay_networks, &s->n_relay_networks, sizeof n, LIMIT_CONFIG_NETWORKS);
         if (!grown) return;
         s->relay_networks = grown;

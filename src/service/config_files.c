@@ -267,6 +267,13 @@ static void check_descriptors(const struct config_files *f)
     }
 }
 
+static void check_networks(const struct config_files *f)
+{
+    static struct host_networks h;
+    host_networks_read(&h);
+    config_files_networks(f, &h);
+}
+
 void config_files_check(const struct config *c, const struct config_files_who *who, struct config_report *r)
 {
     const struct config_files f = {.config = c, .who = who, .report = r, .whole = {.file = c->file}};
@@ -277,6 +284,7 @@ void config_files_check(const struct config *c, const struct config_files_who *w
     config_files_tokens(&f);
     config_files_folders(&f);
     check_people(&f);
+    if (!who->starts) check_networks(&f);
     check_trust_anchor(&f);
     check_descriptors(&f);
 }

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "service/config_files.h"
+#include "service/host_networks.h"
 
 struct config_files { /* one look */
     const struct config *config;
@@ -25,6 +26,8 @@ void config_files_users(const struct config_files *f); /* whose the folder and i
 void config_files_credentials(const struct config_files *f);
 void config_files_authorities(const struct config_files *f);
 void config_files_tokens(const struct config_files *f);
+/* Relay and proxy networks that hold an address from which strangers may come, where this host stands. */
+void config_files_networks(const struct config_files *f, const struct host_networks *h);
 /* A warning when others than owner and group may read the secret, or others than the owner may write it. */
 void config_files_secret_mode(const struct config_files *f, struct config_place place, const char *what,
                               struct span file);

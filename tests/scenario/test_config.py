@@ -1,5 +1,6 @@
 """Lines of the configuration that scripts append, as the running server obeys them."""
 import json
+import os
 import re
 import socket
 
@@ -59,3 +60,21 @@ def test_the_windows_page_names_what_there_is():
             if not (words[1] in verbs if words[0] == "sallyport" else words[0] in directives and (not inside or inside[1] in directives)):
                 unknown.append((windows, " ".join(words)))
     assert unknown == []
+
+
+def test_check_knows_where_this_host_stands(make):
+    """A router that translates addresses, the bridge of containers."""
+    s = make(start=False)
+    s.append(f"""
+server inside {{ listen 127.0.0.1:{free_ports(1)[0]} proxy from 10.77.0.0/16
+    relay-networks 192.168.44.0/24 10.77.0.0/24 192.168.44.9 }}
+""")
+    line = s.config.read_text().split("server inside")[0].count("\n") + 1
+    words = ["mount -t sysfs none /sys", "ip link set lo up", "ip link add lan0 type veth peer name lan1", "ip addr add 192.168.44.20/24 dev lan0",
+             "ip link set lan0 up", "ip route add default via 192.168.44.1", "ip link add br-1 type bridge", "ip addr add 10.77.0.1/16 dev br-1",
+             f"{BUILD / 'sallyport'} check {s.config} --json || true"]  # in a name space of users nobody owns the files
+    said = json.loads(run("unshare", "-nm" if os.geteuid() == 0 else "-Urnm", "sh", "-ec", "; ".join(words)).stdout)
+    told = {(p["line"], p["text"]) for p in said["problems"] if "holds" in p["text"]}
+    assert told == {(line + 1, "relay network 192.168.44.0/24 holds 192.168.44.1, the gateway of this host"),
+                    (line + 1, "relay network 10.77.0.0/24 holds 10.77.0.1, this host's address on the bridge br-1"),
+                    (line, "proxy network 10.77.0.0/16 holds 10.77.0.1, this host's address on the bridge br-1")}, said

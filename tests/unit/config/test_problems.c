@@ -349,6 +349,35 @@ static const struct sample doubtful[] = {
         " }\nserver b { listen 127.0.0.1:26\n relay-networks 172.0.0.0/9\n}\n",
         "2:17 warning: relay network 192.168.0.0/16 holds all of 192.168.0.0/16, a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
         "5:17 warning: relay network 172.0.0.0/9 holds all of 172.16.0.0/12, a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"},
+    {"networks of containers, of carriers, of neighbours",
+        "server a { listen 127.0.0.1:25\n"
+        " relay-networks 172.17.0.0/16 172.17.3.4 172.18.0.0/16 100.64.0.0/10 fd00::/32\n"
+        "}\n",
+        "2:17 warning: relay network 172.17.0.0/16 holds all of 172.17.0.0/16, the network that Docker makes for containers | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:31 warning: relay network 172.17.3.4 is in the network that Docker makes for containers | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:42 warning: relay network 172.18.0.0/16 is in a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:56 warning: relay network 100.64.0.0/10 holds all of 100.64.0.0/10, a carrier's NAT network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:70 warning: relay network fd00::/32 is in a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"},
+    {"proxies that anybody may be",
+        "server a { recipients a.example any\n"
+        " listen 127.0.0.1:25 proxy from 192.168.0.0/16 10.1.2.3 127.0.0.1 192.168.0.0/24 fc00::/32\n"
+        " listen 127.0.0.1:26 proxy from 172.16.0.0/12\n"
+        "}\nhold *\n",
+        "2:33 warning: proxy network 192.168.0.0/16 holds all of 192.168.0.0/16, a private network | every host in it could name any address as its own, one of a relay network too: name the single proxies\n"
+        "3:33 warning: proxy network 172.16.0.0/12 holds all of 172.16.0.0/12, a private network | every host in it could name any address as its own, one of a relay network too: name the single proxies\n"
+        "5:6 warning: hold *: all mail is taken, and none leaves the queue | take this line away when mail shall flow\n"},
+    {"a proxy that is relayed for", /* its clients are not, where it names them */
+        "server a { recipients a.example any\n"
+        " listen 127.0.0.1:25 proxy from 192.0.2.7\n"
+        " listen 127.0.0.1:26 127.0.0.1:27\n"
+        " relay-networks 198.51.100.1 192.0.2.0/24\n"
+        "}\nserver b { recipients a.example any\n"
+        " listen 127.0.0.1:28 proxy from 192.0.2.7\n"
+        " relay-networks 192.0.2.0/24\n"
+        "}\nhold *\n",
+        "3:9 warning: this listener takes no PROXY header, and the proxies in 192.0.2.7/32 are in a relay network of its server: what they forward to it is relayed | listen ... proxy from, here too; or take the proxies out of relay-networks\n"
+        "3:22 warning: this listener takes no PROXY header, and the proxies in 192.0.2.7/32 are in a relay network of its server: what they forward to it is relayed | listen ... proxy from, here too; or take the proxies out of relay-networks\n"
+        "10:6 warning: hold *: all mail is taken, and none leaves the queue | take this line away when mail shall flow\n"},
     {"later route",
         "relay a.example via mx\n"
         "relay A.example via smarthost 127.0.0.1:2526\n",
