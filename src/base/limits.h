@@ -288,15 +288,19 @@
 #define LIMIT_PASSWORD_OCTETS         1024
 #define LIMIT_SCRAM_ITERATIONS        10000 /* of PBKDF2 for a new password; RFC 7677 4: at least 4096 */
 #define LIMIT_SCRAM_ITERATIONS_MAX    10000000
-#define LIMIT_IDENTITY_GROUPS         64     /* of one principal */
-#define LIMIT_IDENTITY_LABEL_OCTETS   64     /* names of groups, labels of app passwords and keys */
-#define LIMIT_IDENTITY_AUDIT_ROWS     100000 /* older ones are forgotten */
-#define LIMIT_IDENTITY_WAIT_MS        5000   /* for another one's change */
+#define LIMIT_SCRAM_ITERATIONS_MIN    4096    /* that a smarthost may ask of us: RFC 7677 4 */
+#define LIMIT_SCRAM_ITERATIONS_ASKED  1000000 /* ... and at most: about half a second */
+#define LIMIT_IDENTITY_GROUPS         64      /* of one principal */
+#define LIMIT_IDENTITY_LABEL_OCTETS   64      /* names of groups, labels of app passwords and keys */
+#define LIMIT_IDENTITY_AUDIT_ROWS     100000  /* older ones are forgotten */
+#define LIMIT_IDENTITY_WAIT_MS        5000    /* for another one's change */
 #define LIMIT_IDENTITY_VALUE_OCTETS   65536
 #define LIMIT_IDENTITY_SQL_OCTETS     16384
 #define LIMIT_CREDENTIAL_FILES        256 /* user-file, different ones */
 #define LIMIT_CREDENTIAL_FILE_OCTETS  2048
 #define LIMIT_CREDENTIAL_USER_OCTETS  320
+#define LIMIT_CREDENTIAL_TOKEN_OCTETS 8192 /* token-file: the token; blanks around it come on top */
+#define LIMIT_CREDENTIAL_EXCHANGES    1024 /* with next hops, under way at once; the oldest makes room */
 #define LIMIT_ADMISSION_RULES         4096 /* networks of the connections lines of one server */
 #define LIMIT_BANNER_OCTETS           160
 #define LIMIT_CONFIG_PINS             4096  /* senders of one server, each with each of its networks */

@@ -179,4 +179,5 @@ void check_routes(struct reader *r)
     check_both(r);
     check_matches(r);
     check_group_names(r);
+    check_secrets(r);
 }

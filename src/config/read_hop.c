@@ -11,8 +11,9 @@ struct hop_reader { /* one line under way */
     struct token hosts; /* the first */
     uint32_t n_hosts, n_implicit_ports;
     bool all_loopback;
-    struct token tls, user; /* where they were said */
-    bool tls_said, user_said;
+    struct token tls; /* where it was said */
+    bool tls_said;
+    struct credential_words login;
     uint8_t memory[LIMIT_NEXT_HOP_OCTETS];
     struct buf names;
 };
@@ -44,7 +45,7 @@ static bool read_hosts(struct reader *r, struct hop_reader *h)
                                            SPAN(" octets with their ports")));
             return false;
         }
-    } while (!reader_at_word(r, "user-file") && reader_more(r, &t));
+    } while (!credential_at_word(r) && reader_more(r, &t));
     h->to->hop.kind = NEXT_HOP_HOST;
     return true;
 }
@@ -86,7 +87,7 @@ static bool read_where(struct reader *r, const struct token *name, struct hop_re
     return hop->name.p != NULL;
 }
 
-/* --- tls [implicit] [POLICY], user-file FILE */
+/* --- tls [implicit] [POLICY], and what read_credential reads */
 
 static bool said_twice(struct reader *r, bool said, const struct token *word)
 {
@@ -135,12 +136,8 @@ static bool read_options(struct reader *r, const struct token *name, struct hop_
         struct token word = r->token;
         if (reader_word(r, "tls")) {
             if (said_twice(r, h->tls_said, &word) || !read_policy(r, name, h)) return false;
-        } else if (reader_word(r, "user-file")) {
-            if (said_twice(r, h->user_said, &word) ||
-                !reader_argument(r, name, "a FILE behind user-file", &h->user) ||
-                !value_path(r, &h->user, &h->to->hop.user))
-                return false;
-            h->user_said = true;
+        } else if (credential_at_word(r)) {
+            if (!read_credential(r, name, &h->login, h->to)) return false;
         } else
             return true;
     }
@@ -158,8 +155,11 @@ static bool check_form(struct reader *r, const struct hop_reader *h)
 {
     const struct next_hop *hop = &h->to->hop;
 
-    if (h->user_said && h->form != READ_HOP_SMARTHOST)
-        return refuse(r, &h->user, "user-file is for a smarthost", "via smarthost HOST:PORT user-file FILE");
+    if (!check_credential(r, &h->login, h->to)) return false;
+    if (h->login.file_said && h->form != READ_HOP_SMARTHOST)
+        return refuse(r, &h->login.file,
+                      h->to->secret.token ? "token-file is for a smarthost" : "user-file is for a smarthost",
+                      "via smarthost HOST:PORT user-file FILE");
     if (h->form == READ_HOP_MX && hop->implicit_tls)
         return refuse(r, &h->tls, "mail exchangers begin in plaintext: there is no tls implicit by mx",
                       "tls encrypt, tls verify or tls dane-only");
@@ -180,7 +180,7 @@ static void assume_tls(const struct hop_reader *h)
     if (h->form == READ_HOP_LMTP) {
         hop->tls = hop->kind == NEXT_HOP_UNIX || h->all_loopback ? TLS_POLICY_NONE : TLS_POLICY_MAY;
     } else if (h->n_implicit_ports ||
-               h->user_said) { /* what is needed, whatever is said for all destinations */
+               h->login.file_said) { /* what is needed, whatever is said for all destinations */
         hop->implicit_tls = h->n_implicit_ports > 0;
         hop->tls = TLS_POLICY_VERIFY;
         h->to->tls_given = true;
@@ -197,9 +197,11 @@ static void warn(struct reader *r, const struct hop_reader *h)
         config_problem_add(r, CONFIG_WARNING, reader_place(r, &h->tls),
                            SPAN("port 465 begins with TLS (RFC 8314), and this line does not"),
                            SPAN("tls implicit"));
-    if (h->user_said && hop->tls == TLS_POLICY_NONE)
+    if (h->login.file_said && hop->tls == TLS_POLICY_NONE)
         config_problem_add(r, CONFIG_WARNING, reader_place(r, &h->tls),
-                           SPAN("the password of this line goes over the network in clear"),
+                           h->to->secret.token
+                               ? SPAN("the token of this line goes over the network in clear")
+                               : SPAN("the password of this line goes over the network in clear"),
                            SPAN("tls verify"));
 }
 
@@ -210,13 +212,15 @@ bool read_hop(struct reader *r, const struct token *name, enum read_hop_form for
     h.names = buf_on(h.memory, sizeof h.memory);
     if (!read_where(r, name, &h) || !read_options(r, name, &h) || !check_form(r, &h)) return false;
     assume_tls(&h);
-    if (h.user_said && (ret->hop.tls == TLS_POLICY_MAY || ret->hop.tls == TLS_POLICY_DANE))
+    if (h.login.file_said && (ret->hop.tls == TLS_POLICY_MAY || ret->hop.tls == TLS_POLICY_DANE))
         return refuse(r, &h.tls,
-                      "with this policy anybody on the way could ask for the password of user-file",
+                      ret->secret.token
+                          ? "with this policy anybody on the way could ask for the token of token-file"
+                          : "with this policy anybody on the way could ask for the password of user-file",
                       "tls verify; or tls none, and it goes in clear");
     /* the name of an MX comes with the recipient */
     if (form != READ_HOP_MX && !next_hop_valid(&ret->hop))
-        return refuse(r, h.user_said ? &h.user : &h.hosts,
+        return refuse(r, h.login.file_said ? &h.login.file : &h.hosts,
                       "this has control characters in it, or is no absolute path",
                       "name it in plain letters");
     warn(r, &h);

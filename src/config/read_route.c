@@ -163,10 +163,12 @@ void read_relay(struct reader *r, const struct schema_row *row, const struct tok
     for (uint32_t i = routes; i < c->n_routes; i++) {
         c->routes[i].hop = route.hop;
         c->routes[i].tls_given = route.tls_given;
+        c->routes[i].secret = route.secret;
     }
     for (uint32_t i = sender_routes; i < c->n_sender_routes; i++) {
         c->sender_routes[i].hop = route.hop;
         c->sender_routes[i].tls_given = route.tls_given;
+        c->sender_routes[i].secret = route.secret;
     }
 }
 

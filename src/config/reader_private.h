@@ -143,6 +143,15 @@ void read_rate(struct reader *r, const struct schema_row *row, const struct toke
 /* The next hop of a line with its TLS policy (read_hop.c); false after a problem. */
 enum read_hop_form { READ_HOP_MX, READ_HOP_SMARTHOST, READ_HOP_LMTP };
 bool read_hop(struct reader *r, const struct token *name, enum read_hop_form form, struct config_route *ret);
+/* user-file FILE, token-file FILE, user NAME, mechanisms NAME ... of such a line, in any order (read_credential.c). */
+struct credential_words {
+    bool file_said, user_said, mechanisms_said;
+    struct token file, user, mechanisms; /* where */
+};
+bool credential_at_word(const struct reader *r);
+bool read_credential(struct reader *r, const struct token *name, struct credential_words *w,
+                     struct config_route *ret);
+bool check_credential(struct reader *r, const struct credential_words *w, const struct config_route *route);
 
 /* --- afterwards: defaults and inheritance, then the rules that concern the whole (check.c) */
 bool finish_config(struct reader *r);
@@ -155,6 +164,7 @@ void check_tokens(struct reader *r);
 void check_dovecot(struct reader *r);
 void check_legacy(struct reader *r, const struct draft *d);
 void check_winbind(struct reader *r);
+void check_secrets(struct reader *r);
 
 /* The destination that names a next hop, not the one for all; null: none does. */
 const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop);

@@ -36,11 +36,18 @@ struct config_deliver {
     uint32_t order; /* among deliver and relay lines */
 };
 
+struct config_secret {      /* how hop.user, a file, is used; the same for all lines that name it */
+    bool token;             /* a token-file; else a user-file, which has the name, too */
+    struct span user;       /* token: the name that goes with it */
+    struct span mechanisms; /* the only ones that may be used, blank-separated, upper case; empty: any */
+};
+
 struct config_route {
     struct span pattern; /* of the recipient; of relay from: of the sender, "<>" for the null reverse-path */
     struct config_place place;
-    struct next_hop hop; /* MX: without a name, for that is the domain of the recipient */
-    bool tls_given;      /* hop.tls is what the line says, or what its user-file needs */
+    struct next_hop hop;         /* MX: without a name, for that is the domain of the recipient */
+    bool tls_given;              /* hop.tls is what the line says, or what its user-file needs */
+    struct config_secret secret; /* where hop.user is set */
     uint32_t order;
 };
 

@@ -28,7 +28,7 @@ const struct schema_row schema_table[] = {
      .doc = "Where mail for DOMAIN (or * for every other served one) ends: FOLDER/DOMAIN/NAME is a Maildir, SERVER is unix:PATH or "
             "HOST:PORT. The last word on a domain counts."},
     {.name = "relay", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true,
-     .arguments = "PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE]", .fallback_text = "* via mx",
+     .arguments = "PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE | token-file FILE user NAME] [mechanisms NAME ...]", .fallback_text = "* via mx",
      .since = "0.1", .read = read_relay,
      .doc = "Where mail for PATTERN (see ROUTES) goes when it is not delivered here. A route says where, never who may send or who exists."},
     {.name = "hold", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "PATTERN ...", .fallback_text = "none", .since = "0.1",

@@ -90,7 +90,30 @@ static const struct chapter {
      "Name and password for a smarthost: two lines of UTF-8, the user name in the first and the password in "
      "the second, literally: no quotes, no comments, no blank line, blanks belong to the password. Lines end "
      "with LF or CRLF. A file that others than its owner and group can read is complained of. It is read at "
-     "start and reload; one file may serve several routes."},
+     "start and reload; one file may serve several routes.\n"
+     "Of the mechanisms that the smarthost offers the strongest is used: SCRAM-SHA-256-PLUS (tied to the TLS "
+     "session; TLS 1.3), "
+     "SCRAM-SHA-256, SCRAM-SHA-1-PLUS, SCRAM-SHA-1, PLAIN, LOGIN; with mechanisms, only those named. By "
+     "SCRAM the password does "
+     "not leave this host, and the smarthost proves that it knows it, too; one that asks for less than 4096 "
+     "iterations, or for "
+     "more than 1000000, is refused. What is refused is tried again later, and never by a weaker mechanism: "
+     "where an account "
+     "has no SCRAM keys at the smarthost, say mechanisms PLAIN."},
+    {0, "TOKEN-FILE",
+     "A token of OAuth 2 in the place of a password (OAUTHBEARER, else XOAUTH2), for the user NAME. The file "
+     "holds the token alone; "
+     "something else renews it (a timer that asks the provider), best by writing a new file and renaming it "
+     "over the old one. It is opened anew "
+     "for each session, so nothing has to be reloaded. While it is missing, empty or no token, and while the "
+     "smarthost refuses "
+     "the token, mail waits and is tried again; the reason says which file it was, when it was written, and "
+     "what the smarthost "
+     "thinks of it. Folder and file must be open to the directory process (its account sallyport-directory, "
+     "or number "
+     "60602): check says whether they are.\n"
+     "relay * via smarthost smtp.provider.example:587 token-file /run/tokens/provider user "
+     "relay@example.org"},
     {0, "TLS POLICIES",
      "none: never. may: TLS where it is offered, whoever it is, else in clear. dane: TLSA records bind where "
      "they are (RFC 7672), else as "
@@ -299,13 +322,12 @@ void schema_dictionary(struct buf *out)
         put_words(out, span_str(schema_table[i].name));
         put_words(out, span_str(schema_table[i].choices));
     }
-    put_words(
-        out,
-        SPAN("certificate key starttls implicit none proxy from mechanisms to group user via "
-             "smarthost maildir lmtp unix: any "
-             "auto default verify opportunistic user-file * none may dane encrypt dane-only implicit mx lmtp "
-             "from never per accept-and-lose-mail .example.org user@example.org <> 127.0.0.1:465 "
-             "unix:/run/lmtp 127.0.0.1:25 [::1]:25 10.0.0.0/8 "
-             "2001:db8::/32 example.org 50M 5m 1h"));
+    put_words(out, SPAN("certificate key starttls implicit none proxy from mechanisms to group user via "
+                        "smarthost maildir lmtp unix: any "
+                        "auto default verify opportunistic user-file token-file SCRAM-SHA-256 XOAUTH2 * none "
+                        "may dane encrypt dane-only implicit mx lmtp "
+                        "from never per accept-and-lose-mail .example.org user@example.org <> 127.0.0.1:465 "
+                        "unix:/run/lmtp 127.0.0.1:25 [::1]:25 10.0.0.0/8 "
+                        "2001:db8::/32 example.org 50M 5m 1h"));
     buf_str(out, "\"{\"\n\"}\"\n\";\"\n\"#\"\n\"\\x0a\"\n\"\\x22\"\n");
 }

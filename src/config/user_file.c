@@ -9,7 +9,8 @@ static void add_table(const struct config_route *table, uint32_t n, struct confi
         while (k < *count && k < LIMIT_CREDENTIAL_FILES && !span_eq(ret[k].path, path))
             k++;
         if (path.n == 0 || k < *count) continue;
-        if (k < LIMIT_CREDENTIAL_FILES) ret[k] = (struct config_user_file){path, &table[i].place};
+        if (k < LIMIT_CREDENTIAL_FILES)
+            ret[k] = (struct config_user_file){path, &table[i].place, table[i].secret};
         ++*count;
     }
 }

@@ -1,4 +1,4 @@
-/* user_file: the files with credentials that the routes of a configuration name. Supervisor and directory number them alike. */
+/* user_file: the files with credentials (user-file, token-file) that the routes of a configuration name. Supervisor and directory number them alike. */
 #ifndef CONFIG_USER_FILE_H
 #define CONFIG_USER_FILE_H
 
@@ -7,6 +7,7 @@
 struct config_user_file {
     struct span path;                 /* as in next_hop.user; a NUL stands behind it */
     const struct config_place *place; /* of the first route that names it */
+    struct config_secret secret;      /* as that route says it */
 };
 
 /* Different ones, in the order of the tables of routes. Returns how many; more than LIMIT_CREDENTIAL_FILES: too many, and only the

@@ -44,7 +44,7 @@ static struct span line_take(struct span *text)
 
 const char *credential_parse(struct span text, struct credential *ret, uint32_t *line)
 {
-    struct credential c;
+    struct credential c = {.token = {NULL, 0}};
     *line = 0;
     if (text.n == 0) return "is empty: write user name and password, one a line";
     if (text.n > LIMIT_CREDENTIAL_FILE_OCTETS) return "is too long for a user name and a password";
@@ -61,6 +61,32 @@ const char *credential_parse(struct span text, struct credential *ret, uint32_t 
     if (text.n > 0) return "something follows the password: only two lines are allowed";
     *line = 0;
     *ret = c;
+    return NULL;
+}
+
+/* --- a token */
+
+static bool blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+const char *credential_token(struct span text, struct span *ret)
+{
+    while (text.n > 0 && blank(text.p[0]))
+        text = span_skip(text, 1);
+    while (text.n > 0 && blank(text.p[text.n - 1]))
+        text.n--;
+    if (text.n == 0) return "is empty";
+    if (text.n > LIMIT_CREDENTIAL_TOKEN_OCTETS) return "is too long for a token";
+    size_t pads = 0;
+    while (pads < text.n && text.p[text.n - 1 - pads] == '=')
+        pads++;
+    for (size_t i = 0; i < text.n - pads; i++)
+        if (!octet_is_alnum(text.p[i]) && (text.p[i] == 0 || !strchr("-._~+/", text.p[i])))
+            return "holds something else than one token";
+    if (pads == text.n) return "holds something else than one token";
+    *ret = text;
     return NULL;
 }
 
@@ -89,6 +115,7 @@ void credential_question_put(struct buf *b, const struct credential_question *q)
     wire_put_span(b, span_head(q->mechanisms, CREDENTIAL_MECHANISMS_OCTETS));
     wire_put_u8(b, q->step);
     wire_put_span(b, q->challenge);
+    wire_put_span(b, q->exporter);
 }
 
 bool credential_question_read(struct span payload, struct credential_question *ret)
@@ -99,10 +126,12 @@ bool credential_question_read(struct span payload, struct credential_question *r
     q.mechanisms = wire_span(&w, CREDENTIAL_MECHANISMS_OCTETS);
     q.step = wire_u8(&w);
     q.challenge = wire_span(&w, LIMIT_AUTH_LINE_OCTETS);
+    q.exporter = wire_span(&w, LIMIT_EXPORTER_OCTETS);
     if (!wire_done(&w) || q.user.n == 0 || !span_no_controls(q.user) || !span_printable(q.mechanisms) ||
         !span_printable(q.challenge))
         return false;
     if (q.step >= CREDENTIAL_STEPS_MAX || (q.step == 0 && q.challenge.n > 0)) return false;
+    if (q.exporter.n != 0 && (q.exporter.n != LIMIT_EXPORTER_OCTETS || q.step > 0)) return false;
     *ret = q;
     return true;
 }
@@ -113,6 +142,11 @@ void credential_answer_put(struct buf *b, const struct credential_answer *a)
     wire_put_u8(b, a->status);
     wire_put_span(b, a->mechanism);
     wire_put_span(b, a->response);
+    wire_put_u8(b, a->last);
+    struct span text = span_head(a->text, LIMIT_RESULT_TEXT_OCTETS);
+    wire_put_u16(b, (uint16_t)text.n);
+    for (size_t i = 0; i < text.n; i++)
+        buf_byte(b, text.p[i] >= ' ' && text.p[i] < 127 ? text.p[i] : '?');
 }
 
 bool credential_answer_read(struct span payload, struct credential_answer *ret)
@@ -122,9 +156,13 @@ bool credential_answer_read(struct span payload, struct credential_answer *ret)
     a.status = wire_u8(&w);
     a.mechanism = wire_span(&w, CREDENTIAL_MECHANISM_OCTETS);
     a.response = wire_span(&w, LIMIT_AUTH_LINE_OCTETS);
-    if (!wire_done(&w) || a.status >= CREDENTIAL_STATUS_COUNT) return false;
+    uint8_t last = wire_u8(&w);
+    a.last = last == 1;
+    a.text = wire_span(&w, LIMIT_RESULT_TEXT_OCTETS);
+    if (!wire_done(&w) || a.status >= CREDENTIAL_STATUS_COUNT || last > 1 || !span_printable(a.text))
+        return false;
     if (a.status == CREDENTIAL_RESPONSE ? !mechanism_good(a.mechanism) || !base64_shaped(a.response)
-                                        : a.mechanism.n > 0 || a.response.n > 0)
+                                        : a.mechanism.n > 0 || a.response.n > 0 || a.last)
         return false;
     *ret = a;
     return true;

@@ -90,9 +90,16 @@ void client_begin(struct client *c, const struct client_conf *conf, uint64_t now
 enum client_event client_next(struct client *c, uint64_t now_ms, struct span *in, struct buf *out,
                               struct client_detail *d);
 void client_tls_started(struct client *c, uint64_t now_ms);
-/* response: base64 or empty; null mechanism: no credential fits: the session ends with next_hop_failed. */
-void client_auth_answer(struct client *c, uint64_t now_ms, const char *mechanism, struct span response,
-                        struct buf *out);
+struct client_login { /* an answer to CLIENT_AUTH */
+    const char
+        *mechanism; /* null: none fits, or the exchange cannot go on: the session ends with next_hop_failed */
+    struct span response; /* base64 or empty */
+    bool
+        last; /* success may follow it; when it comes before, the server has not shown what it must (RFC 5802 5.1) */
+    struct span
+        text; /* printable: why there is no mechanism; else what to tell beside the server's words when it refuses us. May be empty */
+};
+void client_auth_answer(struct client *c, uint64_t now_ms, const struct client_login *l, struct buf *out);
 /* Begins a transaction (after READY); client_next goes on with it. What this hop cannot take (8BITMIME, BINARYMIME, SMTPUTF8, SIZE) is
  * refused by CLIENT_TRANSACTION_DONE without a command being sent: 5.6.3, 5.6.7, 5.3.4. */
 void client_transaction(struct client *c, const struct client_transaction *t, uint64_t now_ms);

@@ -105,15 +105,23 @@ static enum client_event starttls_reply(struct client *c, struct step *s)
 }
 
 /* The server's words alone ("bad password") do not tell what they answer. */
-static void say_before(struct client_words *w, const char *a, const char *mechanism, const char *z)
+static void tell_refusal(struct client *c)
 {
+    struct client_words *w = &c->heard;
     const struct client_words said = *w;
     struct buf b = buf_on(w->text, sizeof w->text);
-    buf_str(&b, a);
-    buf_str(&b, mechanism);
-    buf_str(&b, z);
-    size_t room = buf_room(&b);
+    buf_str(&b, "AUTH ");
+    buf_str(&b, c->mechanism);
+    buf_str(&b, " was refused: ");
+    size_t note = c->auth_note_n ? c->auth_note_n + 3u : 0, room = buf_room(&b) / 2;
+    if (note < room) room = buf_room(&b) - note;
     buf_put(&b, span_head(span_of(said.text, said.text_n), room));
+    if (note) {
+        buf_str(&b, " (");
+        room = buf_room(&b) - 1;
+        buf_put(&b, span_head(span_of(c->auth_note, c->auth_note_n), room));
+        buf_byte(&b, ')');
+    }
     w->text_n = (uint16_t)b.n;
 }
 
@@ -126,11 +134,15 @@ static enum client_event auth_reply(struct client *c, struct step *s)
         s->d->challenge = c->last_line;
         return CLIENT_AUTH;
     }
+    if (client_class(c) == 2 && !c->auth_may_end) {
+        leave(c, s, "the next hop lets us in without showing that it knows the password");
+        return CLIENT_AGAIN;
+    }
     if (client_class(c) == 2) {
         c->phase = PHASE_READY;
         return CLIENT_AGAIN;
     }
-    say_before(&c->heard, "AUTH ", c->mechanism, " was refused: ");
+    tell_refusal(c);
     leave_refused(c, s, "the next hop refused our credentials");
     return CLIENT_AGAIN;
 }
@@ -164,27 +176,42 @@ enum client_event client_hello_reply(struct client *c, struct step *s)
     }
 }
 
-void client_auth_answer(struct client *c, uint64_t now_ms, const char *mechanism, struct span response,
-                        struct buf *out)
+/* RFC 4954 4: "*" cancels an exchange that is under way. */
+static void give_up_login(struct client *c, struct span why, bool begun, struct buf *out)
 {
+    struct client_words words;
     static const char none[] = "no credentials are at hand that the next hop accepts";
+    client_own_words(&words, (struct enhanced){4, 7, 8}, none);
+    if (why.n > 0) {
+        words.text_n = (uint16_t)span_head(why, sizeof words.text).n;
+        memcpy(words.text, why.p, words.text_n);
+    }
+    buf_put(out, begun ? SPAN("*\r\n") : SPAN("QUIT\r\n"));
+    client_end(c, &words, none, true);
+}
+
+void client_auth_answer(struct client *c, uint64_t now_ms, const struct client_login *l, struct buf *out)
+{
     bool begun = c->heard.code == 334; /* the reply before was a challenge */
     if (c->phase != PHASE_AUTH_ASK) return;
-    if (!mechanism) {
-        buf_put(out, begun ? SPAN("*\r\n") : SPAN("QUIT\r\n")); /* RFC 4954 4: "*" cancels */
-        client_fail(c, (struct enhanced){4, 7, 8}, none, true);
+    if (!l->mechanism) {
+        give_up_login(c, l->text, begun, out);
         return;
     }
     if (!begun) {
         struct buf kept = buf_on(c->mechanism, sizeof c->mechanism - 1);
-        buf_put(&kept, span_head(span_str(mechanism), sizeof c->mechanism - 1));
+        buf_put(&kept, span_head(span_str(l->mechanism), sizeof c->mechanism - 1));
         c->mechanism[kept.n] = '\0';
         buf_put(out, SPAN("AUTH "));
-        buf_str(out, mechanism);
-        if (response.n) buf_byte(out, ' ');
+        buf_str(out, l->mechanism);
+        if (l->response.n) buf_byte(out, ' ');
     }
-    buf_put(out, response);
+    buf_put(out, l->response);
     buf_put(out, SPAN("\r\n"));
+    struct buf note = buf_on(c->auth_note, sizeof c->auth_note);
+    buf_put(&note, span_head(l->text, sizeof c->auth_note));
+    c->auth_note_n = (uint16_t)note.n;
+    c->auth_may_end = l->last;
     c->phase = PHASE_AUTH;
     c->wait_ms = now_ms;
 }

@@ -58,6 +58,9 @@ struct client {
     struct ehlo ehlo;
     char mechanisms[512];
     char mechanism[24]; /* that AUTH was begun with */
+    bool auth_may_end;  /* 2xx is believed */
+    uint16_t auth_note_n;
+    char auth_note[LIMIT_RESULT_TEXT_OCTETS]; /* what a refusal is told with */
 
     /* the transaction */
     const struct client_transaction *t;

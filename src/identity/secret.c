@@ -136,21 +136,32 @@ static bool mac(const EVP_MD *md, struct span key, const char *text, uint8_t *re
     return HMAC(md, key.p, (int)key.n, (const uint8_t *)text, strlen(text), ret, NULL) != NULL;
 }
 
+bool secret_scram_client(struct span prepared, enum secret_hash hash_of, struct span salt,
+                         uint32_t iterations, uint8_t client[32], uint8_t server[32])
+{
+    const EVP_MD *md = hash_of == SECRET_SHA_1 ? EVP_sha1() : EVP_sha256();
+    uint8_t salted[32];
+    size_t n = (size_t)EVP_MD_get_size(md);
+
+    bool good = iterations > 0 && iterations <= LIMIT_SCRAM_ITERATIONS_MAX &&
+                PKCS5_PBKDF2_HMAC((const char *)prepared.p, (int)prepared.n, salt.p, (int)salt.n,
+                                  (int)iterations, md, (int)n, salted) == 1 &&
+                mac(md, span_of(salted, n), "Client Key", client) &&
+                mac(md, span_of(salted, n), "Server Key", server);
+    explicit_bzero(salted, sizeof salted);
+    return good;
+}
+
 bool secret_scram_keys(struct span prepared, enum secret_hash hash_of, struct secret_scram *ret)
 {
     const EVP_MD *md = hash_of == SECRET_SHA_1 ? EVP_sha1() : EVP_sha256();
-    uint8_t salted[32], client[32];
-    size_t n = (size_t)EVP_MD_get_size(md);
+    uint8_t client[32];
 
-    ret->key_octets = (uint8_t)n;
-    bool good = ret->iterations > 0 && ret->iterations <= LIMIT_SCRAM_ITERATIONS_MAX &&
-                ret->salt_octets <= sizeof ret->salt &&
-                PKCS5_PBKDF2_HMAC((const char *)prepared.p, (int)prepared.n, ret->salt, ret->salt_octets,
-                                  (int)ret->iterations, md, (int)n, salted) == 1 &&
-                mac(md, span_of(salted, n), "Client Key", client) &&
-                EVP_Digest(client, n, ret->stored_key, NULL, md, NULL) == 1 &&
-                mac(md, span_of(salted, n), "Server Key", ret->server_key);
-    explicit_bzero(salted, sizeof salted);
+    ret->key_octets = (uint8_t)EVP_MD_get_size(md);
+    bool good = ret->salt_octets <= sizeof ret->salt &&
+                secret_scram_client(prepared, hash_of, span_of(ret->salt, ret->salt_octets), ret->iterations,
+                                    client, ret->server_key) &&
+                EVP_Digest(client, ret->key_octets, ret->stored_key, NULL, md, NULL) == 1;
     explicit_bzero(client, sizeof client);
     return good;
 }

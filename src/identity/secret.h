@@ -39,6 +39,10 @@ MUST_USE bool secret_scram(struct span prepared, enum secret_hash hash, struct s
 /* The same with the salt and the iterations in *ret. */
 MUST_USE bool secret_scram_keys(struct span prepared, enum secret_hash hash, struct secret_scram *ret);
 
+/* Those of the client, of a salt and iterations that a server chose: ClientKey and ServerKey. */
+MUST_USE bool secret_scram_client(struct span prepared, enum secret_hash hash, struct span salt,
+                                  uint32_t iterations, uint8_t client[32], uint8_t server[32]);
+
 /* MD4 of its UTF-16LE ([MS-NLMP] 3.3.1 NTOWFv1). False: no UTF-8, or too long. */
 MUST_USE bool secret_nt(struct span typed, uint8_t ret[16]);
 /* The contexts of HMAC-MD5 (RFC 2104 4): inner, then outer, each the four words of MD5 after one block, little-endian. */

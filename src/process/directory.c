@@ -92,7 +92,7 @@ static void directory_grant(struct child *c, enum grant kind, unsigned a, unsign
 {
     struct directory *d = directory_of(c);
     (void)b;
-    if (d && kind == GRANT_CREDENTIALS)
+    if (d && (kind == GRANT_CREDENTIALS || kind == GRANT_TOKEN_FOLDER))
         credentials_grant(d->credentials, a, fd);
     else if (d && kind == GRANT_TOKEN_KEYS && !d->started)
         logins_token_keys(d->logins, fd);
@@ -325,7 +325,8 @@ static bool directory_start(struct child *c, const char **error)
     d->started = true;
     if (d->spooler_fd >= 0) spooler_open(d, d->spooler_fd);
     d->spooler_fd = -1;
-    credentials_start(d->credentials);
+    *error = "the thread of credentials cannot be made";
+    if (!credentials_start(d->credentials)) return false;
     asks_start(d->asks);
     *error = "the threads of logins cannot be made";
     if (!logins_start(d->logins)) return false;

@@ -107,18 +107,21 @@ static void on_auth(struct outbound_session *s, void *owner, struct span mechani
     struct relay_link *l = owner;
     struct relay *r = l->relay;
     struct buf b = buf_on(memory, sizeof memory);
+    uint8_t exporter[LIMIT_EXPORTER_OCTETS];
     struct credential_question q = {.tag = l->tag,
                                     .user = l->job->hop.user,
                                     .mechanisms = mechanisms,
                                     .step = l->auth_step++,
                                     .challenge = challenge};
+    if (q.step == 0 && outbound_exporter(s, exporter)) q.exporter = span_of(exporter, sizeof exporter);
     if (q.step < CREDENTIAL_STEPS_MAX) credential_question_put(&b, &q);
+    explicit_bzero(exporter, sizeof exporter);
     bool can = b.n > 0 && !b.over;
     if (can && r->directory && ipc_send(r->directory, MSG_CREDENTIAL_QUESTION, buf_span(&b))) return;
     if (can && (!r->directory || ipc_broken(r->directory)))
         r->directory_gone = true; /* this one, too, logs in with its successor */
     else
-        outbound_auth(s, NULL, (struct span){NULL, 0});
+        outbound_auth(s, &(struct client_login){.text = SPAN("the next hop asks for too much to log in")});
 }
 
 void relay_directory_said(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
@@ -136,7 +139,8 @@ void relay_directory_said(void *context, uint16_t type, struct span payload, con
     struct buf b = buf_on(mechanism, sizeof mechanism - 1);
     buf_put(&b, a.mechanism);
     mechanism[b.n] = '\0';
-    outbound_auth(l->session, a.status == CREDENTIAL_RESPONSE ? mechanism : NULL, a.response);
+    outbound_auth(l->session, &(struct client_login){a.status == CREDENTIAL_RESPONSE ? mechanism : NULL,
+                                                     a.response, a.last, a.text});
 }
 
 const struct outbound_hooks relay_outbound_hooks = {

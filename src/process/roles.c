@@ -14,7 +14,7 @@ const struct role_row role_table[PROC_ROLE_COUNT] = {
     [PROC_DIRECTORY] = {PROC_DIRECTORY, "directory",
                         SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_MEMORY | SANDBOX_MEMFD |
                             SANDBOX_THREADS | SANDBOX_FILES_AT,
-                        true, 256, &directory_hooks, NULL},
+                        true, 1024, &directory_hooks, NULL},
     [PROC_KEYRING] = {PROC_KEYRING, "keyring", SANDBOX_RECEIVE_FDS, true, 1024, &keyring_hooks, NULL},
     [PROC_SPOOLER] = {PROC_SPOOLER, "spooler",
                       SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_FILES_AT | SANDBOX_MEMORY |

@@ -21,7 +21,7 @@ enum {
     CHANNEL_QUEUE = 64,
     EVENTS_PER_TURN = 512,
     CONFIGS_KEPT = 2, /* the one in use and the one before: a role may point into it for a while */
-    FOLDERS_MAX = 256,
+    FOLDERS_MAX = 256 + LIMIT_CREDENTIAL_FILES,
     HEAP_RESERVE_OCTETS =
         64 << 20, /* for roles that get no memory later: sessions, conversations that begin anew */
 };
@@ -183,6 +183,7 @@ static struct span folder_name(const struct supervise_grant *g)
     const struct config *c = me.child.config;
     if (g->kind == GRANT_SPOOL) return c->spool_folder;
     if (g->kind == GRANT_USERS) return c->users_folder;
+    if (g->kind == GRANT_TOKEN_FOLDER) return SPAN("of a token-file");
     return g->a < c->n_deliver ? c->deliver[g->a].target : SPAN("of mail");
 }
 
@@ -190,19 +191,24 @@ static struct span folder_name(const struct supervise_grant *g)
 static bool folders_usable(const char **error)
 {
     for (unsigned i = 0; i < me.n_folders; i++) {
-        if (faccessat(me.folders[i].fd, ".", R_OK | W_OK | X_OK, AT_EACCESS) == 0) continue;
+        bool read_only = me.folders[i].grant.kind == GRANT_TOKEN_FOLDER;
+        if (faccessat(me.folders[i].fd, ".", read_only ? X_OK : R_OK | W_OK | X_OK, AT_EACCESS) == 0)
+            continue;
         if (errno != EACCES && errno != EPERM)
             continue; /* a disk's trouble may pass: the role copes with it */
         struct span name = folder_name(&me.folders[i].grant);
         struct buf b = buf_on(me.problem, sizeof me.problem - 1);
         buf_str(&b, "the folder ");
         buf_escaped(&b, name, SUPERVISE_REASON_OCTETS / 2);
-        buf_str(&b, " cannot be read and written by user id ");
+        buf_str(&b, read_only ? " cannot be entered by user id " : " cannot be read and written by user id ");
         buf_u64(&b, geteuid());
-        buf_str(&b, ", which this process has: chown -R ");
-        buf_u64(&b, geteuid());
-        buf_byte(&b, ' ');
-        buf_escaped(&b, name, SUPERVISE_REASON_OCTETS / 2);
+        buf_str(&b, ", which this process has");
+        if (!read_only) {
+            buf_str(&b, ": chown -R ");
+            buf_u64(&b, geteuid());
+            buf_byte(&b, ' ');
+            buf_escaped(&b, name, SUPERVISE_REASON_OCTETS / 2);
+        }
         me.problem[b.n] = '\0';
         *error = (const char *)me.problem;
         return false;
@@ -212,13 +218,18 @@ static bool folders_usable(const char **error)
 
 static bool close_cage(const char **error)
 {
-    int directories[FOLDERS_MAX];
-    for (unsigned i = 0; i < me.n_folders; i++)
-        directories[i] = me.folders[i].fd;
+    int directories[FOLDERS_MAX], read_only[FOLDERS_MAX];
+    unsigned n = 0, n_read_only = 0;
+    for (unsigned i = 0; i < me.n_folders; i++) {
+        bool reads = me.folders[i].grant.kind == GRANT_TOKEN_FOLDER;
+        *(reads ? &read_only[n_read_only++] : &directories[n++]) = me.folders[i].fd;
+    }
     struct sandbox s = {.process = me.name,
                         .abilities = me.row->abilities,
                         .directories = directories,
-                        .n_directories = me.n_folders,
+                        .n_directories = n,
+                        .read_only = read_only,
+                        .n_read_only = n_read_only,
                         .max_fds = me.row->max_fds,
                         .debug = me.hello.debug_sandbox};
     uint8_t result = SANDBOX_FAILED;
@@ -267,8 +278,9 @@ static void on_grant(struct span payload, int fd)
         return;
     }
     if (g.kind == GRANT_LOCK) return; /* it is held until this process ends */
-    if (!me.started && (g.kind == GRANT_SPOOL || g.kind == GRANT_MAIL || g.kind == GRANT_USERS) &&
-        me.n_folders < FOLDERS_MAX) {
+    bool folder = g.kind == GRANT_SPOOL || g.kind == GRANT_MAIL || g.kind == GRANT_USERS ||
+                  g.kind == GRANT_TOKEN_FOLDER;
+    if (!me.started && folder && me.n_folders < FOLDERS_MAX) {
         int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         if (copy >= 0) {
             me.folders[me.n_folders].grant = g;

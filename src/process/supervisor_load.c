@@ -8,6 +8,7 @@
 #include "config/user_file.h"
 #include "process/supervisor_private.h"
 #include "service/config_files.h"
+#include "service/token_file.h"
 
 /* Where there is not room for all, errors come first. */
 static void tell_problems(struct buf *text, const struct config_report *r)
@@ -37,11 +38,12 @@ static int make_bundle(const struct config_load *l)
 static bool open_named(struct generation *g, enum grant kind, unsigned a, unsigned b, struct span path,
                        const struct config_place *place, bool absent_ok, struct config_report *report)
 {
-    bool folder = kind == GRANT_SPOOL || kind == GRANT_MAIL || kind == GRANT_USERS;
-    /* paths of a configuration have a NUL behind them; a FIFO without a writer must not hang us; users are for the directory
-     * process alone to look at */
-    int fd = open((const char *)path.p, O_CLOEXEC | (kind == GRANT_USERS ? O_PATH : O_RDONLY | O_NONBLOCK) |
-                                            (folder ? O_DIRECTORY : 0));
+    bool by_path = kind == GRANT_USERS || kind == GRANT_TOKEN_FOLDER;
+    bool folder = by_path || kind == GRANT_SPOOL || kind == GRANT_MAIL;
+    /* paths of a configuration have a NUL behind them; a FIFO without a writer must not hang us; users and tokens are for the
+     * directory process alone to look at */
+    int fd = open((const char *)path.p,
+                  O_CLOEXEC | (by_path ? O_PATH : O_RDONLY | O_NONBLOCK) | (folder ? O_DIRECTORY : 0));
     if (fd >= 0) {
         g->opened[g->n_opened++] = (struct opened){kind, a, b, fd};
         return true;
@@ -59,6 +61,20 @@ static bool open_named(struct generation *g, enum grant kind, unsigned a, unsign
     return false;
 }
 
+/* The folder alone: the file in it is opened by whoever needs it, again and again. */
+static bool open_token_folder(struct generation *g, unsigned number, const struct config_user_file *f,
+                              struct config_report *report)
+{
+    char memory[LIMIT_CONFIG_PATH_OCTETS + 1];
+    struct buf folder = buf_on(memory, sizeof memory - 1);
+    struct span before;
+    const char *name;
+    token_file_split(f->path, &before, &name);
+    buf_put(&folder, before);
+    memory[folder.n] = '\0';
+    return open_named(g, GRANT_TOKEN_FOLDER, number, 0, buf_span(&folder), f->place, false, report);
+}
+
 /* Not more than can be held: that was looked at. */
 static bool open_user_files(struct generation *g, struct config_report *report)
 {
@@ -66,7 +82,9 @@ static bool open_user_files(struct generation *g, struct config_report *report)
     uint32_t n = config_user_files(g->load.config, files);
     bool ok = true;
     for (uint32_t i = 0; i < n && i < LIMIT_CREDENTIAL_FILES; i++)
-        ok &= open_named(g, GRANT_CREDENTIALS, i, 0, files[i].path, files[i].place, false, report);
+        ok &= files[i].secret.token
+                  ? open_token_folder(g, i, &files[i], report)
+                  : open_named(g, GRANT_CREDENTIALS, i, 0, files[i].path, files[i].place, false, report);
     return ok;
 }
 
@@ -183,6 +201,7 @@ enum role supervisor_role_of_grant(enum grant kind)
     case GRANT_KEY: return PROC_KEYRING;
     case GRANT_USERS:
     case GRANT_CREDENTIALS:
+    case GRANT_TOKEN_FOLDER:
     case GRANT_TOKEN_KEYS:
     case GRANT_ALIASES: return PROC_DIRECTORY;
     case GRANT_AUTHORITIES: return PROC_RELAY;

@@ -2,6 +2,8 @@
 #ifndef SERVICE_CONFIG_FILES_PRIVATE_H
 #define SERVICE_CONFIG_FILES_PRIVATE_H
 
+#include <sys/stat.h>
+
 #include "base/buf.h"
 #include "service/config_files.h"
 #include "service/host_networks.h"
@@ -31,6 +33,9 @@ void config_files_networks(const struct config_files *f, const struct host_netwo
 /* A warning when others than owner and group may read the secret, or others than the owner may write it. */
 void config_files_secret_mode(const struct config_files *f, struct config_place place, const char *what,
                               struct span file);
+/* The account of that process may do this with it (4: read, 2: write, 1: enter), as far as the mode says. */
+bool config_files_permitted(const char *path, const struct stat *st, const struct config_files_owner *o,
+                            unsigned want);
 void config_files_wipe(struct span secret); /* that config_load_file has read */
 
 #endif

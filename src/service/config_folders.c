@@ -19,15 +19,15 @@ static bool is_makeable(const struct config *c, struct span path)
 }
 
 /* By the mode alone; lists of rights (acl(5)) may say otherwise, and then the process itself finds out at its start. */
-static bool mode_permits(const char *path, const struct stat *st, const struct config_files_owner *o)
+bool config_files_permitted(const char *path, const struct stat *st, const struct config_files_owner *o,
+                            unsigned want)
 {
-    const mode_t want = S_ISDIR(st->st_mode) ? 7 : 6;
     if (o->uid == geteuid())
         return faccessat(AT_FDCWD, path, (int)want, AT_EACCESS) == 0; /* R_OK is 4, W_OK 2, X_OK 1 */
     mode_t bits = st->st_uid == o->uid   ? st->st_mode >> 6
                   : st->st_gid == o->gid ? st->st_mode >> 3
                                          : st->st_mode;
-    return (bits & want) == want || getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+    return (bits & (mode_t)want) == want || getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
 }
 
 static void check_owner(const struct config_files *f, struct config_place place, const char *what,
@@ -36,7 +36,7 @@ static void check_owner(const struct config_files *f, struct config_place place,
     uint8_t memory[24];
     struct buf uid = buf_on(memory, sizeof memory - 1);
 
-    if (mode_permits(path, st, o)) return;
+    if (config_files_permitted(path, st, o, S_ISDIR(st->st_mode) ? 7 : 6)) return;
     buf_u64(&uid, o->uid);
     memory[uid.n] = 0;
     bool certain = f->who->starts || geteuid() == 0;

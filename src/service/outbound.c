@@ -216,13 +216,12 @@ void outbound_send(struct outbound_session *s, const struct outbound_message *m)
     outbound_later(s);
 }
 
-void outbound_auth(struct outbound_session *s, const char *mechanism, struct span response)
+void outbound_auth(struct outbound_session *s, const struct client_login *l)
 {
     uint8_t memory[LIMIT_AUTH_LINE_OCTETS + 64];
     struct buf out = buf_on(memory, sizeof memory);
     if (s->state != OUTBOUND_TALKING) return;
-    client_auth_answer(s->engine, loop_now_ms(s->all->setup.loop), out.over ? NULL : mechanism, response,
-                       &out);
+    client_auth_answer(s->engine, loop_now_ms(s->all->setup.loop), l, &out);
     if (!out.over) outbound_emit(s, &out);
     explicit_bzero(memory, sizeof memory); /* I10 */
     outbound_later(s);

@@ -90,8 +90,10 @@ struct outbound_session *outbound_open(struct outbound *o, int fd, const struct 
                                        void *owner);
 /* After `ready`, once: until `done` no other. */
 void outbound_send(struct outbound_session *s, const struct outbound_message *m);
-/* Answer to `auth`, at once or later. Null mechanism: no credential fits. */
-void outbound_auth(struct outbound_session *s, const char *mechanism, struct span response);
+/* Answer to `auth`, at once or later. */
+void outbound_auth(struct outbound_session *s, const struct client_login *l);
+/* tls-exporter of the session (RFC 9266). False: it has none, or it is not TLS 1.3: below, servers expect other kinds of bindings. */
+bool outbound_exporter(const struct outbound_session *s, uint8_t ret[LIMIT_EXPORTER_OCTETS]);
 /* Between messages: says QUIT and closes; `closed` is called. */
 void outbound_quit(struct outbound_session *s);
 /* Closes at once, whatever goes on; neither `done` nor `closed` is called. */

@@ -52,6 +52,12 @@ bool outbound_tls_begin(struct outbound_session *s)
     return s->tls != NULL;
 }
 
+bool outbound_exporter(const struct outbound_session *s, uint8_t ret[LIMIT_EXPORTER_OCTETS])
+{
+    return s->tls && s->state != OUTBOUND_SHAKING && strcmp(tls_version(s->tls), "TLSv1.3") == 0 &&
+           tls_exporter(s->tls, ret);
+}
+
 const char *outbound_tls_refusal(const struct outbound_session *s)
 {
     if (s->peer.tls == TLS_POLICY_DANE_ONLY && verify_of(s) != TLS_CLIENT_DANE)

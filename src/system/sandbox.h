@@ -24,6 +24,8 @@ struct sandbox {
     unsigned abilities;     /* SANDBOX_* */
     const int *directories; /* Landlock: folders below which files may be touched */
     unsigned n_directories;
+    const int *read_only; /* Landlock: folders below which files may be read, whatever the abilities */
+    unsigned n_read_only;
     uint64_t max_fds; /* RLIMIT_NOFILE */
     bool debug;       /* a forbidden system call prints its name before it ends the process */
 };

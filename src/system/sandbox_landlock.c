@@ -64,6 +64,10 @@ static uint64_t allowed(const struct sandbox *s)
 static bool add_folders(const struct sandbox *s, int ruleset, uint64_t handled_fs)
 {
     if (!(s->abilities & (SANDBOX_FILES_AT | SANDBOX_FILES_READ))) return true;
+    for (unsigned i = 0; i < s->n_read_only; i++) {
+        struct path_beneath_attr rule = {(FS_READ_FILE | FS_READ_DIR) & handled_fs, s->read_only[i]};
+        if (syscall(CALL_ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0) != 0) return false;
+    }
     for (unsigned i = 0; i < s->n_directories; i++) {
         struct path_beneath_attr rule = {allowed(s) & handled_fs, s->directories[i]};
         if (syscall(CALL_ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0) != 0) return false;

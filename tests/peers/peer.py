@@ -433,6 +433,7 @@ class Dovecot(Peer):
     refusal = "550 5.1.1 <gone@far.example> User doesn't exist: gone@far.example"
     later_words = ("4.2.2", "uota")
     submission = 0
+    mechanisms = ("PLAIN", "LOGIN")
 
     def quota(self, rule):
         names = ("r", "later", "verified", "exact", "many0", "many1", "many2")
@@ -449,7 +450,7 @@ hostname = dovecot.test.example
 ssl = yes
 ssl_cert = </etc/test/chain.pem
 ssl_key = </etc/test/key.pem
-auth_mechanisms = plain login
+auth_mechanisms = {" ".join(self.mechanisms).lower()}
 auth_username_format = %u
 mail_location = maildir:~/Maildir
 quota_full_tempfail = yes

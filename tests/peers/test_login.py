@@ -6,7 +6,7 @@ from peer import FAR, Authority, Dovecot, Exim, Haraka
 from sallyport import Sallyport, free_ports, wait_for
 
 PASSWORD = "to0 secret"
-KINDS = [("exim", "PLAIN"), ("exim", "LOGIN"), ("haraka", "PLAIN"), ("haraka", "LOGIN"), ("dovecot", "PLAIN")]
+KINDS = [("exim", "PLAIN"), ("exim", "LOGIN"), ("haraka", "PLAIN"), ("haraka", "LOGIN"), ("dovecot", "PLAIN"), ("dovecot", "SCRAM-SHA-256"), ("dovecot", "SCRAM-SHA-1")]
 
 
 class Smarthost:
@@ -54,7 +54,7 @@ def test_the_right_password(smarthost, kind, mechanism):
     assert PASSWORD not in h.s.log_text()
 
 
-@pytest.mark.parametrize("kind, mechanism", [("exim", "LOGIN"), ("dovecot", "PLAIN")])
+@pytest.mark.parametrize("kind, mechanism", [("exim", "LOGIN"), ("dovecot", "PLAIN"), ("dovecot", "SCRAM-SHA-256")])
 def test_the_wrong_password(smarthost, kind, mechanism):
     """It waits, for the file may be corrected; nothing is sent without a login."""
     h = smarthost(kind, mechanism, "wr0ng secret")

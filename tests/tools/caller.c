@@ -87,7 +87,9 @@ static void authenticate(struct caller *p, struct buf *out)
 {
     const char *response = p->responded < p->n_responses ? p->responses[p->responded++] : "";
     note(p, "AUTH ");
-    client_auth_answer(p->c, p->now_ms, p->mechanism, span_str(response), out);
+    client_auth_answer(
+        p->c, p->now_ms,
+        &(struct client_login){p->mechanism, span_str(response), !p->unproven, span_str(p->note)}, out);
 }
 
 static void ready(struct caller *p, struct buf *out)

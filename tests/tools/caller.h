@@ -25,6 +25,8 @@ struct caller {
     const char *mechanism; /* for AUTH; null: no credential fits */
     const char *const *responses;
     unsigned n_responses, responded;
+    bool unproven;    /* the mechanism has not seen yet what the server must show */
+    const char *note; /* told beside a refusal, or why there is no mechanism */
     /* of each recipient of each transaction: class of its result (0: none yet), and how much had been heard by then */
     uint8_t result[CALLER_TRANSACTIONS][LIMIT_RELAY_RECIPIENTS];
     size_t result_at[CALLER_TRANSACTIONS][LIMIT_RELAY_RECIPIENTS];

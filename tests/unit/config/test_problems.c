@@ -285,7 +285,7 @@ static const struct sample bad[] = {
         "relay a.example via smarthost host:0\n"
         "relay a.example via smarthost a_b:25\n",
         "1:1 error: relay needs a DOMAIN\n"
-        "2:1 error: relay needs via, and the next hop | relay PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE]\n"
+        "2:1 error: relay needs via, and the next hop | relay PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE | token-file FILE user NAME] [mechanisms NAME ...]\n"
         "3:1 error: relay needs mx, smarthost HOST:PORT or lmtp SERVER\n"
         "3:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:2:7 | keep one of the two\n"
         "4:7 warning: this relay for a.example replaces the one at /d/sallyport.conf:3:7 | keep one of the two\n"

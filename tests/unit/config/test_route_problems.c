@@ -37,9 +37,9 @@ static const struct sample bad[] = {
         "relay from a.example\n"
         "relay from a.example via lmpt\n",
         "1:1 error: relay needs a SENDER behind from\n"
-        "2:1 error: relay needs via, and the next hop | relay PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE]\n"
+        "2:1 error: relay needs via, and the next hop | relay PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE | token-file FILE user NAME] [mechanisms NAME ...]\n"
         "3:12 error: \"*\" is no domain name | a domain like example.org\n"
-        "4:1 error: relay needs via, and the next hop | relay PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE]\n"
+        "4:1 error: relay needs via, and the next hop | relay PATTERN ... via mx | smarthost HOST:PORT ... | lmtp SERVER ... [tls POLICY] [user-file FILE | token-file FILE user NAME] [mechanisms NAME ...]\n"
         "5:12 warning: this relay from for a.example replaces the one at /d/sallyport.conf:4:12 | keep one of the two\n"
         "5:26 error: \"lmpt\" is none of: mx smarthost lmtp | did you mean \"lmtp\"?\n"},
     {"next hops",
@@ -94,11 +94,48 @@ static const struct sample bad[] = {
         "relay e via smarthost h:25 user-file /x tls may\n"
         "relay f via smarthost h:25 tls dane user-file /x\n",
         "1:1 error: relay needs a FILE behind user-file\n"
-        "2:41 error: user-file is said twice in this line | keep one of the two\n"
+        "2:41 error: this line has a user-file or token-file already | keep one of the two\n"
         "3:26 error: user-file is for a smarthost | via smarthost HOST:PORT user-file FILE\n"
         "4:33 error: user-file is for a smarthost | via smarthost HOST:PORT user-file FILE\n"
         "5:45 error: with this policy anybody on the way could ask for the password of user-file | tls verify; or tls none, and it goes in clear\n"
         "6:32 error: with this policy anybody on the way could ask for the password of user-file | tls verify; or tls none, and it goes in clear\n"},
+    {"token-file",
+        "relay a via smarthost h:25 token-file\n"
+        "relay b via smarthost h:25 token-file /b\n"
+        "relay c via smarthost h:25 token-file /c user\n"
+        "relay d via smarthost h:25 token-file /d user joe user-file /e\n"
+        "relay e via smarthost h:25 user-file /f user joe\n"
+        "relay f via mx token-file /g user joe\n"
+        "relay g via smarthost h:25 token-file /h user joe tls may\n"
+        "relay h via smarthost h:25 token-file /i user \"jo\te\"\n"
+        "relay i via smarthost h:25 user joe\n",
+        "1:1 error: relay needs a FILE behind token-file\n"
+        "2:39 error: a token needs the name that it is for | token-file FILE user NAME\n"
+        "3:1 error: relay needs a NAME behind user\n"
+        "4:51 error: this line has a user-file or token-file already | keep one of the two\n"
+        "5:46 error: user goes with token-file: a user-file has the name in its first line | token-file FILE user NAME, or user-file FILE\n"
+        "6:27 error: token-file is for a smarthost | via smarthost HOST:PORT user-file FILE\n"
+        "7:55 error: with this policy anybody on the way could ask for the token of token-file | tls verify; or tls none, and it goes in clear\n"
+        "8:47 error: \"jo\\x09e\" cannot be a user name | 1 to 320 octets without control characters\n"
+        "9:33 error: user goes with token-file: a user-file has the name in its first line | token-file FILE user NAME, or user-file FILE\n"},
+    {"mechanisms",
+        "relay a via smarthost h:25 user-file /a mechanisms\n"
+        "relay b via smarthost h:25 user-file /b mechanisms NTLM\n"
+        "relay c via smarthost h:25 user-file /c mechanisms plain xoauth2\n"
+        "relay d via smarthost h:25 token-file /d user u mechanisms PLAIN\n"
+        "relay e via smarthost h:25 mechanisms PLAIN\n"
+        "relay f via smarthost h:25 user-file /f mechanisms PLAIN mechanisms LOGIN\n",
+        "1:1 error: relay needs a NAME behind mechanisms\n"
+        "2:52 error: \"NTLM\" is no mechanism that we can use at a smarthost | SCRAM-SHA-256-PLUS SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN LOGIN OAUTHBEARER XOAUTH2\n"
+        "3:52 error: OAUTHBEARER and XOAUTH2 show a token, not a password | token-file FILE user NAME\n"
+        "4:60 error: a token is shown by OAUTHBEARER or XOAUTH2 only | leave mechanisms out\n"
+        "5:39 error: mechanisms without anything to log in with | user-file FILE mechanisms NAME ...\n"
+        "6:58 error: mechanisms is said twice in this line | keep one of the two\n"},
+    {"one file, two ways",
+        "relay g via smarthost h:25 user-file /g mechanisms PLAIN\n"
+        "relay h via smarthost h:25 user-file /g\n"
+        "relay i via smarthost i:25 user-file /g mechanisms plain\n",
+        "2:7 error: this line uses /g in another way than the line at /d/sallyport.conf:1:7 | say the same words behind it, or give it a file of its own\n"},
     {"characters",
         "relay b via smarthost b.example:25 user-file \"/x\ty\"\n",
         "1:46 error: this has control characters in it, or is no absolute path | name it in plain letters\n"},

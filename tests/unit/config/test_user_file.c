@@ -26,6 +26,19 @@ static void numbered(void **state)
     assert_int_equal(files[1].place->line, 2);
     assert_span(files[2].path, "/c/three");
     parsed_free(&p);
+    parse(&p, "hostname h.example\n"
+              "relay a.example via smarthost s.example:587 token-file t user joe@example.org tls verify\n"
+              "relay b.example via smarthost s.example:587 mechanisms scram-sha-256 Plain user-file u\n");
+    if (!p.config) print_message("%s", p.problems);
+    assert_non_null(p.config);
+    assert_int_equal(config_user_files(p.config, files), 2);
+    assert_span(files[0].path, "/d/t");
+    assert_true(files[0].secret.token);
+    assert_span(files[0].secret.user, "joe@example.org");
+    assert_span(files[1].path, "/d/u");
+    assert_false(files[1].secret.token);
+    assert_span(files[1].secret.mechanisms, "SCRAM-SHA-256 PLAIN");
+    parsed_free(&p);
     parse(&p, "hostname h.example\n");
     assert_int_equal(config_user_files(p.config, files), 0);
     parsed_free(&p);

@@ -18,7 +18,7 @@ static void good(const char *text, const char *user, const char *password)
 
 static void bad(struct span text, uint32_t where)
 {
-    struct credential c = {SPAN("untouched"), SPAN("")};
+    struct credential c = {.user = SPAN("untouched")};
     uint32_t line = 99;
     const char *wrong = credential_parse(text, &c, &line);
     assert_non_null(wrong);
@@ -85,7 +85,8 @@ static bool question_passes(struct credential_question q)
     assert_false(b.over);
     if (!credential_question_read(buf_span(&b), &back)) return false;
     assert_true(back.tag == q.tag && back.step == q.step && span_eq(back.user, q.user) &&
-                span_eq(back.mechanisms, q.mechanisms) && span_eq(back.challenge, q.challenge));
+                span_eq(back.mechanisms, q.mechanisms) && span_eq(back.challenge, q.challenge) &&
+                span_eq(back.exporter, q.exporter));
     for (size_t i = 0; i < b.n; i++)
         assert_false(credential_question_read(span_of(memory, i), &back));
     buf_byte(&b, 0);
@@ -99,25 +100,35 @@ static void question(void **state)
     static char large[LIMIT_AUTH_LINE_OCTETS + 1];
     memset(large, 'A', sizeof large);
     struct span file = SPAN("/etc/sallyport/provider"), all = SPAN("LOGIN PLAIN");
-    assert_true(question_passes((struct credential_question){UINT64_MAX, file, all, 0, SPAN("")}));
-    assert_true(question_passes((struct credential_question){1, file, SPAN(""), 3, SPAN("VXNlcm5hbWU6")}));
-    assert_true(question_passes((struct credential_question){1, file, all, 1, SPAN("what? no base64")}));
+    assert_true(question_passes((struct credential_question){UINT64_MAX, file, all, 0, SPAN(""), SPAN("")}));
+    assert_true(
+        question_passes((struct credential_question){1, file, SPAN(""), 3, SPAN("VXNlcm5hbWU6"), SPAN("")}));
+    assert_true(
+        question_passes((struct credential_question){1, file, all, 1, SPAN("what? no base64"), SPAN("")}));
     assert_true(question_passes(
-        (struct credential_question){1, file, all, 1, span_of(large, LIMIT_AUTH_LINE_OCTETS)}));
+        (struct credential_question){1, file, all, 1, span_of(large, LIMIT_AUTH_LINE_OCTETS), SPAN("")}));
     assert_true(question_passes((struct credential_question){1, span_of(large, LIMIT_CONFIG_PATH_OCTETS), all,
-                                                             CREDENTIAL_STEPS_MAX - 1, SPAN("")}));
-    assert_false(question_passes((struct credential_question){1, SPAN(""), all, 0, SPAN("")}));
-    assert_false(question_passes((struct credential_question){1, SPAN("/a\nb"), all, 0, SPAN("")}));
-    assert_false(question_passes((struct credential_question){1, file, SPAN("PLAIN\r\n"), 0, SPAN("")}));
-    assert_false(question_passes((struct credential_question){1, file, all, 0, SPAN("QQ==")}));
-    assert_false(question_passes((struct credential_question){1, file, all, CREDENTIAL_STEPS_MAX, SPAN("")}));
-    assert_false(question_passes((struct credential_question){1, file, all, 1, SPAN("a\0b")}));
+                                                             CREDENTIAL_STEPS_MAX - 1, SPAN(""), SPAN("")}));
+    assert_false(question_passes((struct credential_question){1, SPAN(""), all, 0, SPAN(""), SPAN("")}));
+    assert_false(question_passes((struct credential_question){1, SPAN("/a\nb"), all, 0, SPAN(""), SPAN("")}));
     assert_false(
-        question_passes((struct credential_question){1, file, all, 1, span_of(large, sizeof large)}));
+        question_passes((struct credential_question){1, file, SPAN("PLAIN\r\n"), 0, SPAN(""), SPAN("")}));
+    assert_false(question_passes((struct credential_question){1, file, all, 0, SPAN("QQ=="), SPAN("")}));
+    assert_false(question_passes(
+        (struct credential_question){1, file, all, CREDENTIAL_STEPS_MAX, SPAN(""), SPAN("")}));
+    assert_false(question_passes((struct credential_question){1, file, all, 1, SPAN("a\0b"), SPAN("")}));
+    assert_false(question_passes(
+        (struct credential_question){1, file, all, 1, span_of(large, sizeof large), SPAN("")}));
+    struct span exporter = span_of(large, LIMIT_EXPORTER_OCTETS);
+    assert_true(question_passes((struct credential_question){1, file, all, 0, SPAN(""), exporter}));
+    assert_false(question_passes((struct credential_question){1, file, all, 1, SPAN(""), exporter}));
+    assert_false(
+        question_passes((struct credential_question){1, file, all, 0, SPAN(""), span_head(exporter, 31)}));
     /* an offer without end is cut */
     struct buf b = buf_on(memory, sizeof memory);
     struct credential_question back;
-    credential_question_put(&b, &(struct credential_question){1, file, span_of(large, 5000), 0, SPAN("")});
+    credential_question_put(
+        &b, &(struct credential_question){1, file, span_of(large, 5000), 0, SPAN(""), SPAN("")});
     assert_true(credential_question_read(buf_span(&b), &back));
     assert_int_equal(back.mechanisms.n, CREDENTIAL_MECHANISMS_OCTETS);
 }
@@ -130,7 +141,7 @@ static bool answer_passes(struct credential_answer a)
     assert_false(b.over);
     if (!credential_answer_read(buf_span(&b), &back)) return false;
     assert_true(back.tag == a.tag && back.status == a.status && span_eq(back.mechanism, a.mechanism) &&
-                span_eq(back.response, a.response));
+                span_eq(back.response, a.response) && back.last == a.last && span_eq(back.text, a.text));
     for (size_t i = 0; i < b.n; i++)
         assert_false(credential_answer_read(span_of(memory, i), &back));
     buf_byte(&b, 0);
@@ -141,35 +152,94 @@ static bool answer_passes(struct credential_answer a)
 static void answer(void **state)
 {
     (void)state;
+    assert_true(answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN"),
+                                                         SPAN("AGEAYg=="), false, SPAN("")}));
+    assert_true(answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("SCRAM-SHA-256"),
+                                                         SPAN(""), false, SPAN("")}));
+    assert_true(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_NO_MECHANISM, SPAN(""), SPAN(""), false, SPAN("")}));
+    assert_true(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_UNKNOWN, SPAN(""), SPAN(""), false, SPAN("")}));
     assert_true(
-        answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN"), SPAN("AGEAYg==")}));
-    assert_true(
-        answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("SCRAM-SHA-256"), SPAN("")}));
-    assert_true(answer_passes((struct credential_answer){7, CREDENTIAL_NO_MECHANISM, SPAN(""), SPAN("")}));
-    assert_true(answer_passes((struct credential_answer){7, CREDENTIAL_UNKNOWN, SPAN(""), SPAN("")}));
-    assert_true(answer_passes((struct credential_answer){7, CREDENTIAL_BROKEN, SPAN(""), SPAN("")}));
-    assert_false(answer_passes((struct credential_answer){7, CREDENTIAL_STATUS_COUNT, SPAN(""), SPAN("")}));
-    assert_false(answer_passes((struct credential_answer){7, CREDENTIAL_UNKNOWN, SPAN("PLAIN"), SPAN("")}));
-    assert_false(answer_passes((struct credential_answer){7, CREDENTIAL_BROKEN, SPAN(""), SPAN("QQ==")}));
-    assert_false(answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN(""), SPAN("QQ==")}));
-    assert_false(answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("plain"), SPAN("")}));
-    assert_false(
-        answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN\r\nMAIL"), SPAN("")}));
-    assert_false(
-        answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN"), SPAN("QQ=")}));
-    assert_false(
-        answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN"), SPAN("QQ\r\n")}));
+        answer_passes((struct credential_answer){7, CREDENTIAL_BROKEN, SPAN(""), SPAN(""), false, SPAN("")}));
     assert_false(answer_passes(
-        (struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("MORE-THAN-20-OCTETS-X"), SPAN("")}));
+        (struct credential_answer){7, CREDENTIAL_STATUS_COUNT, SPAN(""), SPAN(""), false, SPAN("")}));
+    assert_false(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_UNKNOWN, SPAN("PLAIN"), SPAN(""), false, SPAN("")}));
+    assert_false(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_BROKEN, SPAN(""), SPAN("QQ=="), false, SPAN("")}));
+    assert_false(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN(""), SPAN("QQ=="), false, SPAN("")}));
+    assert_false(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("plain"), SPAN(""), false, SPAN("")}));
+    assert_false(answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN\r\nMAIL"),
+                                                          SPAN(""), false, SPAN("")}));
+    assert_false(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN"), SPAN("QQ="), false, SPAN("")}));
+    assert_false(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("PLAIN"), SPAN("QQ\r\n"), false, SPAN("")}));
+    assert_false(answer_passes((struct credential_answer){
+        7, CREDENTIAL_RESPONSE, SPAN("MORE-THAN-20-OCTETS-X"), SPAN(""), false, SPAN("")}));
+}
+
+static void answer_text(void **state)
+{
+    (void)state;
+    assert_true(
+        answer_passes((struct credential_answer){7, CREDENTIAL_RESPONSE, SPAN("XOAUTH2"), SPAN("QQ=="), true,
+                                                 SPAN("the token in /t, written 3 days ago")}));
+    assert_true(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_BROKEN, SPAN(""), SPAN(""), false, SPAN("no")}));
+    assert_false(answer_passes(
+        (struct credential_answer){7, CREDENTIAL_BROKEN, SPAN(""), SPAN(""), true, SPAN("no")}));
+    /* what steers terminals, and what is no ASCII, does not get through */
+    struct buf b = buf_on(memory, sizeof memory);
+    struct credential_answer back;
+    credential_answer_put(
+        &b, &(struct credential_answer){.status = CREDENTIAL_BROKEN, .text = SPAN("a\xc3\xb6\033[1m")});
+    assert_true(credential_answer_read(buf_span(&b), &back));
+    assert_true(span_eq(back.text, SPAN("a???[1m")));
+    memory[b.n - 1] = '\n';
+    assert_false(credential_answer_read(buf_span(&b), &back));
+}
+
+static void token(void **state)
+{
+    static char text[LIMIT_CREDENTIAL_TOKEN_OCTETS + 64];
+    static const struct {
+        const char *text, *token;
+    } rows[] = {
+        {"ya29.a0Af_B-x~+/==\n", "ya29.a0Af_B-x~+/=="},
+        {" \t abc \r\n\r\n", "abc"},
+        {"abc", "abc"},
+        {"", NULL},
+        {" \n", NULL},
+        {"abc def", NULL},
+        {"abc\ndef\n", NULL},
+        {"a=bc", NULL},
+        {"===", NULL},
+        {"{\"access_token\":\"x\"}", NULL},
+        {"ab\xc3\xb6", NULL},
+        {"ab\1", NULL},
+    };
+    struct span got;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *wrong = credential_token(span_str(rows[i].text), &got);
+        assert_int_equal(wrong == NULL, rows[i].token != NULL);
+        if (rows[i].token) assert_true(span_eq(got, span_str(rows[i].token)));
+    }
+    memset(text, 'x', sizeof text);
+    assert_null(credential_token(span_of(text, LIMIT_CREDENTIAL_TOKEN_OCTETS), &got));
+    assert_non_null(credential_token(span_of(text, LIMIT_CREDENTIAL_TOKEN_OCTETS + 1), &got));
+    assert_non_null(credential_token(SPAN("ab\0c"), &got));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(file),
-        cmocka_unit_test(file_lengths),
-        cmocka_unit_test(question),
-        cmocka_unit_test(answer),
+        cmocka_unit_test(file),   cmocka_unit_test(file_lengths), cmocka_unit_test(question),
+        cmocka_unit_test(answer), cmocka_unit_test(answer_text),  cmocka_unit_test(token),
     };
     return cmocka_run_group_tests_name("credential", tests, NULL, NULL);
 }

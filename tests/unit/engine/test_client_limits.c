@@ -294,6 +294,63 @@ static void test_no_credential(void **state)
     caller_free(&p);
 }
 
+/* Success before the mechanism is through is none: whoever says so has not proven anything (RFC 5802 5.1). */
+static void test_success_too_early(void **state)
+{
+    (void)state;
+    struct client_transaction todo[2];
+    struct caller p;
+    fresh(&p, todo, AUTH | TLS_ACTIVE, "220 hi\r\n");
+    p.unproven = true;
+    hear(&p, "250-x\r\n250 AUTH PLAIN\r\n");
+    p.said.n = 0;
+    hear(&p, "235 2.7.0 come in\r\n");
+    expect(&p, "AUTH CLOSE! ");
+    assert_true(span_eq(octets_span(&p.said), SPAN("QUIT\r\n")));
+    caller_free(&p);
+}
+
+/* What the credential's side knows stands behind the server's words, however long both are. */
+static void test_refusal_tells_more(void **state)
+{
+    (void)state;
+    struct client_transaction todo[2];
+    struct caller p;
+    static char line[512], small[] = "535 5.7.8 no more\r\n";
+    memset(line, 'x', sizeof line);
+    memcpy(line, small, 10);
+    memcpy(line + 490, "\r\n", 3);
+    for (unsigned k = 0; k < 2; k++) {
+        struct client_detail d;
+        uint8_t octets[4096];
+        struct buf out = buf_on(octets, sizeof octets);
+        fresh(&p, todo, AUTH | TLS_ACTIVE, "220 hi\r\n");
+        p.note = "the token in /t, written 3 days ago";
+        hear(&p, "250-x\r\n250 AUTH PLAIN\r\n");
+        struct span in = span_str(k ? line : small);
+        assert_int_equal(client_next(p.c, p.now_ms, &in, &out, &d), CLIENT_CLOSE);
+        if (k == 0)
+            assert_true(span_eq(
+                d.reply.text, SPAN("AUTH PLAIN was refused: no more (the token in /t, written 3 days ago)")));
+        assert_true(d.reply.text.n <= LIMIT_RESULT_TEXT_OCTETS);
+        struct span end = span_skip(d.reply.text, d.reply.text.n - 38);
+        assert_true(span_eq(end, SPAN(" (the token in /t, written 3 days ago)")));
+        caller_free(&p);
+    }
+    fresh(&p, todo, AUTH | TLS_ACTIVE, "220 hi\r\n"); /* and why there is no mechanism */
+    p.mechanism = NULL;
+    p.note = "the token in /t is empty";
+    struct client_detail d;
+    uint8_t octets[4096];
+    struct buf out = buf_on(octets, sizeof octets);
+    hear(&p, "250-x\r\n250 AUTH PLAIN\r\n");
+    struct span none = SPAN("");
+    assert_int_equal(client_next(p.c, p.now_ms, &none, &out, &d), CLIENT_CLOSE);
+    assert_true(span_eq(d.reply.text, SPAN("the token in /t is empty")));
+    assert_int_equal(d.reply.enhanced.class, 4);
+    caller_free(&p);
+}
+
 /* Many mechanisms: the list is cut between two of them. */
 static void test_mechanisms(void **state)
 {
@@ -330,6 +387,8 @@ int main(void)
         cmocka_unit_test(test_silence_after_eager_content),
         cmocka_unit_test(test_recipients_max),
         cmocka_unit_test(test_envelope_refused),
+        cmocka_unit_test(test_success_too_early),
+        cmocka_unit_test(test_refusal_tells_more),
         cmocka_unit_test(test_no_credential),
         cmocka_unit_test(test_mechanisms),
     };

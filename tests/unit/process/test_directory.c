@@ -405,8 +405,12 @@ static const char *credential_hear(uint64_t tag)
 static const char *credential(const char *file, const char *mechanisms, uint8_t step, const char *challenge)
 {
     static uint64_t tag;
-    credential_ask(&(struct credential_question){++tag, span_str(file), span_str(mechanisms), step,
-                                                 span_str(challenge)});
+    if (step == 0) tag++;
+    credential_ask(&(struct credential_question){.tag = tag,
+                                                 .user = span_str(file),
+                                                 .mechanisms = span_str(mechanisms),
+                                                 .step = step,
+                                                 .challenge = span_str(challenge)});
     return credential_hear(tag);
 }
 
@@ -433,7 +437,8 @@ static void malformed_relay(void **state)
 {
     (void)state;
     begin("", "");
-    credential_ask(&(struct credential_question){1, SPAN("/c/joe"), SPAN("PLAIN"), 0, SPAN("QQ==")});
+    credential_ask(
+        &(struct credential_question){1, SPAN("/c/joe"), SPAN("PLAIN"), 0, SPAN("QQ=="), SPAN("")});
     assert_string_equal(credential_hear(1), "closed");
     end();
 }

@@ -296,7 +296,8 @@ static void respond(struct channel *c, uint64_t tag, const char *mechanism, cons
     credential_answer_put(&b, &(struct credential_answer){.tag = tag,
                                                           .status = CREDENTIAL_RESPONSE,
                                                           .mechanism = span_str(mechanism),
-                                                          .response = span_str(response)});
+                                                          .response = span_str(response),
+                                                          .last = true});
     say(c, MSG_CREDENTIAL_ANSWER, buf_span(&b), -1);
 }
 

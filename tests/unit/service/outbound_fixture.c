@@ -46,7 +46,7 @@ static void on_ready(struct outbound_session *s, void *owner)
 static void on_auth(struct outbound_session *s, void *owner, struct span mechanisms, struct span challenge)
 {
     (void)owner, (void)mechanisms, (void)challenge;
-    outbound_auth(s, NULL, (struct span){NULL, 0});
+    outbound_auth(s, &(struct client_login){.mechanism = NULL});
 }
 
 static void on_recipient(struct outbound_session *s, void *owner, uint32_t i, const struct client_reply *r)
