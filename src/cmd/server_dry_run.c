@@ -182,21 +182,36 @@ static void print_who(struct tally *t, bool json)
     t->others += json_object_size(t->who);
 }
 
+static void put_number(struct buf *b, const char *key, uint64_t n)
+{
+    buf_str(b, ",\"");
+    buf_str(b, key);
+    buf_str(b, "\":");
+    buf_u64(b, n);
+}
+
 static void print_json(const struct server_edit *e, struct tally *t, const struct log_lines_count *n)
 {
-    char memory[SERVER_TEXT_OCTETS * 4];
-    struct buf b = buf_on(memory, sizeof memory);
-    printf("{\"server\":\"%.*s\",\"from\":\"%.*s\",\"to\":\"%.*s\"", SPAN_ARG(t->after->name),
-           SPAN_ARG(e->from), SPAN_ARG(e->to));
-    put_time(&b, t->first_ms);
-    printf(",\"first\":\"%.*s\"", SPAN_ARG(buf_span(&b)));
-    b.n = 0;
-    put_time(&b, t->last_ms);
-    printf(",\"last\":\"%.*s\",\"lines\":%" PRIu64 ",\"foreign\":%" PRIu64 ",\"dropped\":%" PRIu64,
-           SPAN_ARG(buf_span(&b)), n->lines, n->foreign, t->lines_dropped);
-    printf(",\"sessions\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"refused_with_mail\":%" PRIu64
-           ",\"messages\":%" PRIu64 ",\"admitted\":%" PRIu64 ",\"who\":[",
-           t->n_sessions, t->tried, t->refused, t->messages, t->admitted);
+    char memory[SERVER_TEXT_OCTETS * 16], first[32], last[32];
+    struct buf b = buf_on(memory, sizeof memory), begin = buf_on(first, sizeof first),
+               end = buf_on(last, sizeof last);
+    put_time(&begin, t->first_ms);
+    put_time(&end, t->last_ms);
+    buf_byte(&b, '{');
+    server_put_json(&b, "server", t->after->name);
+    server_put_json(&b, "from", e->from);
+    server_put_json(&b, "to", e->to);
+    server_put_json(&b, "first", buf_span(&begin));
+    server_put_json(&b, "last", buf_span(&end));
+    put_number(&b, "lines", n->lines);
+    put_number(&b, "foreign", n->foreign);
+    put_number(&b, "dropped", t->lines_dropped);
+    put_number(&b, "sessions", t->n_sessions);
+    put_number(&b, "refused", t->tried);
+    put_number(&b, "refused_with_mail", t->refused);
+    put_number(&b, "messages", t->messages);
+    put_number(&b, "admitted", t->admitted);
+    printf("%.*s,\"who\":[", SPAN_ARG(buf_span(&b)));
     print_who(t, true);
     printf("]}\n");
 }

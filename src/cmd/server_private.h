@@ -26,6 +26,8 @@ server_run_fn server_show, server_set, server_history;
 int server_list(struct server_call *s); /* without a server */
 
 extern const char *const server_access_names[3]; /* by enum access */
+/* "key":"value" of a JSON object, with what goes before it: a comma, or nothing behind "{". server_show.c */
+void server_put_json(struct buf *b, const char *key, struct span value);
 
 /* --- server_edit.c */
 

@@ -118,15 +118,6 @@ static enum outcome reload(const struct server_call *s, struct reasons *r)
 
 /* --- the end of it */
 
-static void put_member(struct buf *b, const char *key, struct span value)
-{
-    buf_str(b, b->n ? ",\"" : "{\"");
-    buf_str(b, key);
-    buf_str(b, "\":\"");
-    buf_json(b, value, SERVER_TEXT_OCTETS);
-    buf_byte(b, '"');
-}
-
 static void print_result(const struct server_call *s, const struct server_edit *e, const char *result,
                          const char *sentence)
 {
@@ -139,13 +130,14 @@ static void print_result(const struct server_call *s, const struct server_edit *
             printf("A line says the role now, which followed from the access before.\n");
         return;
     }
-    put_member(&b, "server", s->server->name);
-    put_member(&b, "from", e->from);
-    put_member(&b, "to", e->to);
-    put_member(&b, "file", e->place.file);
+    buf_byte(&b, '{');
+    server_put_json(&b, "server", s->server->name);
+    server_put_json(&b, "from", e->from);
+    server_put_json(&b, "to", e->to);
+    server_put_json(&b, "file", e->place.file);
     buf_str(&b, ",\"line\":");
     buf_u64(&b, e->place.line);
-    put_member(&b, "result", span_str(result));
+    server_put_json(&b, "result", span_str(result));
     printf("%.*s}\n", SPAN_ARG(buf_span(&b)));
 }
 
@@ -203,6 +195,13 @@ static int change(struct server_call *s, struct server_edit *e)
     return complain(EXIT_NO, "nothing was changed: %.*s: %s", SPAN_ARG(e->source->name), why);
 }
 
+static int dry_run(struct server_call *s, struct server_edit *e)
+{
+    uint32_t at = (uint32_t)(s->server - s->load->config->servers);
+    (void)warn(s->server, &e->after.config->servers[at]);
+    return server_dry_run(s, e);
+}
+
 int server_set(struct server_call *s)
 {
     struct server_edit e = {.same = false};
@@ -214,7 +213,7 @@ int server_set(struct server_call *s)
     if (code == EXIT_YES && e.same)
         print_result(s, &e, "same", "It is so already.");
     else if (code == EXIT_YES)
-        code = s->dry_run ? server_dry_run(s, &e) : change(s, &e);
+        code = s->dry_run ? dry_run(s, &e) : change(s, &e);
     config_load_free(&e.after);
     return code;
 }

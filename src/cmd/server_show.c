@@ -10,6 +10,13 @@ enum { ROW_OCTETS = 16384, SHOWN_OCTETS = 4096, NAME_COLUMN = 35 };
 
 static const char *const role_names[] = {"mx", "submission", "organisation", "gate"};
 static const char *const tls_names[] = {"none", "starttls", "implicit"};
+static const char *const profile_names[] = {"standard", "legacy-device"};
+static const char *const login_names[] = {"database", "dovecot"};
+static const char *const minimum_names[] = {[TLS_MINIMUM_1_0] = "1.0",
+                                            [TLS_MINIMUM_1_1] = "1.1",
+                                            [TLS_MINIMUM_1_2] = "1.2",
+                                            [TLS_MINIMUM_1_3] = "1.3"};
+static const char *const binding_names[] = {"allow", "none", "require"}; /* enum ntlm_bindings */
 
 /* --- values */
 
@@ -35,7 +42,7 @@ static void put_networks(struct buf *b, const struct network *n, uint32_t count)
 
 /* --- the table */
 
-static void put_json(struct buf *b, const char *key, struct span value)
+void server_put_json(struct buf *b, const char *key, struct span value)
 {
     buf_str(b, b->n && b->p[b->n - 1] != '{' ? ",\"" : "\"");
     buf_str(b, key);
@@ -62,18 +69,19 @@ static void list_json(struct buf *b, const struct config_server *s)
     char memory[SHOWN_OCTETS];
     struct buf text = buf_on(memory, sizeof memory);
     buf_byte(b, '{');
-    put_json(b, "server", s->name);
-    put_json(b, "role", span_str(role_names[s->role]));
-    put_json(b, "access", span_str(server_access_names[s->access]));
+    server_put_json(b, "server", s->name);
+    server_put_json(b, "role", span_str(role_names[s->role]));
+    server_put_json(b, "profile", span_str(profile_names[s->profile]));
+    server_put_json(b, "access", span_str(server_access_names[s->access]));
     buf_str(b, ",\"listeners\":[");
     for (uint32_t i = 0; i < s->n_listeners; i++) {
         text.n = 0;
         address_put(&text, &s->listeners[i].address);
         buf_str(b, i ? ",{" : "{");
-        put_json(b, "address", buf_span(&text));
+        server_put_json(b, "address", buf_span(&text));
         buf_str(b, ",\"port\":");
         buf_u64(b, s->listeners[i].port);
-        put_json(b, "tls", span_str(tls_names[s->listeners[i].tls]));
+        server_put_json(b, "tls", span_str(tls_names[s->listeners[i].tls]));
         buf_byte(b, '}');
     }
     buf_str(b, s->require_tls ? "],\"require_tls\":true" : "],\"require_tls\":false");
@@ -99,6 +107,8 @@ static void list_text(struct buf *b, const struct config_server *s)
     buf_str(b, server_access_names[s->access]);
     buf_str(b, "  role ");
     buf_str(b, role_names[s->role]);
+    if (s->profile != PROFILE_STANDARD) buf_str(b, "  profile ");
+    if (s->profile != PROFILE_STANDARD) buf_str(b, profile_names[s->profile]);
     if (s->require_tls) buf_str(b, "  require-tls");
     for (uint32_t i = 0; i < s->n_listeners; i++) {
         buf_str(b, i ? "\n                  " : "\n    listens       ");
@@ -152,10 +162,10 @@ static void row(struct page *p, const char *name, struct config_place place)
     struct buf b = buf_on(memory, sizeof memory);
     if (p->s->v->json) {
         buf_str(&b, p->later ? ",{" : "{");
-        put_json(&b, "directive", span_str(name));
-        put_json(&b, "value", buf_span(&p->value));
+        server_put_json(&b, "directive", span_str(name));
+        server_put_json(&b, "value", buf_span(&p->value));
         if (place.line) {
-            put_json(&b, "file", place.file);
+            server_put_json(&b, "file", place.file);
             buf_str(&b, ",\"line\":");
             buf_u64(&b, place.line);
         }
@@ -235,6 +245,18 @@ static void access_of(struct page *p)
     }
 }
 
+/* Of profile legacy-device: who sends as whom without logging in. */
+static void senders(struct page *p)
+{
+    const struct config_server *s = p->s->server;
+    for (uint32_t i = 0; i < s->n_pins; i++) {
+        buf_put(&p->value, s->pins[i].sender);
+        buf_str(&p->value, " from ");
+        network_put(&p->value, &s->pins[i].from);
+        plain(p, "sender", SPAN(""));
+    }
+}
+
 static void connections(struct page *p)
 {
     const struct admission *a = &p->s->server->admission;
@@ -302,9 +324,14 @@ int server_show(struct server_call *s)
     else
         printf("server %.*s\n", SPAN_ARG(of->name));
     plain(p, "role", span_str(role_names[of->role]));
+    plain(p, "profile", span_str(profile_names[of->profile]));
     access_of(p);
+    senders(p);
+    if (schema_find(SPAN("login"), SCHEMA_SERVER)) plain(p, "login", span_str(login_names[of->login]));
+    plain(p, "ntlm-channel-binding", span_str(binding_names[of->ntlm_bindings]));
     listeners(p);
     certificates(p);
+    plain(p, "tls-minimum", span_str(minimum_names[of->tls_minimum]));
     yes_no(p, "require-tls", of->require_tls);
     networks(p, "allow-cleartext-auth", of->clear_auth, of->n_clear_auth);
     networks(p, "relay-networks", of->relay_networks, of->n_relay_networks);
@@ -316,6 +343,7 @@ int server_show(struct server_call *s)
     plain(p, "banner", of->banner.n ? of->banner : SPAN("ESMTP ready"));
     plain(p, "early-talkers", of->early_talker_refuse ? SPAN("refuse") : SPAN("allow"));
     yes_no(p, "normalize-bare-lf", of->normalize_bare_lf);
+    if (of->role == ROLE_GATE) plain(p, "backend", of->backend);
     limits(p);
     if (s->v->json) printf("]}\n");
     return fflush(stdout) == 0 ? EXIT_YES : EXIT_NO;

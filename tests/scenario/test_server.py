@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -208,11 +209,17 @@ def test_who_may_not_ask_the_server_changes_nothing(make):
         assert code == 77 and "you may not ask the running server" in texts(said) and s.config.read_bytes() == before
 
 
+def test_an_ordinary_user_has_his_own(make):
+    s = make(as_user=True)
+    assert change(s, "mx", "set", "access", "both")[1]["result"] == "served"
+    assert [t["what"] for t in s.ask("server", "mx", "history")][-1] == "server mx: access both is served"
+
+
 def test_list_and_show(door):
     s = door(start=False, block="listen 127.0.0.1:{port} [::1]:{port} tls none  access authenticated mechanisms PLAIN  allow-cleartext-auth 192.0.2.0/24  relay-networks 198.51.100.7")
     rows = {row["server"]: row for row in s.ask("server", "list")}
     assert list(rows) == ["mx", "submission", "door"]
-    assert rows["door"] == {"server": "door", "role": "submission", "access": "authenticated", "require_tls": False, "mechanisms": ["PLAIN"],
+    assert rows["door"] == {"server": "door", "role": "submission", "profile": "standard", "access": "authenticated", "require_tls": False, "mechanisms": ["PLAIN"],
                             "listeners": [{"address": "127.0.0.1", "port": s.door, "tls": "none"}, {"address": "::1", "port": s.door, "tls": "none"}],
                             "relay_networks": ["198.51.100.7/32"], "cleartext_auth": ["192.0.2.0/24"], "domains": 1}
     line = s.config.read_text().split("server door")[0].count("\n") + 1
@@ -224,6 +231,19 @@ def test_list_and_show(door):
     text = s.cli("server", "door", "show").stdout.decode()
     assert f"198.51.100.7/32  ({s.config}:{line})" in text and "(default)" in text
     assert "door  access authenticated  role submission" in s.cli("server", "list").stdout.decode()
+
+
+def test_show_leaves_no_directive_out(door):
+    s = door(start=False, block="listen 127.0.0.1:{port} tls starttls  access both  recipients {domain}  right relay to group staff\nlimits {{ errors 7 }}")
+    page = run(BUILD / "sallyport", "help", "config").stdout.decode()
+    section = {name: re.findall(r"(?m)^  ([a-z-]+)(?: |$)", page.split(f"\n{name}\n", 1)[1].split("\n\n\n")[0].split("\nLIMITS\n" if name == "SERVER" else "\nQUEUE\n")[0])
+               for name in ("SERVER", "LIMITS")}
+    known = {*section["SERVER"]} - {"include", "limits", "backend", "verbs", "sender"} | {f"limits {name}" for name in section["LIMITS"]} - {"limits include"}
+    said = {row["directive"]: row for row in s.ask("server", "door", "show")[0]["said"]}
+    assert len(known) > 35 and known - set(said) == set(), known - set(said)
+    line = s.config.read_text().split("server door")[0].count("\n") + 1
+    assert (said["limits errors"]["value"], said["limits errors"]["line"]) == ("7", line + 1)
+    assert (said["right"]["value"], said["right"]["line"]) == ("relay to group staff", line)
 
 
 @pytest.mark.parametrize("words", [
@@ -267,7 +287,7 @@ def replay(s):
 
 
 def test_dry_run_says_what_becomes_true(door):
-    s = door(block="listen 127.0.0.1:{port} tls starttls  access both  recipients {domain}  relay-networks 127.0.0.6")
+    s = door(block="listen 127.0.0.1:{port} tls starttls  access \"both\"  recipients {domain}  relay-networks 127.0.0.6")
     assert replay(s) == 0
     assert mail(s.smtp).returncode == 0  # of another server
     wait_for(lambda: len([e for e in s.log("session-end") if e["server"] == "door"]) == 7)
@@ -276,11 +296,17 @@ def test_dry_run_says_what_becomes_true(door):
     before = s.config.read_bytes()
 
     code, said, _ = change(s, "door", "set", "access", "authenticated", "--dry-run", "--log", recorded, check=False)
-    assert code == 1 and s.config.read_bytes() == before
+    assert code == 1 and s.config.read_bytes() == before and said["from"] == '"both"'
     assert (said["sessions"], said["refused"], said["refused_with_mail"], said["messages"], said["foreign"]) == (7, 4, 3, 4, 1)
     assert said["who"] == [{"client": "127.0.0.2", "sessions": 2, "messages": 3}, {"client": "127.0.0.3", "sessions": 1, "messages": 1}]
     text = s.cli("server", "door", "set", "access", "authenticated", "--dry-run", stdin=recorded.read_bytes(), check=False).stdout.decode()
     assert "of 7 sessions 4 would be refused, 3 of them with mail that was taken (4 messages)" in text and "client 127.0.0.2: 2 with 3" in text
+
+    lines = recorded.read_bytes().splitlines(keepends=True)  # sessions lie across the two files
+    for name, part in (("a", lines[:len(lines) // 2]), ("b", lines[len(lines) // 2:])):
+        (s.top / name).write_bytes(b"".join(part))
+    _, parts, complaints = change(s, "door", "set", "access", "authenticated", "--dry-run", "--log", s.top / "a", f"--log={s.top / 'b'}", check=False)
+    assert parts == said and "will be refused with 530" in texts(complaints)
 
     code, anonymous, _ = change(s, "door", "set", "access", "anonymous", "--dry-run", "--log", recorded, check=False)
     assert (code, anonymous["refused"], anonymous["who"]) == (1, 1, [{"user": ME, "sessions": 1, "messages": 1}])
