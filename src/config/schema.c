@@ -161,6 +161,11 @@ const struct schema_row schema_table[] = {
             "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
             "first domain), CRAM-MD5 (with profile legacy-device, for users with its contexts: sallyport user --cram). By name only, too: EXTERNAL, for who has "
             "the key of a pinned certificate (sallyport user certificate); clients are asked for one then, and it is offered to those who show one."},
+    {.name = "login", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, server.login), .arguments = "STORE", .choices = "database dovecot",
+     .fallback_text = "database", .since = "0.1",
+     .doc = "Who checks what clients prove: the database of users, or dovecot (see there), which brings what it can ask: its own files, LDAP, PAM. What they may do is "
+            "granted here in both cases. With dovecot, and without mechanisms: PLAIN LOGIN; by name those that Dovecot has been told to speak, of SCRAM-SHA-256, SCRAM-SHA-1, "
+            "CRAM-MD5, OAUTHBEARER and XOAUTH2: one that it does not speak is answered 454."},
     {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME | RIGHT to domain DOMAIN",
      .choices = RIGHT_NAMES, .fallback_text = "none", .since = "0.1", .read = read_right,
      .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "

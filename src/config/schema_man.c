@@ -29,17 +29,23 @@ static const struct chapter {
      "session "
      "ends with the token it began with, at its next message."},
     {SCHEMA_DOVECOT, "DOVECOT",
-     "Inside dovecot { }. Dovecot says who somebody is and nothing else: what it adds (groups, quotas, any "
-     "other field) is not heeded; rights are "
-     "those of the account of that name in the database of users, if there is one, and of right lines (to "
-     "user, to domain). Its socket is one for "
-     "clients of authentication, in conf.d/10-master.conf:\n"
+     "Inside dovecot { }. A server with login dovecot asks Dovecot who somebody is, and nothing else: what "
+     "Dovecot adds (groups, quotas, any field) grants "
+     "nothing. What that permits is said here: by the account of that name in the database of users, if "
+     "there is one (its rights, its senders, its lock), "
+     "and by right lines: to user, to domain. Whom Dovecot calls anonymous, has marked nologin or proxy, or "
+     "lets act for somebody else (a master user), is refused.\n"
+     "Dovecot needs a socket for clients of authentication that the process connector may use (0666 where "
+     "there is no account sallyport-connector):\n"
      "service auth { unix_listener auth-client { mode = 0660 group = sallyport-connector } }\n"
-     "Failed logins are counted here as always; an auth_failure_delay of Dovecot comes on top of that, and "
-     "costs one of the threads that wait for Dovecot. "
-     "When Dovecot is away, logins of these servers are answered 454; each login has a connection of its "
-     "own, so that a Dovecot that was "
-     "started again is used at once."},
+     "Each login has a connection of its own, at most 256 at a time, so that a Dovecot that was started "
+     "again is used at once; while it is away, says "
+     "nothing for 10s, or has not been told to speak the mechanism (auth_mechanisms), clients hear 454 and "
+     "the log (login-refused) has dovecot-away, "
+     "dovecot-silent or dovecot-mechanism. Nobody else waits for it. Failed logins are counted here as "
+     "always, and refusals of these servers are told after 3s: "
+     "an auth_failure_delay of up to 2s, which is Dovecot's default, gives nothing away. As Dovecot is not "
+     "told of channel bindings, there is no SCRAM-SHA-256-PLUS."},
     {0, "OLD DEVICES",
      "A server with profile legacy-device is for printers, scanners and machines that cannot be brought up "
      "to date. It speaks TLS from 1.0 on "

@@ -256,7 +256,7 @@ static void login_done(struct conversation *c)
     report(c);
     uint64_t wait = guard_ended(l->guard, c->login, &c->answer);
     if (c->answer.kind != LOGIN_SUCCESS && c->answer.kind != LOGIN_LATER)
-        wait += LIMIT_LOGIN_REFUSAL_MS - spent % LIMIT_LOGIN_REFUSAL_MS;
+        wait += login_refusal_ms(c->login) - spent % login_refusal_ms(c->login);
     if (wait)
         loop_timer_set(l->child->loop, &c->timer, now + wait, told_later);
     else
@@ -371,18 +371,29 @@ static void asked_cancel(struct login_edge *e, const struct login_step *m)
     if (!c->working) abandon(c);
 }
 
+/* Path and name behind each other in response. */
+static bool question_keep(struct conversation *c, const struct sender_question *q)
+{
+    uint8_t memory[LIMIT_PATH_OCTETS + LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf both = buf_on(memory, sizeof memory);
+    buf_put(&both, q->path);
+    buf_put(&both, q->name);
+    if (both.over || !response_keep(c, buf_span(&both))) return false;
+    c->sender = true;
+    c->question = *q;
+    c->question.path = span_head(c->response, q->path.n);
+    c->question.name = span_skip(c->response, q->path.n);
+    return true;
+}
+
 static void asked_sender(struct login_edge *e, const struct sender_question *q)
 {
     struct conversation *c = e->all->open ? add(e, q->session, q->slot) : NULL;
-    if (!c || !response_keep(c, q->path)) {
+    if (!c || !question_keep(c, q)) {
         if (c) forget(c);
         send_sender(e, &(struct sender_answer){q->session, q->slot, SENDER_LATER});
         return;
     }
-    c->sender = true;
-    c->question = *q;
-    c->question.path = c->response;
-    c->question.name = SPAN("");
     submit(c, LOGIN_QUICK);
 }
 

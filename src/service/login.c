@@ -16,8 +16,8 @@ static const struct login_mechanism mechanisms[] = {
     {MECHANISM_OAUTHBEARER, login_oauth},
     {MECHANISM_XOAUTH2, login_oauth},
     {MECHANISM_CRAM_MD5, login_cram},
-    {MECHANISM_PLAIN, login_plain},
-    {MECHANISM_LOGIN, login_login},
+    {MECHANISM_PLAIN, login_password},
+    {MECHANISM_LOGIN, login_password},
 };
 
 static const struct login_mechanism *mechanism_of(uint8_t m)
@@ -61,6 +61,11 @@ static bool keep(struct login *l, struct span *s)
     return !any || s->p;
 }
 
+static bool asks_dovecot(const struct login *l)
+{
+    return l->world->config->servers[l->begin.server].login == CONFIG_LOGIN_DOVECOT;
+}
+
 struct login *login_create(const struct login_world *w, const struct login_begin *m)
 {
     if (m->server >= w->config->n_servers || !mechanism_of(m->mechanism) ||
@@ -74,6 +79,7 @@ struct login *login_create(const struct login_world *w, const struct login_begin
         return NULL;
     }
     *l = (struct login){.world = w, .arena = arena, .begin = *m, .valid_until = UINT64_MAX};
+    l->outside = asks_dovecot(l) && login_dovecot_waits(m);
     if (keep(l, &l->begin.exporter) && keep(l, &l->begin.end_point) && keep(l, &l->begin.certificate) &&
         keep(l, &l->begin.response))
         return l;
@@ -107,6 +113,11 @@ enum login_queue login_queue(const struct login *l)
 {
     if (l->outside) return LOGIN_OUTSIDE;
     return mechanism_table[l->begin.mechanism].flags & MECHANISM_SLOW ? LOGIN_SLOW : LOGIN_QUICK;
+}
+
+uint32_t login_refusal_ms(const struct login *l)
+{
+    return asks_dovecot(l) ? LIMIT_DOVECOT_REFUSAL_MS : LIMIT_LOGIN_REFUSAL_MS;
 }
 
 void login_claim(struct login *l, struct span name)
@@ -176,8 +187,8 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
     bool first = l->step == 0;
     l->out = SPAN("");
     l->unix_seconds = unix_seconds;
-    enum login_kind kind = mechanism_of(l->begin.mechanism)
-                               ->step(l, t, first ? l->begin.response : response, first && l->begin.initial);
+    login_step_fn *step = asks_dovecot(l) ? login_dovecot : mechanism_of(l->begin.mechanism)->step;
+    enum login_kind kind = step(l, t, first ? l->begin.response : response, first && l->begin.initial);
     l->step++;
     *ret = (struct login_answer){.session = l->begin.session, .slot = l->begin.slot};
     if (kind == LOGIN_SUCCESS) kind = authorise(l, t, ret);

@@ -51,7 +51,9 @@ enum login_queue {
     LOGIN_QUEUES
 };
 enum login_queue login_queue(const struct login *l);
-void login_free(struct login **l); /* wipes; accepts null */
+uint32_t
+login_refusal_ms(const struct login *l); /* a refusal is told at a multiple of it after its step began */
+void login_free(struct login **l);       /* wipes; accepts null */
 
 /* In a thread. */
 void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret);

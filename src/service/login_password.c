@@ -33,24 +33,13 @@ static enum login_kind check(struct login *l, struct login_thread *t, const stru
     return LOGIN_SUCCESS;
 }
 
-enum login_kind login_plain(struct login *l, struct login_thread *t, struct span response, bool initial)
+/* LOGIN's prompts as every client knows them; some look at them. */
+static enum login_kind take_login(struct login *l, struct span *name, struct span response, bool initial,
+                                  struct plain_message *ret)
 {
-    struct plain_message p;
-    if (l->step == 0 && !initial) return LOGIN_CHALLENGE; /* an empty one */
-    return plain_read(response, &p) ? check(l, t, &p) : LOGIN_MALFORMED;
-}
-
-/* Prompts as every client knows them; some look at them. */
-enum login_kind login_login(struct login *l, struct login_thread *t, struct span response, bool initial)
-{
-    struct span *name = l->state;
-    if (!name) {
-        name = l->state = arena_take(l->arena, sizeof *name);
-        if (!name) return LOGIN_LATER;
-        if (!initial) {
-            l->out = SPAN(PLAIN_LOGIN_NAME);
-            return LOGIN_CHALLENGE;
-        }
+    if (l->step == 0 && !initial) {
+        l->out = SPAN(PLAIN_LOGIN_NAME);
+        return LOGIN_CHALLENGE;
     }
     if (name->n == 0) {
         if (!authzid_is_name(response)) return LOGIN_MALFORMED;
@@ -58,6 +47,24 @@ enum login_kind login_login(struct login *l, struct login_thread *t, struct span
         l->out = SPAN(PLAIN_LOGIN_PASSWORD);
         return name->n ? LOGIN_CHALLENGE : LOGIN_LATER;
     }
-    const struct plain_message p = {.authcid = *name, .password = response};
-    return plain_is_password(response) ? check(l, t, &p) : LOGIN_MALFORMED;
+    *ret = (struct plain_message){.authcid = *name, .password = response};
+    return plain_is_password(response) ? LOGIN_SUCCESS : LOGIN_MALFORMED;
+}
+
+enum login_kind login_password_take(struct login *l, struct span *name, struct span response, bool initial,
+                                    struct plain_message *ret)
+{
+    if (l->begin.mechanism == MECHANISM_LOGIN) return take_login(l, name, response, initial, ret);
+    if (l->step == 0 && !initial) return LOGIN_CHALLENGE; /* an empty one */
+    return plain_read(response, ret) ? LOGIN_SUCCESS : LOGIN_MALFORMED;
+}
+
+enum login_kind login_password(struct login *l, struct login_thread *t, struct span response, bool initial)
+{
+    struct plain_message p;
+    struct span *name = l->state;
+    if (!name) name = l->state = arena_take(l->arena, sizeof *name);
+    if (!name) return LOGIN_LATER;
+    enum login_kind kind = login_password_take(l, name, response, initial, &p);
+    return kind == LOGIN_SUCCESS ? check(l, t, &p) : kind;
 }

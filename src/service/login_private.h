@@ -48,7 +48,7 @@ struct login_mechanism {
     login_step_fn *step;
 };
 
-login_step_fn login_plain, login_login, login_scram, login_ntlm, login_cram, login_external, login_oauth;
+login_step_fn login_password, login_scram, login_ntlm, login_cram, login_external, login_oauth;
 /* What the thread holds of the library. False: it has no memory. */
 bool login_scram_begin(struct login_thread *t);
 void login_scram_end(struct login_thread *t);
@@ -78,6 +78,13 @@ enum login_kind login_outside(struct login *l, struct login_thread *t, struct sp
 enum identity_found login_who_now(struct login *l, struct login_thread *t);
 /* RFC 4422 3.4.1: to act as somebody else is a right that nobody has here. Empty, or the name itself. */
 bool login_authzid_permitted(struct login *l, struct span authzid, struct span authcid);
+/* Name and password, by PLAIN or LOGIN. name: of LOGIN, kept between steps. LOGIN_SUCCESS: *ret is whole; else what login_step shall say. */
+struct plain_message;
+enum login_kind login_password_take(struct login *l, struct span *name, struct span response, bool initial,
+                                    struct plain_message *ret);
+/* In place of the mechanism's own where a server has login dovecot. */
+login_step_fn login_dovecot;
+bool login_dovecot_waits(const struct login_begin *m); /* its first step */
 /* Checks a password in clear against what the principal has: verifier, SCRAM keys or app passwords. Takes as long whatever is wrong. */
 bool login_password_fits(struct login *l, struct login_thread *t, struct span password);
 

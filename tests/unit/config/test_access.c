@@ -95,6 +95,7 @@ static void tokens(void **state)
     parsed_free(&p);
 }
 
+#define DOVECOT "dovecot { socket unix:/run/dovecot/auth-client }\n"
 static void dovecot(void **state)
 {
     struct parsed p;
@@ -107,6 +108,56 @@ static void dovecot(void **state)
     parse(&p, "");
     assert_int_equal(p.config->dovecot.socket.n + p.config->dovecot.domain.n, 0);
     parsed_free(&p);
+    parse(&p, DOVECOT TOKENS "server a { listen 127.0.0.1:587; access authenticated }\n"
+                             "server b { listen 127.0.0.1:588; access authenticated; login dovecot }\n"
+                             "server c { listen 127.0.0.1:589; login dovecot; role submission }\n"
+                             "server d { listen 127.0.0.1:590; access authenticated; login database }\n");
+    assert_string_equal(p.problems, "");
+    for (unsigned i = 0; i < 4; i++) {
+        bool asks = i == 1 || i == 2;
+        assert_int_equal(p.config->servers[i].login, asks ? CONFIG_LOGIN_DOVECOT : CONFIG_LOGIN_DATABASE);
+        assert_int_equal(p.config->servers[i].mechanisms, asks ? CLEAR : SCRAM | CLEAR | MECHANISM_TOKENS);
+    }
+    parsed_free(&p);
+    /* tokens are Dovecot's to judge */
+    parse(&p, DOVECOT SERVER(
+                  "login dovecot\n access authenticated mechanisms SCRAM-SHA-256 SCRAM-SHA-1 XOAUTH2"));
+    assert_string_equal(p.problems, "");
+    parsed_free(&p);
+}
+
+static void wrong_dovecot(void **state)
+{
+    static const struct {
+        const char *text, *problem;
+    } t[] = {
+        {"dovecot { domain example.org }",
+         "1:1 error: dovecot needs a socket | socket unix:/run/dovecot/auth-client\n"},
+        {"dovecot { socket /run/dovecot/auth-client }",
+         "1:18 error: \"/run/dovecot/auth-client\" is no path of a socket | write unix: and an absolute path "
+         "of at most 107 octets: "
+         "unix:/run/dovecot/auth-client\n"},
+        {"dovecot { socket unix:run }",
+         "1:18 error: \"unix:run\" is no path of a socket | write unix: and an absolute path of at most 107 "
+         "octets: unix:/run/dovecot/auth-client\n"},
+        {SERVER("access authenticated\n login dovecot"),
+         "1:1 error: server s has login dovecot, and nothing says where Dovecot is | dovecot { socket "
+         "unix:/run/dovecot/auth-client } "
+         "at the top level\n"},
+        {DOVECOT SERVER(
+             "login dovecot\n access authenticated mechanisms PLAIN EXTERNAL NTLM SCRAM-SHA-256-PLUS"),
+         "2:1 error: server s has login dovecot, with which there is no SCRAM-SHA-256-PLUS EXTERNAL NTLM | "
+         "of SCRAM-SHA-256 SCRAM-SHA-1 "
+         "OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct parsed p;
+        parse(&p, t[i].text);
+        assert_null(p.config);
+        assert_string_equal(p.problems, t[i].problem);
+        parsed_free(&p);
+    }
 }
 
 static void never_ban(void **state)
@@ -265,9 +316,10 @@ static void wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mechanisms), cmocka_unit_test(bindings_of_ntlm), cmocka_unit_test(never_ban),
-        cmocka_unit_test(rights),     cmocka_unit_test(connections),      cmocka_unit_test(rates),
-        cmocka_unit_test(wrong),      cmocka_unit_test(tokens),           cmocka_unit_test(dovecot),
+        cmocka_unit_test(mechanisms),    cmocka_unit_test(bindings_of_ntlm), cmocka_unit_test(never_ban),
+        cmocka_unit_test(rights),        cmocka_unit_test(connections),      cmocka_unit_test(rates),
+        cmocka_unit_test(wrong),         cmocka_unit_test(tokens),           cmocka_unit_test(dovecot),
+        cmocka_unit_test(wrong_dovecot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

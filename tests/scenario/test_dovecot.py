@@ -1,0 +1,407 @@
+"""Logging in by Dovecot: who somebody is Dovecot says, what that permits is said here."""
+import base64
+import collections
+import concurrent.futures
+import hashlib
+import hmac
+import signal
+import smtplib
+import time
+
+import pytest
+
+from dovecot import Dovecot, Fake
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
+
+ME = f"{USER}@{DOMAIN}"
+SECRET = "by Dovecot's file"
+USERS = f"""joe@{DOMAIN}:{{PLAIN}}{SECRET}
+bare:{{PLAIN}}{SECRET}
+hashed@{DOMAIN}:{{SHA512-CRYPT}}$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/
+stranger@elsewhere.example:{{PLAIN}}{SECRET}:::::: user_group=submit group=staff
+off@{DOMAIN}:{{PLAIN}}{SECRET}::::::nologin=y reason=closed
+locked@{DOMAIN}:{{PLAIN}}{SECRET}
+anonymous:{{PLAIN}}{SECRET}
+anonymous@{DOMAIN}:{{PLAIN}}{SECRET}
+other@{DOMAIN}:{{PLAIN}}{SECRET}
+{ME}:{{PLAIN}}{SECRET}
+"""
+MECHANISMS = "plain login scram-sha-256 cram-md5 anonymous"
+# `lacking` offers what Dovecot does not speak
+SERVERS = """
+dovecot {{ socket unix:{socket} }}
+never-ban 127.0.0.0/8
+server people {{
+    listen 127.0.0.1:{people} tls starttls
+    access authenticated mechanisms PLAIN LOGIN SCRAM-SHA-256
+    login dovecot
+    right submit to domain {domain}
+    right relay to user joe@{domain}
+}}
+server devices {{
+    listen 127.0.0.1:{devices} tls starttls
+    profile legacy-device
+    connections allow 127.0.0.0/20
+    access authenticated mechanisms CRAM-MD5 LOGIN
+    login dovecot
+    right submit to domain {domain}
+    right relay to user joe@{domain}
+}}
+server lacking {{
+    listen 127.0.0.1:{lacking} tls starttls
+    access authenticated mechanisms SCRAM-SHA-1 PLAIN
+    login dovecot
+}}
+"""
+
+
+class Served:
+    """A sallyport whose server `people` asks a Dovecot; clients come from an own address each, so that none is banned for another."""
+    def __init__(self, socket=None, **more):
+        self.it = Sallyport()
+        self.people, self.devices, self.lacking = free_ports(3)
+        self.dovecot = None if socket else Dovecot(self.it.top / "dovecot", MECHANISMS, USERS, f"admin:{{PLAIN}}{SECRET}\n", **more)
+        self.path = socket or self.dovecot.socket
+        if callable(self.path):
+            self.path = self.path(self.it.top)
+        self.it.append(SERVERS.format(socket=self.path, people=self.people, devices=self.devices, lacking=self.lacking, domain=DOMAIN))
+        self.it.cli("user", "add", f"locked@{DOMAIN}", "--no-password")
+        self.it.cli("user", "lock", f"locked@{DOMAIN}")
+        self.clients = 0
+
+    def start(self):
+        if self.dovecot:
+            self.dovecot.start()
+        self.it.start()
+        return self
+
+    def session(self, port=None):
+        self.clients += 1
+        c = smtplib.SMTP("127.0.0.1", port or self.people, local_hostname="client.example.net", timeout=60,
+                         source_address=(f"127.0.{self.clients // 200 + 1}.{self.clients % 200 + 1}", 0))
+        c.ehlo()
+        c.starttls(context=no_check())
+        c.ehlo()
+        return c
+
+    def plain(self, user, secret=SECRET, authzid="", port=None):
+        with self.session(port) as c:
+            return c.docmd("AUTH", "PLAIN " + b64(f"{authzid}\0{user}\0{secret}"))
+
+    def refusals(self, reason, claimed=None):
+        return [e for e in self.it.log("login-refused") if e["reason"] == reason and claimed in (None, e["claimed"])]
+
+    def wait_refusals(self, count, reason, claimed=None):
+        def enough():
+            return len(self.refusals(reason, claimed)) >= count
+        enough.__doc__ = f"{count} of {reason} {claimed} among {self.it.log('login-refused')[-3:]}"
+        wait_for(enough, 5)
+
+    def close(self):
+        try:
+            self.it.close()
+        finally:
+            if self.dovecot:
+                self.dovecot.stop()
+
+
+@pytest.fixture(scope="module")
+def s():
+    one = Served().start()
+    yield one
+    one.close()
+
+
+def b64(text):
+    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
+def scram(c, user, secret, tamper=b""):
+    """The replies to SCRAM-SHA-256, the last one first."""
+    first = f"n={user},r=abcdefgh"
+    code, said = c.docmd("AUTH", "SCRAM-SHA-256 " + b64("n,," + first))
+    if code != 334:
+        return code, said
+    server = base64.b64decode(said).decode()
+    parts = dict(p.split("=", 1) for p in server.split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", secret.encode(), base64.b64decode(parts["s"]), int(parts["i"]))
+    without = f"c=biws,r={parts['r']}"
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    proof = bytes(a ^ b for a, b in zip(key, hmac.digest(hashlib.sha256(key).digest(), f"{first},{server},{without}".encode(), "sha256")))
+    code, said = c.docmd(b64(f"{without},p={b64(proof)}"))
+    if code != 334:
+        return code, said
+    signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), f"{first},{server},{without}".encode(), "sha256")
+    assert base64.b64decode(said) == b"v=" + base64.b64encode(signature)
+    return c.docmd("")
+
+
+def login(c, user, secret):
+    assert base64.b64decode(c.docmd("AUTH", "LOGIN")[1]) == b"Username:"
+    assert base64.b64decode(c.docmd(b64(user))[1]) == b"Password:"
+    return c.docmd(b64(secret))
+
+
+def cram(c, user, secret):
+    code, said = c.docmd("AUTH", "CRAM-MD5")
+    assert code == 334
+    return c.docmd(b64(f"{user} " + hmac.new(secret.encode(), base64.b64decode(said), "md5").hexdigest()))
+
+
+def plain(c, user, secret):
+    return c.docmd("AUTH", "PLAIN " + b64(f"\0{user}\0{secret}"))
+
+
+def plain_later(c, user, secret):
+    assert c.docmd("AUTH", "PLAIN") == (334, b"")
+    return c.docmd(b64(f"\0{user}\0{secret}"))
+
+
+WAYS = {"PLAIN": plain, "PLAIN without an initial response": plain_later, "LOGIN": login, "SCRAM-SHA-256": scram, "CRAM-MD5": cram}
+
+
+def at_once(function, *arguments):
+    """All results, in order: most refusals are told after three seconds."""
+    with concurrent.futures.ThreadPoolExecutor(32) as all:
+        return list(all.map(function, *arguments))
+
+
+def test_right_and_wrong(s):
+    def try_it(way):
+        old = way == "CRAM-MD5"
+        with s.session(s.devices if old else None) as c:
+            assert c.esmtp_features["auth"].split() == (["CRAM-MD5", "LOGIN"] if old else ["SCRAM-SHA-256", "PLAIN", "LOGIN"])
+            code, said = WAYS[way](c, f"joe@{DOMAIN}", "wrong")
+            assert (code, said[:5]) == (535, b"5.7.8"), way
+            assert c.docmd("MAIL", "FROM:<>")[0] == 530
+            assert WAYS[way](c, f"joe@{DOMAIN}", SECRET)[0] == 235, way
+            assert c.docmd("MAIL", f"FROM:<joe@{DOMAIN}>")[0] == 250
+            assert c.docmd("RCPT", "TO:<somebody@relayed.example>")[0] == 250
+    at_once(try_it, WAYS)
+    s.wait_refusals(len(WAYS), "wrong-secret", f"joe@{DOMAIN}")
+
+
+def test_clients(s):
+    mail = s.it.top / "mail.eml"
+    mail.write_text(f"From: <joe@{DOMAIN}>\nTo: <{ME}>\nSubject: by Dovecot\n\nHello.\n")
+    run("curl", "-sS", "--url", f"smtp://127.0.0.1:{s.people}/client", "--ssl-reqd", "-k", "--login-options", "AUTH=PLAIN", "-u", f"joe@{DOMAIN}:{SECRET}",
+        "--mail-from", f"joe@{DOMAIN}", "--mail-rcpt", ME, "-T", mail, "--crlf")
+    run("msmtp", "--host=127.0.0.1", f"--port={s.people}", "--auth=scram-sha-256", f"--user=joe@{DOMAIN}", f"--passwordeval=echo \"{SECRET}\"", f"--from=joe@{DOMAIN}",
+        "--tls=on", "--tls-starttls=on", "--tls-certcheck=off", "--", ME, stdin=mail.read_bytes())
+    run("swaks", "--server", "127.0.0.1", "--port", s.people, "-tls", "--auth", "LOGIN", "--auth-user", f"joe@{DOMAIN}", "--auth-password", SECRET,
+        "--from", f"joe@{DOMAIN}", "--to", ME, "--data", f"@{mail}")
+    for text in s.it.wait_mails(3):
+        assert b"joe@" in text
+
+
+def test_what_it_proves_is_not_permission(s):
+    """Alike to the client; the log knows better."""
+    users = f"off@{DOMAIN}", "stranger@elsewhere.example", f"locked@{DOMAIN}", f"nobody@{DOMAIN}", "anonymous", f"anonymous@{DOMAIN}", f"{ME}*admin", f"other@{DOMAIN}"
+    told = set(at_once(lambda user: s.plain(user, authzid=ME if user.startswith("other") else ""), users))
+    assert len(told) == 1 and told.pop()[0] == 535
+    for reason, claimed in (("locked", f"off@{DOMAIN}"), ("no-right", "stranger@elsewhere.example"), ("locked", f"locked@{DOMAIN}"), ("wrong-secret", f"nobody@{DOMAIN}"),
+                            ("anonymous", "anonymous"), ("anonymous", f"anonymous@{DOMAIN}"), ("authzid", f"other@{DOMAIN}"), ("authzid", ME)):
+        s.wait_refusals(1, reason, claimed)
+
+
+def test_refusals_take_as_long(s):
+    """Its own delay is 0 here: what is refused by us, and by Dovecot, is told at the same moments."""
+    def took(user, secret):
+        with s.session() as c:
+            began = time.monotonic()
+            assert plain(c, user, secret)[0] == 535
+            return time.monotonic() - began
+    times = at_once(took, (f"joe@{DOMAIN}", f"nobody@{DOMAIN}", "stranger@elsewhere.example", f"off@{DOMAIN}"), ("wrong", SECRET, SECRET, SECRET))
+    assert min(times) > 2.9, times
+
+
+def test_who_has_logged_in_sends_from_own_address(s):
+    with s.session() as c:
+        assert plain(c, "bare", SECRET)[0] == 235  # of the first domain, where Dovecot names none
+        assert c.docmd("MAIL", f"FROM:<joe@{DOMAIN}>")[0] == 553
+        assert c.docmd("MAIL", f"FROM:<bare@{DOMAIN}>")[0] == 250
+        assert c.docmd("RCPT", f"TO:<{ME}>")[0] == 250
+        assert c.docmd("RCPT", "TO:<somebody@relayed.example>")[0] == 550
+
+
+def test_the_account_of_that_name_counts(s):
+    """An account of the database that Dovecot vouches for: its rights, its senders. Its own password is none here, nor Dovecot's there."""
+    s.it.cli("user", "sender", "add", ME, f"sales@{DOMAIN}")
+    with s.session() as c:
+        assert plain(c, ME, SECRET)[0] == 235
+        assert c.docmd("MAIL", f"FROM:<sales@{DOMAIN}>")[0] == 250
+        assert c.docmd("RCPT", "TO:<somebody@relayed.example>")[0] == 250
+    assert s.plain(ME, PASSWORD)[0] == 535
+    assert s.plain(ME, SECRET, port=s.it.submission)[0] == 535
+    assert s.plain(ME, PASSWORD, port=s.it.submission)[0] == 235
+
+
+def test_a_mechanism_that_it_does_not_speak(s):
+    with s.session(s.lacking) as c:
+        assert c.docmd("AUTH", "SCRAM-SHA-1 " + b64("n,,n=joe,r=abc"))[0] == 454
+    s.wait_refusals(1, "dovecot-mechanism")
+
+
+def test_cancelled(s):
+    """In the middle of two steps; the session goes on, and nothing is left open."""
+    first = "SCRAM-SHA-256 " + b64(f"n,,n=joe@{DOMAIN},r=abc")
+    for port, mechanism, way in ((s.people, first, scram), (s.devices, "CRAM-MD5", cram)):
+        with s.session(port) as c:
+            assert c.docmd("AUTH", mechanism)[0] == 334
+            assert c.docmd("*")[0] == 501
+            assert way(c, f"joe@{DOMAIN}", SECRET)[0] == 235
+        c = s.session(port)
+        assert c.docmd("AUTH", mechanism)[0] == 334
+        c.close()
+    log = s.dovecot.log
+    assert not log.exists() or "BUG" not in log.read_text(), log.read_text()
+
+
+def test_down_and_back():
+    s = Served().start()
+    try:
+        assert s.plain(f"joe@{DOMAIN}")[0] == 235
+        with s.session() as c:
+            assert c.docmd("AUTH", "SCRAM-SHA-256 " + b64(f"n,,n=joe@{DOMAIN},r=abc"))[0] == 334
+            s.dovecot.stop()
+            assert c.docmd(b64("c=biws,r=abc,p=AAAA"))[0] == 454
+            assert plain(c, f"joe@{DOMAIN}", SECRET)[0] == 454
+            s.wait_refusals(1, "dovecot-away")
+            s.dovecot.start()
+            assert plain(c, f"joe@{DOMAIN}", SECRET)[0] == 235
+        s.it.cli("reload")
+        assert s.plain(f"joe@{DOMAIN}")[0] == 235
+        assert s.it.log("process-died") == []
+    finally:
+        s.close()
+
+
+@pytest.mark.takes(20)
+def test_silent():
+    """It accepts connections and says nothing: nobody else waits for that, and who does is told to come again."""
+    s = Served(failure_delay=2).start()
+    try:
+        s.dovecot.signal(signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor(20) as all:
+            began = time.monotonic()
+            stuck = [all.submit(s.plain, f"joe@{DOMAIN}") for _ in range(8)]
+            time.sleep(0.5)
+            for _ in range(3):
+                at = time.monotonic()
+                s.it.send()
+                assert s.plain(ME, PASSWORD, port=s.it.submission)[0] == 235
+                assert time.monotonic() - at < 5
+            assert time.monotonic() - began < 9 and not any(f.done() for f in stuck)
+            told = [f.result()[0] for f in stuck]
+            assert set(told) == {454}, told
+        s.wait_refusals(1, "dovecot-silent")
+        s.dovecot.signal(signal.SIGCONT)
+        assert s.plain(f"joe@{DOMAIN}")[0] == 235
+        began = time.monotonic()
+        assert s.plain(f"joe@{DOMAIN}", "wrong")[0] == 535
+        assert time.monotonic() - began > 2.9
+    finally:
+        s.close()
+
+
+# --- somebody in its place
+
+@pytest.fixture(scope="module")
+def fake():
+    made = []
+    one = Served(socket=lambda top: made.append(Fake(top / "auth")) or made[0].path).start()
+    one.fake = made[0]
+    yield one
+    one.close()
+
+
+def to_auth(said):
+    return lambda line: said if line.startswith((b"AUTH", b"CONT")) else b""
+
+
+JOE = b"OK\t1\tuser=joe@" + DOMAIN.encode()
+REPLIES = {
+    "right": (JOE + b"\n", 235, None),
+    "in pieces, with more than is known": (JOE + b"\tx=y\tgroup=root\tright=relay\tresp=AAAA\nNEWS\n", 235, None),
+    "another id": (JOE.replace(b"\t1\t", b"\t2\t") + b"\n", 454, "dovecot-nonsense"),
+    "no user": (b"OK\t1\n", 454, "dovecot-nonsense"),
+    "an empty user": (b"OK\t1\tuser=\n", 454, "dovecot-nonsense"),
+    "two users": (JOE + b"\tuser=other@x.example\n", 454, "dovecot-nonsense"),
+    "anonymous": (b"OK\t1\tuser=anonymous\n", 535, "anonymous"),
+    "anonymous as a field": (JOE + b"\tanonymous\n", 535, "anonymous"),
+    "nologin": (JOE + b"\tnologin\n", 535, "locked"),
+    "proxy": (JOE + b"\tproxy\thost=192.0.2.1\n", 535, "locked"),
+    "for somebody else": (JOE + b"\tauth_user=admin\n", 535, "authzid"),
+    "a name with controls": (b"OK\t1\tuser=joe\x01n\x010@" + DOMAIN.encode() + b"\n", 535, "unknown-user"),
+    "a long name": (b"OK\t1\tuser=" + 400 * b"a" + b"@x.example\n", 535, "unknown-user"),
+    "a challenge where there is none": (b"CONT\t1\tAAAA\n", 454, "dovecot-nonsense"),
+    "a flood of challenges": (2000 * b"CONT\t1\tAAAA\n", 454, "dovecot-nonsense"),
+    "a long line": (b"OK\t1\tuser=" + 100000 * b"a" + b"\n", 454, "dovecot-nonsense"),
+    "no end of it": (20000 * b"x", 454, "dovecot-nonsense"),
+    "nothing, and gone": (None, 454, "dovecot-away"),
+    "disabled": (b"FAIL\t1\tuser=joe\tcode=user_disabled\n", 535, "locked"),
+    "expired": (b"FAIL\t1\tuser=joe\tcode=pass_expired\n", 535, "expired"),
+    "not for him": (b"FAIL\t1\tuser=joe\tcode=authz_fail\n", 535, "authzid"),
+    "its database is away": (b"FAIL\t1\tuser=joe\tcode=temp_fail\n", 454, "dovecot-failed"),
+    "zeros": (64 * b"\0" + b"\n", 454, "dovecot-nonsense"),
+}
+
+
+def test_replies(fake):
+    """All at once, each to a user of its own."""
+    def script(line):
+        if not line.startswith(b"AUTH"):
+            return b""
+        user = base64.b64decode(line.rsplit(b"resp=", 1)[1]).split(b"\0")[1].decode()
+        return REPLIES[user.split("@")[0].replace("_", " ")][0]
+    fake.fake.hello, fake.fake.script = Fake.HELLO, script
+    names = list(REPLIES)
+    codes = at_once(lambda name: fake.plain(f"{name.replace(' ', '_')}@{DOMAIN}")[0], names)
+    assert dict(zip(names, codes)) == {name: REPLIES[name][1] for name in names}
+    expected = collections.Counter(reason for _, _, reason in REPLIES.values() if reason)
+
+    def reasons():
+        return collections.Counter(e["reason"] for e in fake.it.log("login-refused")) == expected
+    reasons.__doc__ = str(expected)
+    wait_for(reasons, 5)
+
+
+@pytest.mark.parametrize("hello, reason", [
+    (b"VERSION\t2\t0\nMECH\tPLAIN\nDONE\n", "dovecot-nonsense"), (b"DONE\n", "dovecot-nonsense"), (b"220 smtp.example.org ESMTP\r\n", "dovecot-nonsense"),
+    (b"VERSION\t1\t2\nMECH\tLOGIN\nDONE\n", "dovecot-mechanism"), (b"VERSION\t1\t2\nMECH\tPLAIN\tanonymous\nDONE\n", "dovecot-mechanism"),
+    (b"VERSION\t1\t2\n" + 1000 * b"MECH\tPLAIN\n" + b"DONE\n", "dovecot-nonsense"), (20000 * b"x", "dovecot-nonsense")])
+def test_greetings(fake, hello, reason):
+    before = len(fake.refusals(reason))
+    fake.fake.hello, fake.fake.script = hello, to_auth(JOE + b"\n")
+    assert fake.plain(f"joe@{DOMAIN}")[0] == 454
+    fake.wait_refusals(before + 1, reason)
+
+
+def test_what_it_hears(fake):
+    fake.fake.hello, fake.fake.script = Fake.HELLO, to_auth(JOE + b"\n")
+    fake.fake.heard.clear()
+    assert fake.plain(f"joe@{DOMAIN}")[0] == 235
+    version, number, auth = fake.fake.heard
+    assert version == b"VERSION\t1\t2\n" and number.startswith(b"CPID\t")
+    fields = auth.rstrip(b"\n").split(b"\t")
+    assert fields[:3] == [b"AUTH", b"1", b"PLAIN"] and fields[-1] == b"resp=" + b64(f"\0joe@{DOMAIN}\0{SECRET}").encode()
+    assert {b"service=smtp", b"secured=tls", b"nologin"} <= set(fields) and any(f.startswith(b"rip=127.") for f in fields)
+    assert len(set(fake.fake.numbers)) == len(fake.fake.numbers) > 10
+    assert SECRET not in fake.it.log_text() and b64(SECRET) not in fake.it.log_text()
+
+
+def test_a_challenge_too_long_and_too_many(fake):
+    fake.fake.hello = Fake.HELLO
+    fake.fake.script = to_auth(b"CONT\t1\t" + b64(2000 * b"a").encode() + b"\n")
+    with fake.session() as c:
+        assert c.docmd("AUTH", "SCRAM-SHA-256 " + b64("n,,n=joe,r=abc"))[0] == 454
+    fake.fake.script = to_auth(50 * b"CONT\t1\tAAAA\n")
+    with fake.session() as c:
+        code, said = c.docmd("AUTH", "SCRAM-SHA-256 " + b64("n,,n=joe,r=abc"))
+        for _ in range(20):
+            if code != 334:
+                break
+            assert said == b"AAAA"
+            code, said = c.docmd("AAAA")
+        assert code in (500, 501, 535)
+    assert fake.it.log("process-died") == []
