@@ -20,6 +20,7 @@
 #define LIMIT_LOGIN_QUICK_THREADS   1    /* of the directory process (service/login.h) */
 #define LIMIT_LOGIN_SLOW_THREADS    2    /* as many passwords are computed at once */
 #define LIMIT_LOGIN_OUTSIDE_THREADS 8    /* as many wait for winbind or Dovecot at once */
+#define LIMIT_LOGINS_PER_SOURCE     1024 /* of them, of one network: an IPv4 /24, an IPv6 /48 */
 #define LIMIT_LOGINS                4096 /* conversations of one directory process */
 #define LIMIT_LOGIN_IDLE_SECONDS    60 /* of one that waits for its client: then its edge has forgotten it */
 #define LIMIT_ASK_SECONDS           10 /* that a thread of the directory waits for another process */

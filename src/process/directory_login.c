@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "process/directory_guard.h"
+#include "process/directory_login_log.h"
+#include "process/directory_turns.h"
 #include "process/messages.h"
 #include "sasl/mechanism.h"
 #include "service/login.h"
@@ -22,6 +24,7 @@ enum {
 
 struct conversation {        /* a login, or a question for a sender */
     struct worker_task task; /* first */
+    struct turn turn;        /* a login: its step stands in line for a thread, or not */
     struct timer timer;      /* of a refusal that is told later, or of a client that is slow */
     struct logins *all;
     struct conversation *next; /* of its bucket */
@@ -29,6 +32,7 @@ struct conversation {        /* a login, or a question for a sender */
     uint64_t session;
     uint32_t slot;
     bool sender;    /* else a login */
+    uint8_t queue;  /* enum login_queue, of the step in hand */
     bool waiting;   /* it has not begun: its source must wait */
     bool working;   /* a thread has it */
     bool cancelled; /* nobody waits for it */
@@ -59,10 +63,12 @@ struct logins {
     struct login_thread *threads[THREADS];
     struct guard *guard;
     struct workers *workers[LOGIN_QUEUES];
-    bool open; /* else the store cannot be opened: no guard, no workers */
+    struct turns *turns;
+    unsigned at_work[LOGIN_QUEUES]; /* steps that the threads have */
+    bool open;                      /* else the store cannot be opened: no guard, no workers, no turns */
     struct login_edge edges[LIMIT_EDGES_MAX];
     struct conversation *buckets[BUCKETS];
-    unsigned n; /* conversations */
+    unsigned n_logins, n_senders;
     bool started;
     uint64_t succeeded, refused, failed;
 };
@@ -89,15 +95,22 @@ static struct conversation *find(const struct logins *l, unsigned edge, uint64_t
     return c;
 }
 
-static struct conversation *add(struct login_edge *e, uint64_t session, uint32_t slot)
+static unsigned *count_of(struct logins *l, bool sender)
+{
+    return sender ? &l->n_senders : &l->n_logins;
+}
+
+static struct conversation *add(struct login_edge *e, uint64_t session, uint32_t slot, bool sender)
 {
     struct logins *l = e->all;
-    struct conversation *c = l->n < LIMIT_LOGINS ? calloc(1, sizeof *c) : NULL;
+    unsigned *n = count_of(l, sender);
+    struct conversation *c = *n < LIMIT_LOGINS ? calloc(1, sizeof *c) : NULL;
     if (!c) return NULL;
     struct conversation **bucket = &l->buckets[bucket_of(e->index, session)];
-    *c = (struct conversation){.all = l, .edge = e->index, .session = session, .slot = slot, .next = *bucket};
+    *c = (struct conversation){
+        .all = l, .edge = e->index, .session = session, .slot = slot, .sender = sender, .next = *bucket};
     *bucket = c;
-    l->n++;
+    ++*n;
     return c;
 }
 
@@ -126,7 +139,8 @@ static void forget(struct conversation *c)
     while (*p != c)
         p = &(*p)->next;
     *p = c->next;
-    l->n--;
+    --*count_of(l, c->sender);
+    turns_leave(l->turns, &c->turn);
     loop_timer_stop(l->child->loop, &c->timer);
     response_drop(c);
     login_free(&c->login);
@@ -178,27 +192,24 @@ static void send_sender(struct login_edge *e, const struct sender_answer *a)
         edge_lost(e, "answers cannot be sent");
 }
 
-/* --- what became of it */
+/* --- steps */
 
-static void report(const struct conversation *c)
+/* To threads that have nothing to do, and a little ahead, so that they need not wait for this loop. */
+static void hand_out(struct logins *l)
 {
-    const struct login_report *r = login_report_of(c->login);
-    const struct config *config = c->all->child->config;
-    uint8_t text[64];
-    struct buf client = buf_on(text, sizeof text);
-    struct address a;
-    const struct login_begin *m = login_begin_of(c->login);
-    if (!r->event) return;
-    memcpy(a.octets, m->client, sizeof a.octets);
-    address_put(&client, &a);
-    log_begin(LOG_LEVEL_SECURITY, "login-refused");
-    log_id(c->session);
-    log_span("server", config->servers[m->server].name);
-    log_span("client", buf_span(&client));
-    log_str("mechanism", mechanism_table[m->mechanism].name);
-    log_span("claimed", span_of(r->claimed, r->claimed_n));
-    log_str("reason", r->event);
-    log_end();
+    static const unsigned most[LOGIN_QUEUES] = {[LOGIN_QUICK] = 16 * LIMIT_LOGIN_QUICK_THREADS,
+                                                [LOGIN_SLOW] = 2 * LIMIT_LOGIN_SLOW_THREADS,
+                                                [LOGIN_OUTSIDE] = LIMIT_LOGIN_OUTSIDE_THREADS};
+    for (unsigned q = 0; q < LOGIN_QUEUES; q++)
+        while (l->at_work[q] < most[q]) {
+            struct turn *turn = turns_next(l->turns, q);
+            if (!turn) break;
+            struct conversation *c =
+                (struct conversation *)(void *)((char *)turn - offsetof(struct conversation, turn));
+            c->working = true;
+            l->at_work[q]++;
+            workers_submit(l->workers[q], &c->task);
+        }
 }
 
 /* False: its edge is gone. */
@@ -226,7 +237,7 @@ static void abandon(struct conversation *c)
 {
     if (c->login && login_report_of(c->login)->event) {
         c->all->refused++;
-        report(c);
+        logins_log_refused(c->all->child->config, c->login);
     }
     forget(c);
 }
@@ -253,7 +264,7 @@ static void login_done(struct conversation *c)
     case LOGIN_LATER: l->failed++; break;
     default: l->refused++;
     }
-    report(c);
+    logins_log_refused(l->child->config, c->login);
     uint64_t wait = guard_ended(l->guard, c->login, &c->answer);
     if (c->answer.kind != LOGIN_SUCCESS && c->answer.kind != LOGIN_LATER)
         wait += login_refusal_ms(c->login) - spent % login_refusal_ms(c->login);
@@ -266,8 +277,9 @@ static void login_done(struct conversation *c)
 static void done(void *context, struct worker_task *task)
 {
     struct conversation *c = (struct conversation *)(void *)task;
-    (void)context;
+    struct logins *l = context;
     c->working = false;
+    if (!c->sender) l->at_work[c->queue]--;
     if (c->cancelled) {
         forget(c);
     } else if (c->sender) {
@@ -279,6 +291,7 @@ static void done(void *context, struct worker_task *task)
         response_drop(c);
         login_done(c);
     }
+    hand_out(l);
 }
 
 /* In a thread: it has c for itself. */
@@ -291,13 +304,15 @@ static void work(struct worker_task *task, void *state)
         login_step(c->login, state, c->response, c->unix_seconds, &c->answer);
 }
 
-static void submit(struct conversation *c, enum login_queue queue)
+/* Its next step waits for its turn. */
+static void line_up(struct conversation *c)
 {
     struct logins *l = c->all;
-    c->working = true;
+    c->queue = login_queue(c->login);
     c->unix_seconds = loop_unix_ms(l->child->loop) / 1000;
     c->began_ms = loop_now_ms(l->child->loop);
-    workers_submit(l->workers[queue], &c->task);
+    turns_stand(l->turns, &c->turn, c->queue);
+    hand_out(l);
 }
 
 /* --- questions */
@@ -314,11 +329,21 @@ static void begins(struct timer *t)
         (struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer));
     c->waiting = false;
     if (!guard_bans(c->all->guard, login_begin_of(c->login)->client)) {
-        submit(c, login_queue(c->login));
+        line_up(c);
         return;
     }
     c->answer = (struct login_answer){.session = c->session, .slot = c->slot, .kind = LOGIN_BANNED};
     tell(c);
+}
+
+/* False: its network has too many at once, or there is no memory. */
+static bool enter(struct conversation *c, const uint8_t client[16])
+{
+    struct address a;
+    memcpy(a.octets, client, sizeof a.octets);
+    bool room = turns_enter(c->all->turns, &c->turn, &a);
+    if (!room) logins_log_deferred(c->session, &a);
+    return room;
 }
 
 static void asked_begin(struct login_edge *e, const struct login_begin *m)
@@ -330,8 +355,10 @@ static void asked_begin(struct login_edge *e, const struct login_begin *m)
         (guess == GUESS_BANNED ? send_banned : send_later)(e, m->session, m->slot);
         return;
     }
-    struct conversation *c = find(l, e->index, m->session, m->slot) ? NULL : add(e, m->session, m->slot);
-    if (c) c->login = login_create(&l->world, m);
+    struct conversation *c =
+        find(l, e->index, m->session, m->slot) ? NULL : add(e, m->session, m->slot, false);
+    bool room = c && enter(c, m->client);
+    if (room) c->login = login_create(&l->world, m);
     if (c && !c->login) {
         forget(c);
         c = NULL;
@@ -342,14 +369,14 @@ static void asked_begin(struct login_edge *e, const struct login_begin *m)
         c->waiting = true;
         loop_timer_set(l->child->loop, &c->timer, loop_now_ms(l->child->loop) + wait, begins);
     } else {
-        submit(c, login_queue(c->login));
+        line_up(c);
     }
 }
 
 static void asked_step(struct login_edge *e, const struct login_step *m)
 {
     struct conversation *c = find(e->all, e->index, m->session, m->slot);
-    if (!c || c->working || c->waiting || c->answer.kind != LOGIN_CHALLENGE ||
+    if (!c || c->working || c->waiting || turn_stands(&c->turn) || c->answer.kind != LOGIN_CHALLENGE ||
         !response_keep(c, m->response)) {
         send_later(e, m->session, m->slot); /* it began with another directory, or took too long */
         return;
@@ -360,7 +387,7 @@ static void asked_step(struct login_edge *e, const struct login_step *m)
         return;
     }
     loop_timer_stop(e->all->child->loop, &c->timer);
-    submit(c, login_queue(c->login));
+    line_up(c);
 }
 
 static void asked_cancel(struct login_edge *e, const struct login_step *m)
@@ -379,7 +406,6 @@ static bool question_keep(struct conversation *c, const struct sender_question *
     buf_put(&both, q->path);
     buf_put(&both, q->name);
     if (both.over || !response_keep(c, buf_span(&both))) return false;
-    c->sender = true;
     c->question = *q;
     c->question.path = span_head(c->response, q->path.n);
     c->question.name = span_skip(c->response, q->path.n);
@@ -388,13 +414,14 @@ static bool question_keep(struct conversation *c, const struct sender_question *
 
 static void asked_sender(struct login_edge *e, const struct sender_question *q)
 {
-    struct conversation *c = e->all->open ? add(e, q->session, q->slot) : NULL;
+    struct conversation *c = e->all->open ? add(e, q->session, q->slot, true) : NULL;
     if (!c || !question_keep(c, q)) {
         if (c) forget(c);
         send_sender(e, &(struct sender_answer){q->session, q->slot, SENDER_LATER});
         return;
     }
-    submit(c, LOGIN_QUICK);
+    c->working = true;
+    workers_submit(e->all->workers[LOGIN_QUICK], &c->task); /* nobody stands before it: one a message */
 }
 
 static void asked(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
@@ -478,7 +505,8 @@ void logins_open(struct logins *l, int identity, struct span home)
     if (!l->guard || !logins) return;
     for (unsigned i = 0; i < THREADS; i++)
         states[i] = l->threads[i];
-    l->open = true;
+    l->turns = turns_create();
+    l->open = l->turns != NULL;
     void *const *first = states;
     for (unsigned q = 0; q < LOGIN_QUEUES; first += threads_of[q++]) {
         l->workers[q] = workers_create(l->child->loop, threads_of[q], first, work, done, l);
@@ -498,6 +526,7 @@ void logins_free(struct logins **logins)
     for (unsigned i = 0; i < BUCKETS; i++)
         while (l->buckets[i])
             forget(l->buckets[i]);
+    turns_free(&l->turns);
     for (unsigned i = 0; i < LIMIT_EDGES_MAX; i++) {
         ipc_close(&l->edges[i].channel);
         if (l->edges[i].fd >= 0) close(l->edges[i].fd);
@@ -566,6 +595,6 @@ void logins_status(const struct logins *l, struct buf *json)
     buf_str(json, ",\"logins_failed\":");
     buf_u64(json, l->failed);
     buf_str(json, ",\"logins_open\":");
-    buf_u64(json, l->n);
+    buf_u64(json, l->n_logins);
     if (l->guard) guard_status(l->guard, json);
 }
