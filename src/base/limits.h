@@ -302,6 +302,11 @@
 #define LIMIT_CREDENTIAL_USER_OCTETS  320
 #define LIMIT_CREDENTIAL_TOKEN_OCTETS 8192 /* token-file: the token; blanks around it come on top */
 #define LIMIT_CREDENTIAL_EXCHANGES    1024 /* with next hops, under way at once; the oldest makes room */
+#define LIMIT_CLIENT_NAMES            4    /* of one client, by reverse DNS */
+#define LIMIT_CLIENT_NAME_SECONDS     10   /* before the greeting, where a connections line has a name */
+#define LIMIT_CLIENT_NAMES_WAITING    1000 /* sessions of one edge; who comes then has no name */
+#define LIMIT_EDGE_DNS_OPEN           1024 /* questions of one edge that are being resolved */
+#define LIMIT_EDGE_DNS_PER_SECOND     2000
 #define LIMIT_ADMISSION_RULES         4096 /* networks of the connections lines of one server */
 #define LIMIT_BANNER_OCTETS           160
 #define LIMIT_CONFIG_PINS             4096  /* senders of one server, each with each of its networks */

@@ -46,7 +46,8 @@ const struct command command_table[] = {
      "offered,\n"
      "                  what it may do and where each right comes from, its senders; reads the identity "
      "database\n"
-     "  --certificate   the client shows a TLS certificate\n",
+     "  --certificate   the client shows a TLS certificate\n"
+     "  --name NAME     the client's name, as DNS confirms it (connections ... name)\n",
      command_explain},
     {"user",
      "add | passwd | remove | lock | unlock | list | show | grant | revoke | group | sender | app | "

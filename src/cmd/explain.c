@@ -17,6 +17,7 @@ static bool read_question(struct command_call *v, struct explain_question *q)
         {"--server", &q->server, false, false}, {"--tls", &q->tls, true, false},
         {"--from", &q->from, false, true},      {"--to", &q->to, false, true},
         {"--user", &q->user, false, false},     {"--certificate", &q->certificate, true, false},
+        {"--name", &q->name, false, false},
     };
     int words;
 
@@ -93,13 +94,42 @@ static void explain_client(struct explain_call *x)
     explain_end(x->e, x->relay_network ? "relay-network" : "client.stranger");
 }
 
+static bool connect_refused(struct explain_call *x, bool by_name)
+{
+    explain_reply(x->e, 554, "5.7.1",
+                  by_name ? "Your host may not connect to this server"
+                          : "Your address may not connect to this server");
+    return false;
+}
+
+/* No network holds the client, and there are lines about names. */
+static bool explain_name(struct explain_call *x)
+{
+    const struct admission_name *rule;
+    struct span name = x->q->name ? span_str(x->q->name) : SPAN("");
+    bool in = admission_permits_names(&x->server->admission, &name, x->q->name ? 1 : 0, &rule);
+    struct buf *b = explain_begin(x->e, "connect");
+
+    buf_str(b, !x->q->name ? "connections: without a name that is confirmed by DNS (--name says one)"
+               : rule      ? "connections: the client's name is in "
+                           : "connections: no line holds the client's address or its name");
+    if (rule) admission_name_put(b, rule);
+    buf_str(b, in ? ", it may connect" : ", it may not connect");
+    explain_field(x->e, "name", name);
+    explain_end(x->e, in     ? rule ? "connections.allowed-name" : "connections.others"
+                      : rule ? "connections.denied-name"
+                             : "connections.not-listed");
+    return in || connect_refused(x, rule != NULL);
+}
+
 static bool explain_connect(struct explain_call *x)
 {
-    const struct config_server *s = x->server;
+    const struct admission *a = &x->server->admission;
     const struct admission_rule *rule;
-    bool in = admission_permits(&s->admission, &x->q->address, &rule);
+    bool in = admission_permits(a, &x->q->address, &rule);
 
-    if (!s->admission.n) return true;
+    if (admission_asks(a, rule)) return explain_name(x);
+    if (!a->n) return true;
     struct buf *b = explain_begin(x->e, "connect");
     buf_str(b, rule ? "connections: the client's address is in "
                     : "connections: no line holds the client's address");
@@ -108,8 +138,7 @@ static bool explain_connect(struct explain_call *x)
     explain_end(x->e, in     ? rule ? "connections.allowed" : "connections.others"
                       : rule ? "connections.denied"
                              : "connections.not-listed");
-    if (!in) explain_reply(x->e, 554, "5.7.1", "Your address may not connect to this server");
-    return in;
+    return in || connect_refused(x, false);
 }
 
 static bool explain_mail(struct explain_call *x)

@@ -12,7 +12,7 @@
 enum { EXPLAIN_KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8 };
 
 struct explain_question {
-    const char *client, *helo, *server, *tls, *from, *to, *user, *certificate;
+    const char *client, *helo, *server, *tls, *from, *to, *user, *certificate, *name;
     struct address address;
     struct path sender, recipient;
     char from_text[PATH_WORD_OCTETS], to_text[PATH_WORD_OCTETS];

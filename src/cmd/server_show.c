@@ -265,7 +265,12 @@ static void connections(struct page *p)
         buf_str(&p->value, a->rules[i].allow ? "allow " : "deny ");
         network_put(&p->value, &a->rules[i].network);
     }
-    plain(p, "connections", a->n ? SPAN("") : SPAN("everybody"));
+    for (uint32_t i = 0; i < a->n_names; i++) {
+        if (i || a->n) buf_byte(&p->value, ' ');
+        buf_str(&p->value, a->names[i].allow ? "allow name " : "deny name ");
+        admission_name_put(&p->value, &a->names[i]);
+    }
+    plain(p, "connections", a->n || a->n_names ? SPAN("") : SPAN("everybody"));
 }
 
 static void domains(struct page *p)

@@ -142,15 +142,19 @@ static void check_proxies(struct reader *r, const struct draft *d)
 
 static void check_admission(struct reader *r, const struct draft *d)
 {
-    uint8_t memory[64];
+    const struct admission_clash *both = &d->admission_clash;
+    uint8_t memory[LIMIT_DOMAIN_OCTETS + 8];
     struct buf b = buf_on(memory, sizeof memory);
 
-    if (!d->admission_clash) return;
-    network_put(&b, &d->admission_both);
+    if (!d->admission_clashes) return;
+    if (both->network)
+        network_put(&b, &both->network->network);
+    else
+        admission_name_put(&b, both->name);
     error_at(r, &d->admission_place,
              PROBLEM_TEXT(r, SPAN("the connections lines of server "), d->server.name,
                           SPAN(" allow and deny "), buf_span(&b)),
-             SPAN("say one of the two; a narrower network inside is an exception"));
+             SPAN("say one of the two; what is narrower and inside is an exception"));
 }
 
 static void check_sizes(struct reader *r, const struct draft *d)

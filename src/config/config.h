@@ -220,6 +220,8 @@ const struct config_domain *config_domain_find(const struct config_server *s,
                                                struct span domain); /* null: not served */
 /* May a client that has not logged in send from there? sender: of path_key, empty: the null reverse-path. Always but for old devices. */
 bool config_sender_listed(const struct config_server *s, const struct address *client, struct span sender);
+/* Is there a connections line with a name of a client? */
+bool config_asks_names(const struct config *c);
 /* Sessions that one source may hold: an address of the loopback has a limit of its own. */
 uint32_t config_sessions_per_source(const struct config_limits *l, const struct address *client);
 

@@ -307,7 +307,7 @@ bool finish_config(struct reader *r)
         finish_legacy(r, d);
         finish_role(d, offered);
         finish_tls(r, d);
-        d->admission_clash = !admission_finish(&d->server.admission, &d->admission_both);
+        d->admission_clashes = !admission_finish(&d->server.admission, &d->admission_clash);
         finish_limits(&d->server.limits, &r->top.server.limits);
         if (!d->server.hostname.n) d->server.hostname = c->hostname;
         finish_server_said(r, d);

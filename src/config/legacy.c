@@ -215,6 +215,10 @@ static void check_device_server(struct reader *r, const struct draft *d)
                  PROBLEM_TEXT(r, SPAN("server "), s->name,
                               SPAN(" with profile legacy-device names no network of its devices")),
                  SPAN("connections allow 192.0.2.0/28, or sender scanner@example.org from 192.0.2.10"));
+    if (s->admission.n_names) /* a denied one would let all others in, too */
+        error_at(r, d->admission_place,
+                 SPAN("profile legacy-device knows its devices by their networks, never by a name"),
+                 SPAN("connections allow 192.0.2.0/28"));
     for (uint32_t i = 0; i < d->n_clients; i++)
         check_client(r, &d->clients[i]);
     for (uint32_t i = 0; i < s->n_listeners; i++)

@@ -88,3 +88,12 @@ uint32_t config_sessions_per_source(const struct config_limits *l, const struct 
 {
     return address_is_loopback(client) ? l->sessions_per_loopback_source : l->sessions_per_source;
 }
+
+bool config_asks_names(const struct config *c)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        any |= c->servers[i].admission.n_names > 0;
+    return any;
+}

@@ -143,42 +143,71 @@ void read_never_ban(struct reader *r, const struct schema_row *row, const struct
     read_networks(r, row, name, &r->config->never_ban, &r->config->n_never_ban);
 }
 
-/* The client's name is not looked up: a word about a domain would be one that never holds. */
 static bool is_domain(const struct token *t)
 {
-    struct span s = t->text.n && t->text.p[0] == '.' ? span_skip(t->text, 1) : t->text;
+    struct span s = t->text.n && t->text.p[0] == '*' ? span_skip(t->text, 1) : t->text;
     struct address a;
     size_t slash = span_find(s, '/');
 
+    if (s.n && s.p[0] == '.') s = span_skip(s, 1);
     return slash == SPAN_NPOS && !address_parse(s, &a) && domain_valid(s, true, false);
 }
 
-/* connections allow | deny NETWORK ... */
+static void read_connection_network(struct reader *r, const struct token *t, struct draft *d, bool allow)
+{
+    struct admission *a = &d->server.admission;
+    struct admission_rule rule = {.allow = allow}, *grown;
+
+    if (is_domain(t)) {
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is a domain")),
+                          SPAN("connections deny name *.example.net, if the names of clients are meant"));
+        return;
+    }
+    if (!value_network(r, t, &rule.network)) return;
+    if (allow && !legacy_client(r, d, t, &rule.network)) return;
+    grown = reader_push(r, a->rules, &a->n, sizeof rule, LIMIT_ADMISSION_RULES);
+    if (!grown) return;
+    a->rules = grown;
+    grown[a->n - 1] = rule;
+}
+
+/* "mail.example.org", or "*.example.org": what is below it. */
+static void read_connection_name(struct reader *r, const struct token *t, struct draft *d, bool allow)
+{
+    struct admission *a = &d->server.admission;
+    struct admission_name rule = {.allow = allow}, *grown;
+    struct token pattern = *t;
+    struct network network;
+
+    if (network_parse(t->text, &network)) {
+        config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is a network, and no name")),
+                          SPAN("a line of its own, without the word name"));
+        return;
+    }
+    if (pattern.text.n > 1 && pattern.text.p[0] == '*' && pattern.text.p[1] == '.')
+        pattern.text = span_skip(pattern.text, 1);
+    if (!value_pattern(r, &pattern, 0, &rule.name)) return;
+    rule.below = rule.name.p[0] == '.';
+    if (rule.below) rule.name = span_skip(rule.name, 1);
+    grown = reader_push(r, a->names, &a->n_names, sizeof rule, LIMIT_ADMISSION_RULES);
+    if (!grown) return;
+    a->names = grown;
+    grown[a->n_names - 1] = rule;
+}
+
+/* connections allow | deny [name] NETWORK or NAME ... */
 void read_connections(struct reader *r, const struct schema_row *row, const struct token *name)
 {
     struct draft *d = reader_draft(r);
-    struct admission *a = &d->server.admission;
     struct token t;
     uint64_t deny;
 
     if (!reader_argument(r, name, row->arguments, &t) || !value_choice(r, &t, "allow deny", &deny)) return;
     if (!d->admission_place.line) d->admission_place = reader_place(r, name);
-    for (bool more = reader_argument(r, name, "a NETWORK", &t); more; more = reader_more(r, &t)) {
-        struct admission_rule rule = {.allow = !deny}, *grown;
-        if (is_domain(&t)) {
-            config_problem_at(
-                r, &t,
-                PROBLEM_TEXT(r, QUOTED(t.text), SPAN(" is a domain: names of clients are not looked up")),
-                SPAN("list their networks, like 192.0.2.0/24"));
-            return;
-        }
-        if (!value_network(r, &t, &rule.network)) continue;
-        if (rule.allow && !legacy_client(r, d, &t, &rule.network)) return;
-        grown = reader_push(r, a->rules, &a->n, sizeof rule, LIMIT_ADMISSION_RULES);
-        if (!grown) return;
-        a->rules = grown;
-        grown[a->n - 1] = rule;
-    }
+    bool names = reader_word(r, "name");
+    for (bool more = reader_argument(r, name, names ? "a NAME" : "a NETWORK", &t); more;
+         more = reader_more(r, &t))
+        (names ? read_connection_name : read_connection_network)(r, &t, d, !deny);
 }
 
 /* banner TEXT */

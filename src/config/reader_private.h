@@ -30,8 +30,8 @@ struct draft {
     struct config_place sender_place;     /* of the first sender */
     struct legacy_client *clients;        /* of connections allow, and of sender */
     uint32_t n_clients;
-    bool admission_clash; /* admission_both is allowed and denied */
-    struct network admission_both;
+    bool admission_clashes; /* admission_clash is allowed and denied */
+    struct admission_clash admission_clash;
     uint8_t from_free;                     /* 1: from-lock no */
     uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
     struct config_place

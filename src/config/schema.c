@@ -182,11 +182,14 @@ const struct schema_row schema_table[] = {
      .fallback_text = "that of the top level", .since = "0.1", .doc = "The name this server greets with."},
     {.name = "banner", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "TEXT", .fallback_text = "ESMTP ready", .since = "0.1", .read = read_banner,
      .doc = "What stands behind the host name in the greeting (220). Say nothing there that helps whoever looks for a version."},
-    {.name = "connections", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "allow NETWORK ... | deny NETWORK ...",
+    {.name = "connections", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "allow | deny NETWORK ... | allow | deny name NAME ...",
      .fallback_text = "everybody may connect", .since = "0.1", .read = read_connections,
      .doc = "Who may connect at all, by the client's own address: the most specific network that holds it decides. With allow lines only those clients may; "
             "with deny lines all others; an allow inside a denied network is an exception from it, and a deny inside an allowed one. Refused: 554 5.7.1 in place "
-            "of the greeting. What a proxy in front may do is not asked here, whom it speaks for is."},
+            "of the greeting. What a proxy in front may do is not asked here, whom it speaks for is. name: by the client's name (mail.example.org; *.example.org: all below it), "
+            "where no network holds its address: the names that its address points to in DNS (PTR) and that point back to it, four at most; the longest NAME decides. "
+            "The greeting waits for DNS, 10 seconds at most. Where DNS does not answer, and where no name points back, the client has none: it is no client that a name allows, and "
+            "none that a name denies. So a name is weaker than a network: do not let it guard what must be guarded. A denied NAME that is no exception from an allowed one lets all others in."},
     {.name = "relay-networks", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
      .read = read_relay_networks,
      .doc = "Clients that may send to any domain, by their own address, never by one that a proxy reports as local. "

@@ -33,12 +33,12 @@ struct edge {
     struct recipients recipients;
     struct barred *barred;
     struct tls_context **tls; /* one per server */
-    struct ipc *spooler, *keyring, *directory;
+    struct ipc *spooler, *keyring, *directory, *resolver;
     struct inbound *inbound;
     struct timer drain_timer, trim_timer;
     struct edge_grant grants[SUPERVISE_GRANTS_MAX];
     unsigned n_grants;
-    int spooler_fd, keyring_fd, directory_fd; /* conversations offered before the start; -1 */
+    int spooler_fd, keyring_fd, directory_fd, resolver_fd; /* conversations offered before the start; -1 */
     struct child *child;
     bool started, draining, stopping;
     bool surplus;            /* more was granted than an edge takes */
@@ -49,7 +49,7 @@ struct edge {
 /* One edge a process. Grants and conversations arrive before there is anything else. */
 static struct edge *edge_of(struct child *c)
 {
-    static struct edge edge = {.spooler_fd = -1, .keyring_fd = -1, .directory_fd = -1};
+    static struct edge edge = {.spooler_fd = -1, .keyring_fd = -1, .directory_fd = -1, .resolver_fd = -1};
     c->state = &edge;
     edge.child = c;
     return &edge;
@@ -63,6 +63,8 @@ static const struct ipc_allowed from_directory[] = {
     {MSG_LOGIN_ANSWER, 34, LOGIN_ANSWER_OCTETS, 0},
     {MSG_SENDER_ANSWER, SENDER_ANSWER_OCTETS, SENDER_ANSWER_OCTETS, 0},
     {MSG_BANS, 2, BARRED_PART_OCTETS, 0}};
+
+static const struct ipc_allowed from_resolver[] = {{MSG_DNS_ANSWER, 20, LIMIT_IPC_MESSAGE_OCTETS, 0}};
 
 static bool submit(void *context, enum inbound_submit kind, struct span payload)
 {
@@ -172,6 +174,37 @@ static void directory_closed(void *context, const char *reason)
     child_peer_lost(c, PROC_DIRECTORY, 0, reason);
 }
 
+static bool ask_resolver(void *context, const struct dns_question *q)
+{
+    struct edge *e = edge_of(context);
+    uint8_t memory[64 + LIMIT_DOMAIN_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    dns_question_put(&b, q);
+    return e->resolver && !b.over && ipc_send(e->resolver, MSG_DNS_QUESTION, buf_span(&b));
+}
+
+static void resolver_message(void *context, uint16_t type, struct span payload, const int *fds,
+                             unsigned n_fds)
+{
+    struct dns_answer a;
+    (void)type;
+    (void)fds;
+    (void)n_fds;
+    if (dns_answer_read(payload, &a))
+        inbound_resolved(edge_of(context)->inbound, &a);
+    else
+        log_note(LOG_LEVEL_ERROR, "ipc-malformed", "answer of the resolver", 0);
+}
+
+static void resolver_closed(void *context, const char *reason)
+{
+    struct child *c = context;
+    struct edge *e = edge_of(c);
+    ipc_close(&e->resolver);
+    inbound_resolver_lost(e->inbound);
+    child_peer_lost(c, PROC_RESOLVER, 0, reason);
+}
+
 static void greet_spooler(struct edge *e)
 {
     uint8_t memory[SUBMIT_POOL_OCTETS];
@@ -204,6 +237,12 @@ static void open_peers(struct child *c)
         e->directory_fd = -1;
         if (e->directory) ipc_secret(e->directory);
     }
+    if (e->resolver_fd >= 0) {
+        if (e->resolver) resolver_closed(c, "replaced");
+        e->resolver =
+            ipc_open(c->loop, e->resolver_fd, from_resolver, 1, 64, resolver_message, resolver_closed, c);
+        e->resolver_fd = -1;
+    }
 }
 
 static void edge_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
@@ -214,6 +253,7 @@ static void edge_peer(struct child *c, enum role role, unsigned index, unsigned 
     int *slot = role == PROC_SPOOLER     ? &e->spooler_fd
                 : role == PROC_KEYRING   ? &e->keyring_fd
                 : role == PROC_DIRECTORY ? &e->directory_fd
+                : role == PROC_RESOLVER  ? &e->resolver_fd
                                          : NULL;
     if (slot && *slot >= 0) close(*slot); /* its peer died before we began */
     if (slot)
@@ -331,6 +371,7 @@ static bool make_inbound(struct child *c, const char **error)
         .tls = e->tls,
         .submit = submit,
         .ask = ask_directory,
+        .resolve = ask_resolver,
         .context = c,
     };
     void *barred = calloc(1, barred_octets());
@@ -428,6 +469,7 @@ static void edge_after_turn(struct child *c)
     if (e->spooler) ipc_flush(e->spooler);
     if (e->keyring) ipc_flush(e->keyring);
     if (e->directory) ipc_flush(e->directory);
+    if (e->resolver) ipc_flush(e->resolver);
 }
 
 static void edge_status(struct child *c, struct buf *json)

@@ -52,7 +52,7 @@ enum message_type {
     /* directory -> connector, answered in the same way */
     MSG_SERVICE_QUESTION = 51,
 
-    /* connector (and later edge) <-> resolver (system/dns_message.h) */
+    /* connector, edge <-> resolver (system/dns_message.h) */
     MSG_DNS_QUESTION = 56,
     MSG_DNS_ANSWER = 57,
 

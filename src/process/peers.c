@@ -17,6 +17,7 @@ const struct peers_row peers_table[] = {
      "sockets of services that prove who somebody is (service/connect_message.h)"},
     {PROC_DIRECTORY, PROC_WINBIND, "logins that a domain controller checks (directory/domain_message.h)"},
     {PROC_CONNECTOR, PROC_RESOLVER, "addresses (system/dns_message.h)"},
+    {PROC_EDGE, PROC_RESOLVER, "names of clients, where connections lines have some (system/dns_message.h)"},
 };
 const unsigned peers_table_n = sizeof peers_table / sizeof peers_table[0];
 

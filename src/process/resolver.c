@@ -1,5 +1,5 @@
-/* resolver: asks the DNS for the connector and validates what comes back (system/dns.h). It reads what strangers' name servers say, so
- * it can open no file and listen to nobody; keys of the root and the list of servers come from the supervisor by descriptor. */
+/* resolver: asks the DNS for the connector, and names of clients for the edges, and validates what comes back (system/dns.h). It reads what
+ * strangers' name servers say, so it can open no file and listen to nobody; keys of the root and the list of servers come from the supervisor by descriptor. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,7 +9,12 @@
 #include "system/dns.h"
 #include "system/log.h"
 
-enum { ANSWERS_QUEUED = 512, SERVER_TEXT_OCTETS = 64, BOGUS_LOG_MS = 60000 };
+enum {
+    ANSWERS_QUEUED = 512,
+    SERVER_TEXT_OCTETS = 64,
+    BOGUS_LOG_MS = 60000,
+    CLIENTS = 1 + 8 * LIMIT_EDGES_MAX
+};
 
 struct resolver_file { /* what a granted descriptor held */
     uint8_t *text;
@@ -22,11 +27,22 @@ struct resolver_servers {
     unsigned n;
 };
 
+struct resolver_client { /* the connector; the edges of all generations that are alive */
+    struct resolver *resolver;
+    struct ipc *channel;
+    int fd; /* a conversation that waits for `start`; else -1 */
+    enum role role;
+    unsigned index, generation;
+    unsigned open;   /* its questions */
+    uint64_t second; /* of an edge: in which asked are counted */
+    unsigned asked;
+    bool broken; /* an answer could not be sent: closed at the end of the turn */
+};
+
 struct resolver {
     struct child *child;
     struct dns *dns;
-    struct ipc *channel; /* to the connector */
-    int fd;              /* a conversation that waits for `start`; else -1 */
+    struct resolver_client clients[CLIENTS];
     struct resolver_file resolv_conf, anchors;
     uint64_t questions, failed, bogus, bogus_logged_ms;
     bool started;
@@ -41,7 +57,8 @@ static struct resolver *resolver_of(struct child *c)
     struct resolver *r = calloc(1, sizeof *r);
     if (!r) return NULL;
     r->child = c;
-    r->fd = -1;
+    for (unsigned i = 0; i < CLIENTS; i++)
+        r->clients[i] = (struct resolver_client){.resolver = r, .fd = -1};
     r->resolv_conf.max = LIMIT_RESOLV_CONF_OCTETS;
     r->anchors.max = LIMIT_TRUST_ANCHOR_OCTETS;
     c->state = r;
@@ -50,27 +67,31 @@ static struct resolver *resolver_of(struct child *c)
 
 /* ---- what is asked */
 
-static void connector_closed(void *context, const char *reason)
+static void client_closed(void *context, const char *reason)
 {
-    struct resolver *r = context;
-    ipc_close(&r->channel);
-    if (r->dns) dns_forget(r->dns, r);
-    child_peer_lost(r->child, PROC_CONNECTOR, 0, reason);
+    struct resolver_client *k = context;
+    struct resolver *r = k->resolver;
+    ipc_close(&k->channel);
+    if (r->dns) dns_forget(r->dns, k);
+    k->open = 0;
+    k->broken = false;
+    child_peer_lost(r->child, k->role, k->index, reason);
 }
 
-static void send_answer(struct resolver *r, const struct dns_answer *a)
+static void send_answer(struct resolver_client *k, const struct dns_answer *a)
 {
     static uint8_t memory[LIMIT_IPC_MESSAGE_OCTETS];
     struct buf b = buf_on(memory, sizeof memory);
     dns_answer_put(&b, a);
-    if (r->channel && (b.over || !ipc_send(r->channel, MSG_DNS_ANSWER, buf_span(&b))))
-        connector_closed(r, "answers are not read");
+    if (k->channel && !k->broken) k->broken = b.over || !ipc_send(k->channel, MSG_DNS_ANSWER, buf_span(&b));
 }
 
 static void on_answer(void *asker, const struct dns_answer *a)
 {
-    struct resolver *r = asker;
+    struct resolver_client *k = asker;
+    struct resolver *r = k->resolver;
     uint64_t now = loop_now_ms(r->child->loop);
+    k->open -= k->open > 0;
     r->failed += a->status == DNS_FAILED;
     r->bogus += a->status == DNS_BOGUS;
     if (a->status == DNS_BOGUS && (r->bogus_logged_ms == 0 || now - r->bogus_logged_ms > BOGUS_LOG_MS)) {
@@ -82,47 +103,89 @@ static void on_answer(void *asker, const struct dns_answer *a)
                         "name others, or write: resolver recursion");
         log_end();
     }
-    send_answer(r, a);
+    send_answer(k, a);
+}
+
+static bool ends_with(struct span name, struct span end)
+{
+    return name.n > end.n && span_eq_nocase(span_skip(name, name.n - end.n), end);
+}
+
+/* An edge talks to strangers: what it may ask is the names of clients, and so many. */
+static bool edge_may(struct resolver_client *k, const struct dns_question *q)
+{
+    uint64_t second = loop_now_ms(k->resolver->child->loop) / 1000;
+    bool reverse = ends_with(q->name, SPAN(".in-addr.arpa")) || ends_with(q->name, SPAN(".ip6.arpa"));
+    if (k->role != PROC_EDGE) return true;
+    if (second != k->second) k->asked = 0;
+    k->second = second;
+    return (q->type == DNS_PTR ? reverse : q->type == DNS_A || q->type == DNS_AAAA) &&
+           k->open < LIMIT_EDGE_DNS_OPEN && k->asked++ < LIMIT_EDGE_DNS_PER_SECOND;
 }
 
 static void on_question(void *context, uint16_t type, struct span payload, const int *fds, unsigned n_fds)
 {
-    struct resolver *r = context;
+    struct resolver_client *k = context;
+    struct resolver *r = k->resolver;
     struct dns_question q;
     (void)type, (void)fds, (void)n_fds;
-    if (!r->channel) return; /* closed while its packet is worked off */
+    if (!k->channel) return; /* closed while its packet is worked off */
     if (!dns_question_read(payload, &q)) {
-        connector_closed(r, "malformed question");
+        client_closed(k, "malformed question");
         return;
     }
     r->questions++;
-    if (!dns_ask(r->dns, &q, r, on_answer))
-        send_answer(r, &(struct dns_answer){
+    if (edge_may(k, &q) && dns_ask(r->dns, &q, k, on_answer))
+        k->open++;
+    else
+        send_answer(k, &(struct dns_answer){
                            .tag = q.tag, .status = DNS_FAILED, .why = SPAN("too many questions are open")});
 }
 
-static void channel_open(struct resolver *r, int fd)
+static void client_open(struct resolver_client *k, int fd)
 {
-    if (r->channel) connector_closed(r, "replaced");
-    r->channel = ipc_open(r->child->loop, fd, allowed, sizeof allowed / sizeof allowed[0], ANSWERS_QUEUED,
-                          on_question, connector_closed, r);
-    if (!r->channel) log_note(LOG_LEVEL_ERROR, "channel-failed", "connector", errno);
+    if (k->channel) client_closed(k, "replaced");
+    k->channel = ipc_open(k->resolver->child->loop, fd, allowed, sizeof allowed / sizeof allowed[0],
+                          ANSWERS_QUEUED, on_question, client_closed, k);
+    if (!k->channel) log_note(LOG_LEVEL_ERROR, "channel-failed", role_table[k->role].name, errno);
+}
+
+/* Its place: one that was restarted takes its own again; null: all are taken. The connector has the first. */
+static struct resolver_client *client_place(struct resolver *r, enum role role, unsigned index,
+                                            unsigned generation)
+{
+    struct resolver_client *ret = NULL;
+    unsigned from = role == PROC_CONNECTOR ? 0 : 1, end = role == PROC_CONNECTOR ? 1 : CLIENTS;
+    if (role == PROC_CONNECTOR) index = generation = 0;
+    for (unsigned i = from; i < end; i++) {
+        struct resolver_client *k = &r->clients[i];
+        bool taken = k->channel || k->fd >= 0;
+        if (taken && k->index == index && k->generation == generation) return k;
+        if (!taken && !ret) ret = k;
+    }
+    if (ret) {
+        ret->role = role;
+        ret->index = index;
+        ret->generation = generation;
+    }
+    return ret;
 }
 
 static void resolver_peer(struct child *c, enum role role, unsigned index, unsigned generation, int fd)
 {
     struct resolver *r = resolver_of(c);
-    (void)index, (void)generation;
-    if (!r || role != PROC_CONNECTOR) {
+    struct resolver_client *k =
+        r && (role == PROC_CONNECTOR || role == PROC_EDGE) ? client_place(r, role, index, generation) : NULL;
+    if (!k) {
         close(fd);
         return;
     }
     if (r->started) {
-        channel_open(r, fd);
+        client_open(k, fd);
         return;
     }
-    if (r->fd >= 0) close(r->fd);
-    r->fd = fd;
+    if (k->fd >= 0) close(k->fd);
+    k->fd = fd;
 }
 
 /* ---- what it is told */
@@ -216,8 +279,11 @@ static bool resolver_start(struct child *c, const char **error)
     struct resolver *r = c->state;
     (void)error;
     r->started = true;
-    if (r->fd >= 0) channel_open(r, r->fd);
-    r->fd = -1;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        struct resolver_client *k = &r->clients[i];
+        if (k->fd >= 0) client_open(k, k->fd);
+        k->fd = -1;
+    }
     return true;
 }
 
@@ -256,7 +322,11 @@ static void resolver_status(struct child *c, struct buf *json)
 static void resolver_after_turn(struct child *c)
 {
     struct resolver *r = c->state;
-    if (r->channel) ipc_flush(r->channel);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        struct resolver_client *k = &r->clients[i];
+        if (k->channel && k->broken) client_closed(k, "answers are not read");
+        if (k->channel) ipc_flush(k->channel);
+    }
 }
 
 const struct child_hooks resolver_hooks = {

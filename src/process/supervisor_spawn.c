@@ -197,6 +197,10 @@ void supervisor_introduce(struct process *a, struct process *b)
 bool supervisor_may_meet(const struct process *a, const struct process *b)
 {
     if (!peers_may_talk(a->role, b->role)) return false;
+    /* an edge that needs no names of clients has nobody to ask */
+    if (a->role == PROC_EDGE && b->role == PROC_RESOLVER)
+        return config_asks_names(generation_of(a)->load.config);
+    if (a->role == PROC_RESOLVER && b->role == PROC_EDGE) return supervisor_may_meet(b, a);
     bool spooler = a->role == PROC_SPOOLER || b->role == PROC_SPOOLER;
     bool directory = a->role == PROC_DIRECTORY || b->role == PROC_DIRECTORY;
     if (spooler && directory) return generation_of(a) == generation_of(b);

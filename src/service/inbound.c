@@ -36,7 +36,8 @@ static bool take_memory(struct inbound *in)
     in->input = malloc(INBOUND_READ_OCTETS);
     in->output = malloc(INBOUND_OUT_OCTETS);
     return in->conf && in->sessions && in->principals && in->transactions && in->by_id && in->shares &&
-           in->by_source && in->listening && in->input && in->output && inbound_legacy_take_memory(in);
+           in->by_source && in->listening && in->input && in->output && inbound_legacy_take_memory(in) &&
+           inbound_name_memory(in);
 }
 
 struct inbound *inbound_create(const struct inbound_setup *setup)
@@ -50,6 +51,7 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
         free(in->sessions);
         free(in->principals);
         free(in->legacy);
+        free(in->namings);
         free(in->transactions);
         free(in->by_id);
         free(in->shares);
@@ -246,6 +248,10 @@ void inbound_drain(struct inbound *in, bool stopping)
             inbound_session_close(s, "service is shutting down");
             continue;
         }
+        if (s->wait & WAIT_NAME) {
+            inbound_turn_away(s, 421, "4.3.2", SPAN("Service is shutting down, try again later"));
+            continue;
+        }
         struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
         if (server_drain(&s->engine, &out) != SERVER_CLOSE) continue;
         s->closing = true;
@@ -300,6 +306,9 @@ void inbound_status(const struct inbound *in, struct buf *json)
                    {"refused_recipients", c->refused_recipients},
                    {"refused_sessions", c->refused_sessions},
                    {"banned_sessions", c->banned_sessions},
+                   {"names_asked", c->names_asked},
+                   {"names_found", c->names_found},
+                   {"names_waiting", in->names_waiting},
                    {"bans", in->setup.barred ? barred_count(in->setup.barred) : 0},
                    {"deferred", c->deferred},
                    {"aborted", c->aborted},

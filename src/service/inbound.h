@@ -10,6 +10,7 @@
 #include "policy/rates.h"
 #include "policy/sources.h"
 #include "spool/submit.h"
+#include "system/dns_message.h"
 #include "system/loop.h"
 #include "system/pool.h"
 
@@ -24,6 +25,9 @@ typedef bool inbound_submit_fn(void *context, enum inbound_submit kind, struct s
 enum inbound_question { INBOUND_LOGIN_BEGIN, INBOUND_LOGIN_STEP, INBOUND_LOGIN_CANCEL, INBOUND_SENDER };
 typedef bool inbound_ask_fn(void *context, enum inbound_question kind, struct span payload);
 
+/* What goes to the resolver: the reverse name of a client, addresses of the names behind it; false when it cannot take more now. */
+typedef bool inbound_resolve_fn(void *context, const struct dns_question *q);
+
 struct inbound_setup { /* everything is borrowed and must outlive the inbound */
     struct loop *loop;
     const struct config *config;
@@ -36,8 +40,9 @@ struct inbound_setup { /* everything is borrowed and must outlive the inbound */
     unsigned column;          /* of sources */
     struct tls_context **tls; /* one per server of config, null where it has no certificate */
     inbound_submit_fn *submit;
-    inbound_ask_fn *ask; /* null: nobody can log in */
-    void *context;       /* of both */
+    inbound_ask_fn *ask;         /* null: nobody can log in */
+    inbound_resolve_fn *resolve; /* null: no client has a name */
+    void *context;               /* of all three */
 };
 
 /* Takes all memory it will ever use. Null: no memory. */
@@ -60,6 +65,10 @@ MUST_USE bool inbound_login_answer(struct inbound *in, struct span payload);
 MUST_USE bool inbound_sender_answer(struct inbound *in, struct span payload);
 /* The directory died: who waits for it hears that it failed for now. */
 void inbound_directory_lost(struct inbound *in);
+
+/* The resolver's answer; one that nobody waits for is ignored. It died: who waits has no name. */
+void inbound_resolved(struct inbound *in, const struct dns_answer *a);
+void inbound_resolver_lost(struct inbound *in);
 
 /* A certificate turned out useless (its key does not fit): TLS is no longer offered on this server. */
 void inbound_tls_off(struct inbound *in, unsigned server);

@@ -30,6 +30,7 @@ void inbound_session_close(struct session *s, const char *why)
     inbound_legacy_end(s, why);
     inbound_transaction_drop(s);
     inbound_principal_forget(s);
+    inbound_name_forget(s);
     inbound_kept_release(s);
     tls_free(&s->tls);
     loop_timer_stop(in->setup.loop, &s->timer);
@@ -125,7 +126,7 @@ bool inbound_tls_done(struct session *s)
 }
 
 /* One line and goodbye. RFC 5321 3.1 allows a 421 or 554 in place of the 220; in front of a TLS handshake nothing can be said. */
-static void turn_away(struct session *s, unsigned code, const char *enhanced, struct span why)
+void inbound_turn_away(struct session *s, unsigned code, const char *enhanced, struct span why)
 {
     struct inbound *in = s->in;
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
@@ -134,7 +135,9 @@ static void turn_away(struct session *s, unsigned code, const char *enhanced, st
     if (server->listeners[s->listener].tls != TLS_IMPLICIT)
         (void)!send(s->watch.fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     in->counters.refused_sessions++;
-    inbound_session_close(s, code == 554 ? "may not connect" : "too many sessions or connections");
+    inbound_session_close(s, code == 554       ? "may not connect"
+                             : s->in->stopping ? "service is shutting down"
+                                               : "too many sessions or connections");
 }
 
 static const char *too_many(enum sources_answer a)
@@ -161,10 +164,11 @@ static bool turn_away_banned(struct session *s)
     if (!ban->told) inbound_log_banned(s, ban);
     ban->told = true;
     in->counters.banned_sessions++;
-    turn_away(s, 554, "5.7.1",
-              ban->by_hand ? SPAN("Your address is banned here, ask the postmaster")
-                           : SPAN("Too many failed logins from your address, it is banned for now: try again "
-                                  "later"));
+    inbound_turn_away(s, 554, "5.7.1",
+                      ban->by_hand
+                          ? SPAN("Your address is banned here, ask the postmaster")
+                          : SPAN("Too many failed logins from your address, it is banned for now: try again "
+                                 "later"));
     return true;
 }
 
@@ -177,9 +181,11 @@ bool inbound_let_in(struct session *s, enum inbound_source source)
     uint32_t per_source = source == SOURCE_PROXY    ? UINT32_MAX
                           : source == SOURCE_DIRECT ? config_sessions_per_source(l, &s->client)
                                                     : l->sessions_per_source;
-    if (source != SOURCE_PROXY && !admission_permits(&server->admission, &s->client, &rule)) {
-        inbound_log_denied(s, rule);
-        turn_away(s, 554, "5.7.1", SPAN("Your address may not connect to this server"));
+    bool permitted = admission_permits(&server->admission, &s->client, &rule);
+    s->asks_name = source != SOURCE_PROXY && admission_asks(&server->admission, rule);
+    if (source != SOURCE_PROXY && !permitted && !s->asks_name) {
+        inbound_log_denied(s, rule, NULL);
+        inbound_turn_away(s, 554, "5.7.1", SPAN("Your address may not connect to this server"));
         return false;
     }
     if (source != SOURCE_PROXY && turn_away_banned(s)) return false;
@@ -188,11 +194,11 @@ bool inbound_let_in(struct session *s, enum inbound_source source)
         source == SOURCE_PROXIED ||
         (source == SOURCE_DIRECT && (!address_is_loopback(&s->client) || l->rates_on_loopback == CONFIG_YES));
     if (!inbound_rate_connection(s, &why)) {
-        turn_away(s, 421, "4.7.0", why);
+        inbound_turn_away(s, 421, "4.7.0", why);
         return false;
     }
     enum sources_answer counted = count_in(s, per_source);
-    if (counted != SOURCES_OK) turn_away(s, 421, "4.7.0", span_str(too_many(counted)));
+    if (counted != SOURCES_OK) inbound_turn_away(s, 421, "4.7.0", span_str(too_many(counted)));
     return counted == SOURCES_OK;
 }
 
@@ -255,7 +261,7 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
         return;
     }
     inbound_place(s);
-    inbound_begin_stream(s);
+    inbound_welcome(s);
 }
 
 static void listen_again(struct timer *t)

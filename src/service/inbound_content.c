@@ -126,6 +126,7 @@ bool inbound_content_begin(struct session *s)
     struct received r = {
         .helo = server_helo(&s->engine),
         .address = buf_span(&address),
+        .client_name = inbound_name_of(s),
         .by = s->engine.conf->hostname,
         .esmtp = s->engine.esmtp,
         .tls = s->tls != NULL,

@@ -65,20 +65,24 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
     log_end();
 }
 
-void inbound_log_denied(const struct session *s, const struct admission_rule *rule)
+void inbound_log_denied(const struct session *s, const struct admission_rule *rule,
+                        const struct admission_name *name)
 {
-    uint8_t text[64];
+    uint8_t text[LIMIT_DOMAIN_OCTETS + 2];
     struct buf b = buf_on(text, sizeof text);
     log_begin(LOG_LEVEL_INFO, "refused");
     inbound_log_session(s);
     log_str("verb", "connect");
     log_u64("code", 554);
     log_str("enhanced", "5.7.1");
-    if (rule) {
-        network_put(&b, &rule->network);
-        log_span("network", buf_span(&b));
-    }
-    log_str("rule", rule ? "connections.denied" : "connections.not-listed");
+    if (rule) network_put(&b, &rule->network);
+    if (rule) log_span("network", buf_span(&b));
+    if (name) admission_name_put(&b, name);
+    if (name) log_span("pattern", buf_span(&b));
+    if (s->naming) log_span("name", inbound_name_of(s)); /* empty: none was confirmed */
+    log_str("rule", rule   ? "connections.denied"
+                    : name ? "connections.denied-name"
+                           : "connections.not-listed");
     log_end();
 }
 

@@ -3,6 +3,7 @@
 #define SERVICE_INBOUND_PRIVATE_H
 
 #include "engine/server.h"
+#include "policy/client_name.h"
 #include "service/inbound.h"
 #include "spool/envelope.h"
 #include "system/tls.h"
@@ -64,6 +65,7 @@ enum session_wait {                  /* why a session does not read, a set */
                     WAIT_HANDSHAKE = 16,
                     WAIT_PROXY = 32,     /* the header of the proxy in front */
                     WAIT_DIRECTORY = 64, /* an ASK is open: the directory's answer */
+                    WAIT_NAME = 128,     /* the client's name, before the greeting */
 };
 
 struct kept {       /* octets kept in a pool block between turns */
@@ -93,6 +95,14 @@ struct inbound_legacy {                 /* of a session with a server for old de
     uint32_t messages; /* that were accepted */
 };
 
+/* The search for the name of a client, where a connections line has one; then that name, until the session ends. */
+struct naming {
+    struct client_name search;
+    struct session *session; /* null: it is free */
+    struct naming *next;     /* free list */
+    uint32_t uses;           /* so that an answer that comes late meets nobody */
+};
+
 struct session {
     struct watch watch; /* first: watch_fn gets its address */
     struct timer timer;
@@ -102,6 +112,7 @@ struct session {
     struct tls *tls;
     uint64_t id;
     struct inbound_principal *principal; /* null: nobody has logged in */
+    struct naming *naming;               /* null: its name is not asked for */
     uint64_t paused_ms;                  /* since when it waits for a block; 0: it does not */
     uint64_t asked_ms;                   /* the directory */
     struct kept input, output;
@@ -118,6 +129,7 @@ struct session {
     bool rated;      /* the limits in a time are for it: not on the loopback, unless the server says so */
     bool logging_in; /* the directory has a conversation of it */
     bool fin;        /* the peer will send no more */
+    bool asks_name;  /* whether it may come in its name decides */
     struct server engine;
 };
 
@@ -131,8 +143,8 @@ struct listening {
 };
 
 struct inbound_counters {
-    uint64_t sessions, messages, octets, refused_recipients, refused_sessions, banned_sessions, deferred,
-        aborted;
+    uint64_t sessions, messages, octets, refused_recipients, refused_sessions, banned_sessions, names_asked,
+        names_found, deferred, aborted;
 };
 
 struct inbound {
@@ -143,7 +155,10 @@ struct inbound {
     struct inbound_principal *principals; /* slab, likewise; as many as sessions */
     struct inbound_principal *free_principals;
     uint32_t used_principals;
-    struct inbound_legacy *legacy;    /* one a session; null where no server is for old devices */
+    struct inbound_legacy *legacy; /* one a session; null where no server is for old devices */
+    struct naming *namings;        /* as many as sessions; null: no server asks for names */
+    struct naming *free_namings;
+    uint32_t used_namings, names_waiting;
     struct transaction *transactions; /* slab */
     struct transaction *free_transactions;
     struct transaction **by_id; /* hash table of committed or opened transactions */
@@ -184,6 +199,16 @@ MUST_USE bool inbound_tls_done(struct session *s); /* after a handshake; false w
 void inbound_deadline(struct session *s);          /* sets the timer by the engine's word */
 void inbound_committed(struct session *s, uint8_t status); /* answers the end of data */
 
+/* One line and goodbye, in place of the greeting; the session is closed. */
+void inbound_turn_away(struct session *s, unsigned code, const char *enhanced, struct span why);
+
+/* inbound_name.c: a client that was let in by its address: its name decides, if there is a line about names, then the stream begins. */
+bool inbound_name_memory(struct inbound *in); /* what it needs; false: there is none */
+void inbound_welcome(struct session *s);
+void inbound_name_late(struct session *s); /* nobody answered in time */
+void inbound_name_forget(struct session *s);
+struct span inbound_name_of(const struct session *s); /* confirmed; empty: none is known */
+
 /* inbound_io.c */
 void inbound_serve(struct session *s); /* reads, runs the engine, writes, as far as it goes */
 void inbound_go_on(struct session *s, struct buf *out,
@@ -195,7 +220,7 @@ void inbound_on_timer(struct timer *t);
 /* Sends what is in out, behind what the peer has not taken yet; keeps the rest in a block. False when the session was closed. */
 MUST_USE bool inbound_send(struct session *s, struct span out);
 
-/* inbound_proxy.c: reads the header of the proxy in front; goes on with inbound_begin_stream when it is there. */
+/* inbound_proxy.c: reads the header of the proxy in front; goes on with inbound_welcome when it is there. */
 void inbound_read_proxy(struct session *s);
 
 /* inbound_events.c. The content is complete: makes it durable, or answers why not. */
@@ -285,8 +310,9 @@ void inbound_log_session(
 void inbound_log_message(const struct inbound *in, const struct transaction *t, uint8_t status);
 void inbound_log_refused(const struct session *s, const struct server_detail *d,
                          const struct server_verdict *v, const char *rule);
-void inbound_log_denied(const struct session *s,
-                        const struct admission_rule *rule); /* by connections; null: no line holds it */
+/* by connections; both null: no line holds it */
+void inbound_log_denied(const struct session *s, const struct admission_rule *rule,
+                        const struct admission_name *name);
 void inbound_log_banned(const struct session *s, const struct barred_entry *ban);
 void inbound_log_login(const struct session *s);
 void inbound_log_sender(const struct session *s,

@@ -30,5 +30,5 @@ void inbound_read_proxy(struct session *s)
     }
     s->readable = true; /* the edge of what is behind the header may be spent */
     inbound_ready(s);
-    inbound_begin_stream(s);
+    inbound_welcome(s);
 }

@@ -50,6 +50,8 @@ void inbound_on_timer(struct timer *t)
         inbound_session_close(s, "closed by us");
     else if (s->wait & WAIT_PROXY)
         inbound_session_close(s, "no PROXY header in time");
+    else if (s->wait & WAIT_NAME)
+        inbound_name_late(s);
     else if (s->wait & WAIT_HANDSHAKE)
         inbound_session_close(s, "TLS handshake took too long");
     else if (s->paused_ms && now - s->paused_ms >= LIMIT_POOL_WAIT_SECONDS * 1000)

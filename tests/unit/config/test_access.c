@@ -219,6 +219,18 @@ static void connections(void **state)
     parsed_free(&p);
     parse(&p, SERVER(""));
     assert_true(p.config->servers[0].admission.others);
+    assert_false(config_asks_names(p.config));
+    parsed_free(&p);
+    parse(&p, SERVER(" connections allow name *.Example.org mail.example.net\n connections deny name "
+                     ".b\xc3\xbcro.example"));
+    const struct admission *named = &p.config->servers[0].admission;
+    assert_true(config_asks_names(p.config));
+    assert_int_equal(named->n_names, 3);
+    assert_span(named->names[0].name, "example.org");
+    assert_span(named->names[1].name, "mail.example.net");
+    assert_span(named->names[2].name, "xn--bro-hoa.example");
+    assert_true(named->names[0].below && !named->names[1].below && named->names[2].below);
+    assert_true(named->names[0].allow && named->names[1].allow && !named->names[2].allow);
     parsed_free(&p);
 }
 
@@ -265,6 +277,43 @@ static void rates(void **state)
     assert_int_equal(l.rates_on_loopback, CONFIG_NO);
 }
 
+static void wrong_connections(void **state)
+{
+    static const struct sample samples[] = {
+        {"no list", SERVER(" connections permit 192.0.2.1"),
+         "3:14 error: \"permit\" is none of: allow deny\n"},
+        {"a domain", SERVER(" connections deny .example.org"),
+         "3:19 error: \".example.org\" is a domain | connections deny name *.example.net, if the names of "
+         "clients are meant\n"},
+        {"a network for a name", SERVER(" connections deny name 192.0.2.0/24"),
+         "3:24 error: \"192.0.2.0/24\" is a network, and no name | a line of its own, without the word "
+         "name\n"},
+        {"no name", SERVER(" connections deny name"), "3:2 error: connections needs a NAME\n"},
+        {"no such name", SERVER(" connections deny name *.a*"),
+         "3:24 error: \"a*\" is no domain name | a domain like example.org\n"},
+        {"both names",
+         SERVER(
+             " role organisation connections deny name *.example.org\n connections allow name .Example.org"),
+         "3:20 error: the connections lines of server s allow and deny *.example.org | say one of the two; "
+         "what "
+         "is narrower and inside is an exception\n"},
+        {"names of devices",
+         "server d {\n listen 127.0.0.1:587\n profile legacy-device\n connections allow 192.0.2.0/28\n "
+         "connections deny "
+         "name x.example\n}\n",
+         "4:2 error: profile legacy-device knows its devices by their networks, never by a name | "
+         "connections "
+         "allow 192.0.2.0/28\n"},
+        {"both",
+         SERVER(" role organisation connections deny 192.0.2.0/24\n connections allow 192.0.2.0/24 10.0.0.1"),
+         "3:20 error: the connections lines of server s allow and deny 192.0.2.0/24 | say one of the two; "
+         "what "
+         "is narrower and inside is an exception\n"},
+    };
+    (void)state;
+    check_samples(samples, sizeof samples / sizeof samples[0], false);
+}
+
 static void wrong(void **state)
 {
     static const struct sample samples[] = {
@@ -293,16 +342,6 @@ static void wrong(void **state)
          "3:28 error: connections-rate is 0, outside its range | from 1 to 1000000 is allowed\n"},
         {"no time", SERVER(" limits { messages-per-source 5 }"),
          "3:11 error: messages-per-source needs a time behind its count | messages-per-source 5 per 1m\n"},
-        {"no list", SERVER(" connections permit 192.0.2.1"),
-         "3:14 error: \"permit\" is none of: allow deny\n"},
-        {"a domain", SERVER(" connections deny .example.org"),
-         "3:19 error: \".example.org\" is a domain: names of clients are not looked up | list their "
-         "networks, "
-         "like 192.0.2.0/24\n"},
-        {"both",
-         SERVER(" role organisation connections deny 192.0.2.0/24\n connections allow 192.0.2.0/24 10.0.0.1"),
-         "3:20 error: the connections lines of server s allow and deny 192.0.2.0/24 | say one of the two; a "
-         "narrower network inside is an exception\n"},
         {"banner", SERVER(" banner \"caf\xc3\xa9\""),
          "3:9 error: the banner is not printable ASCII of 1 to 160 octets | banner \"ESMTP ready\"\n"},
         {"no network", SERVER(" allow-cleartext-auth printers"),
@@ -316,10 +355,17 @@ static void wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mechanisms),    cmocka_unit_test(bindings_of_ntlm), cmocka_unit_test(never_ban),
-        cmocka_unit_test(rights),        cmocka_unit_test(connections),      cmocka_unit_test(rates),
-        cmocka_unit_test(wrong),         cmocka_unit_test(tokens),           cmocka_unit_test(dovecot),
+        cmocka_unit_test(mechanisms),
+        cmocka_unit_test(bindings_of_ntlm),
+        cmocka_unit_test(never_ban),
+        cmocka_unit_test(rights),
+        cmocka_unit_test(connections),
+        cmocka_unit_test(rates),
+        cmocka_unit_test(wrong),
+        cmocka_unit_test(tokens),
+        cmocka_unit_test(dovecot),
         cmocka_unit_test(wrong_dovecot),
+        cmocka_unit_test(wrong_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static void who_may_talk_to_whom(void **state)
         {PROC_SPOOLER, PROC_DIRECTORY}, {PROC_CONNECTOR, PROC_RESOLVER}, {PROC_ADMIN, PROC_SPOOLER},
         {PROC_SPOOLER, PROC_RELAY},     {PROC_RELAY, PROC_CONNECTOR},    {PROC_RELAY, PROC_DIRECTORY},
         {PROC_ADMIN, PROC_CONNECTOR},   {PROC_EDGE, PROC_DIRECTORY},     {PROC_DIRECTORY, PROC_CONNECTOR},
-        {PROC_DIRECTORY, PROC_WINBIND}};
+        {PROC_DIRECTORY, PROC_WINBIND}, {PROC_EDGE, PROC_RESOLVER}};
     for (int a = 0; a < PROC_ROLE_COUNT; a++)
         for (int b = 0; b < PROC_ROLE_COUNT; b++) {
             bool want = false;

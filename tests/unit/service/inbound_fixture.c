@@ -119,6 +119,8 @@ static const char config_text[] = "hostname mx.test.example\n"
                                   "}\n"
                                   "recipients dest.example any\n";
 
+inbound_resolve_fn *resolver;
+
 static int set_up_with(struct pool_geometry g, const char *text, inbound_ask_fn *ask)
 {
     memset(&t, 0, sizeof t);
@@ -154,7 +156,8 @@ static int set_up_with(struct pool_geometry g, const char *text, inbound_ask_fn 
                                   .sources = &sources,
                                   .tls = none,
                                   .submit = submit,
-                                  .ask = ask};
+                                  .ask = ask,
+                                  .resolve = resolver};
     assert_true(recipients_open(&setup.recipients, memory, n));
     log_open(open("/dev/null", O_WRONLY | O_CLOEXEC), "test", LOG_LEVEL_INFO);
     t.in = inbound_create(&setup);

@@ -43,6 +43,7 @@ struct fixture {
     uint32_t small, large; /* free blocks at rest */
 };
 extern struct fixture t;
+extern inbound_resolve_fn *resolver; /* null: there is none; before set_up */
 extern time_t later_seconds; /* the clock of this process is so much ahead: deadlines are minutes away */
 
 int set_up(void **state);
