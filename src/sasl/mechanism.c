@@ -29,6 +29,13 @@ const struct mechanism_row *mechanism_find(struct span name)
     return NULL;
 }
 
+bool mechanism_any(uint32_t set, uint8_t flag)
+{
+    for (size_t i = 0; i < MECHANISM_COUNT; i++)
+        if (set & MECHANISM_BIT(i) && mechanism_table[i].flags & flag) return true;
+    return false;
+}
+
 void mechanism_put_names(struct buf *b, uint32_t set)
 {
     bool first = true;

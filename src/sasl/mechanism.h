@@ -70,6 +70,8 @@ struct mechanism_facts {       /* of a session */
 const char *mechanism_why_not(enum mechanism m, const struct mechanism_facts *f);
 /* Those of a set that can succeed. Without TLS and without permission none is. */
 uint32_t mechanism_offered(uint32_t set, const struct mechanism_facts *f);
+/* Whether one of a set has that flag. */
+bool mechanism_any(uint32_t set, uint8_t flag);
 /* Appends the names of a set, best first, one blank between them. */
 void mechanism_put_names(struct buf *b, uint32_t set);
 

@@ -19,6 +19,13 @@ struct span inbound_principal_name(const struct session *s)
     return s->principal ? span_of(s->principal->name, s->principal->name_n) : SPAN("");
 }
 
+/* Derived only where a mechanism that binds is configured: those that do not bind must know whether one could have. */
+static bool exporter_of(const struct session *s, uint8_t ret[LIMIT_EXPORTER_OCTETS])
+{
+    uint32_t set = s->in->setup.config->servers[s->server].mechanisms;
+    return s->tls && mechanism_any(set, MECHANISM_BINDS) && tls_exporter(s->tls, ret);
+}
+
 void inbound_offer(struct session *s)
 {
     const struct config_server *server = &s->in->setup.config->servers[s->server];
@@ -28,7 +35,7 @@ void inbound_offer(struct session *s)
     struct mechanism_facts facts = {
         .tls = s->tls != NULL,
         .clear = s->clear_auth,
-        .binding = s->tls && tls_exporter(s->tls, exporter),
+        .binding = exporter_of(s, exporter),
         .certificate = s->tls && tls_client_certificate(s->tls, &certificate),
     };
     explicit_bzero(exporter, sizeof exporter);
@@ -73,7 +80,7 @@ static bool begin_login(struct session *s, const struct server_detail *d, struct
                             .initial = d->initial,
                             .response = response};
     memcpy(m.client, s->client.octets, sizeof m.client);
-    if (s->tls && tls_exporter(s->tls, exporter)) m.exporter = span_of(exporter, sizeof exporter);
+    if (exporter_of(s, exporter)) m.exporter = span_of(exporter, sizeof exporter);
     if (s->tls && tls_end_point(s->tls, &end_point)) m.end_point = buf_span(&end_point);
     if (s->tls && wants_certificate && tls_client_certificate(s->tls, &certificate))
         m.certificate = buf_span(&certificate);

@@ -59,9 +59,20 @@ static void offered(void **state)
     }
 }
 
+static void any(void **state)
+{
+    const uint32_t plain = MECHANISM_BIT(MECHANISM_PLAIN), plus = MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS);
+    (void)state;
+    assert_false(mechanism_any(0, 0xff));
+    assert_false(mechanism_any(plain, MECHANISM_BINDS));
+    assert_true(mechanism_any(plus, MECHANISM_BINDS));
+    assert_true(mechanism_any(plain | plus, MECHANISM_BINDS));
+    assert_true(mechanism_any(plain | plus, MECHANISM_SECRET));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(names),
-                                       cmocka_unit_test(offered)};
+                                       cmocka_unit_test(offered), cmocka_unit_test(any)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
