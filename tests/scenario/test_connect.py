@@ -198,8 +198,12 @@ def test_smarthosts(net):
 
 
 def test_equal_exchangers_are_spread(net):
-    seen = [one(net, "equal.plain")["address"] for _ in range(24)]
-    assert set(seen) == {"192.0.2.1", "192.0.2.2", "192.0.2.3"}, seen
+    seen, all_of_them = set(), {"192.0.2.1", "192.0.2.2", "192.0.2.3"}
+    for _ in range(100):  # where others work an answer of DNS may come too late, and its host is then not there
+        seen.add(one(net, "equal.plain").get("address"))
+        if all_of_them <= seen:
+            break
+    assert seen - {None} == all_of_them
 
 
 def test_tried_addresses(net):

@@ -269,13 +269,13 @@ def test_a_very_small_disk_that_was_full_takes_mail_again(make, megabytes, sizes
         assert try_one(s, b"Subject: one too many\r\n\r\n" + b"x" * 70000 + b"\r\n")[0] in (451, 452)
         s.config.write_text(s.config.read_text().replace("hold *", "#hold"))
         s.cli("reload")
-        wait_for(lambda: s.queue() == [], 90)
+        wait_for(lambda: s.queue() == [], 240)
 
         def flows():
             """mail is taken again"""
             return try_one(s)[0] == 250
-        wait_for(flows, 10)
-        wait_for(lambda: s.queue() == [], 10)
+        wait_for(flows, 60)
+        wait_for(lambda: s.queue() == [], 60)
         assert s.ask("queue", "verify")[-1]["damaged"] == 0
         assert all(e["level"] == "info" for e in s.log("process-exit"))
     finally:

@@ -221,14 +221,15 @@ def test_hundreds_of_certificates(make):
         return f"server many-{i} {{\nlisten 127.0.0.1:{ports[i]}\n{lines}\naccess anonymous\nrecipients {DOMAIN}\n}}"
     s = make(start=False)
     before = s.config.read_text()
-    s.append("\n".join(server(i, 256) for i in range(3)))
-    for tries_left in (2, 1, 0):  # a start has its half a minute; where others work that may not be enough
-        try:
-            s.start()
-            break
-        except AssertionError:
-            if not tries_left or "it was not ready in time" not in s.log_text():
-                raise
+    s.append("edges 1\n" + "\n".join(server(i, 256) for i in range(3)))
+
+    def starts():
+        """It serves, or it has given up."""
+        s.start(wait=False)
+        wait_for(lambda: '"event":"ready"' in s.log_text() or s.process.poll() is not None, 60)
+        assert s.process.poll() is None or "it was not ready in time" in s.log_text(), s.log_text()[-3000:]
+        return s.process.poll() is None
+    assert any(starts() for _ in range(4))  # a start has its half a minute; where others work that may not be enough
     s.send(tls="starttls", port=ports[2])
     s.wait_mails(1)
     s.stop()
