@@ -37,6 +37,7 @@ int command_check(struct command_call *v)
         role_account(PROC_SPOOLER, &who.spooler);
         role_account(PROC_MAILBOX, &who.mailbox);
         role_account(PROC_DIRECTORY, &who.directory);
+        role_account(PROC_CONNECTOR, &who.connector);
         config_files_check(load.config, &who, &list);
     }
     if (v->json)

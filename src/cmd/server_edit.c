@@ -136,6 +136,7 @@ static int check(struct server_call *s, struct server_edit *e)
     role_account(PROC_SPOOLER, &who.spooler);
     role_account(PROC_MAILBOX, &who.mailbox);
     role_account(PROC_DIRECTORY, &who.directory);
+    role_account(PROC_CONNECTOR, &who.connector);
     if (e->after.config) config_files_check(e->after.config, &who, &list);
     if (!list.errors) return EXIT_YES;
     if (s->v->json)

@@ -285,6 +285,7 @@ void config_files_check(const struct config *c, const struct config_files_who *w
     config_files_folders(&f);
     check_people(&f);
     if (!who->starts) check_networks(&f);
+    if (!who->starts) config_files_dovecot(&f);
     check_trust_anchor(&f);
     check_descriptors(&f);
 }

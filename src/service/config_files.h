@@ -11,7 +11,7 @@ struct config_files_owner { /* who will read and write a folder */
 };
 
 struct config_files_who {
-    struct config_files_owner spooler, mailbox, directory;
+    struct config_files_owner spooler, mailbox, directory, connector;
     bool
         starts; /* the supervisor asks: it knows who it is, and leaves to the directory process what that says itself (users, aliases);
                   * otherwise an ordinary user looks at what root may start: what he may not see is a warning */

@@ -1,4 +1,4 @@
-/* config_files_private: config_files.c (certificates, people), config_folders.c, config_credentials.c, config_authorities.c and config_tokens.c share this. */
+/* config_files_private: config_files.c (certificates, people), config_folders.c, config_credentials.c, config_authorities.c, config_tokens.c, config_dovecot.c ... share this. */
 #ifndef SERVICE_CONFIG_FILES_PRIVATE_H
 #define SERVICE_CONFIG_FILES_PRIVATE_H
 
@@ -28,6 +28,8 @@ void config_files_users(const struct config_files *f); /* whose the folder and i
 void config_files_credentials(const struct config_files *f);
 void config_files_authorities(const struct config_files *f);
 void config_files_tokens(const struct config_files *f);
+void config_files_dovecot(
+    const struct config_files *f); /* connects to it, and waits LIMIT_DOVECOT_CHECK_SECONDS at most */
 /* Relay and proxy networks that hold an address from which strangers may come, where this host stands. */
 void config_files_networks(const struct config_files *f, const struct host_networks *h);
 /* A warning when others than owner and group may read the secret, or others than the owner may write it. */

@@ -14,7 +14,7 @@ DOVECOT = shutil.which("dovecot") or "/usr/sbin/dovecot"
 
 class Dovecot:
     """The real one: nothing but auth, with users in a file."""
-    def __init__(self, top, mechanisms, users, masters="", failure_delay=0):
+    def __init__(self, top, mechanisms, users, masters="", failure_delay=0, more=""):
         self.top = pathlib.Path(top)
         self.top.mkdir()
         self.top.chmod(0o755)
@@ -46,6 +46,7 @@ userdb {{
   driver = static
   args = uid=65534 gid=65534 home=/nonexistent
 }}
+{more}
 service auth {{
   unix_listener auth-client {{
     mode = 0666

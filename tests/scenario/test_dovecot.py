@@ -12,6 +12,7 @@ import pytest
 
 from dovecot import Dovecot, Fake
 from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
+from test_oauth import ISSUER, Issuer
 
 ME = f"{USER}@{DOMAIN}"
 SECRET = "by Dovecot's file"
@@ -33,7 +34,7 @@ dovecot {{ socket unix:{socket} }}
 never-ban 127.0.0.0/8
 server people {{
     listen 127.0.0.1:{people} tls starttls
-    access authenticated mechanisms PLAIN LOGIN SCRAM-SHA-256
+    access authenticated mechanisms {offered}
     login dovecot
     right submit to domain {domain}
     right relay to user joe@{domain}
@@ -57,14 +58,16 @@ server lacking {{
 
 class Served:
     """A sallyport whose server `people` asks a Dovecot; clients come from an own address each, so that none is banned for another."""
-    def __init__(self, socket=None, **more):
+    def __init__(self, socket=None, mechanisms=MECHANISMS, more="", **of_dovecot):
         self.it = Sallyport()
         self.people, self.devices, self.lacking = free_ports(3)
-        self.dovecot = None if socket else Dovecot(self.it.top / "dovecot", MECHANISMS, USERS, f"admin:{{PLAIN}}{SECRET}\n", **more)
+        self.dovecot = None if socket else Dovecot(self.it.top / "dovecot", mechanisms, USERS, f"admin:{{PLAIN}}{SECRET}\n",
+                                                     more=more.format(top=self.it.top), **of_dovecot)
         self.path = socket or self.dovecot.socket
         if callable(self.path):
             self.path = self.path(self.it.top)
-        self.it.append(SERVERS.format(socket=self.path, people=self.people, devices=self.devices, lacking=self.lacking, domain=DOMAIN))
+        offered = "OAUTHBEARER XOAUTH2" if "xoauth2" in mechanisms else "PLAIN LOGIN SCRAM-SHA-256"
+        self.it.append(SERVERS.format(offered=offered, socket=self.path, people=self.people, devices=self.devices, lacking=self.lacking, domain=DOMAIN))
         self.it.cli("user", "add", f"locked@{DOMAIN}", "--no-password")
         self.it.cli("user", "lock", f"locked@{DOMAIN}")
         self.clients = 0
@@ -109,6 +112,24 @@ class Served:
 def s():
     one = Served().start()
     yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    """Dovecot checks tokens itself, with a key in a file."""
+    one = Served(mechanisms="oauthbearer xoauth2", more="""passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {top}/dovecot/oauth2.conf
+}}""")
+    one.issuer, one.stranger = Issuer(one.it.top, "one"), Issuer(one.it.top, "two")
+    keys = one.dovecot.top / "keys/default/ES256"
+    keys.mkdir(parents=True)
+    run("openssl", "ec", "-in", one.issuer.pem, "-pubout", "-out", keys / "one")
+    (one.dovecot.top / "oauth2.conf").write_text(
+        f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={one.dovecot.top}/keys/\nissuers = {ISSUER}\nusername_attribute = email\n")
+    yield one.start()
     one.close()
 
 
@@ -240,6 +261,45 @@ def test_a_mechanism_that_it_does_not_speak(s):
     with s.session(s.lacking) as c:
         assert c.docmd("AUTH", "SCRAM-SHA-1 " + b64("n,,n=joe,r=abc"))[0] == 454
     s.wait_refusals(1, "dovecot-mechanism")
+
+
+def test_check(s):
+    """The mechanisms of a Dovecot that is there; the socket of one that is not."""
+    warnings = s.it.cli("check").stdout.decode()
+    assert "server lacking offers SCRAM-SHA-1, and Dovecot does not speak it: it is answered 454" in warnings
+    assert "server people" not in warnings and "Dovecot's socket" not in warnings, warnings
+    other = s.it.folder / "other.conf"
+
+    def check(text):
+        other.write_text(f"dovecot {{ socket unix:{text} }}\nserver x {{ listen 127.0.0.1:9 tls none; role submission; login dovecot; allow-cleartext-auth 127.0.0.1 }}\n")
+        return s.it.cli("check", other, config=False, check=False).stdout.decode()
+    assert f"Dovecot's socket {s.it.top}/nothing: No such file or directory" in check(s.it.top / "nothing")
+    assert "Connection refused" in check(other)
+    assert "does not greet" in check(s.it.folder / "control.sock")
+    s.dovecot.socket.chmod(0o600)
+    try:
+        assert "cannot be used by the connector process" in check(s.dovecot.socket)
+    finally:
+        s.dovecot.socket.chmod(0o666)
+    assert "ovecot" not in check(s.dovecot.socket)
+
+
+@pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
+def test_tokens(tokens, mechanism):
+    """Dovecot judges them; what is wrong with one is told in the challenge that these mechanisms have for it."""
+    s = tokens
+
+    def say(token, user=f"joe@{DOMAIN}"):
+        return b64(f"n,a={user},\1auth=Bearer {token}\1\1" if mechanism == "OAUTHBEARER" else f"user={user}\1auth=Bearer {token}\1\1")
+    good, bad = (issuer.token({"typ": "JWT"}, email=f"joe@{DOMAIN}", sub="joe") for issuer in (s.issuer, s.stranger))
+    with s.session() as c:
+        assert c.esmtp_features["auth"].split() == ["OAUTHBEARER", "XOAUTH2"]
+        code, said = c.docmd("AUTH", f"{mechanism} {say(bad)}")
+        assert code == 334 and b"status" in base64.b64decode(said)
+        assert c.docmd(b64("\1"))[0] == 535
+        assert c.docmd("AUTH", f"{mechanism} {say(good)}")[0] == 235
+        assert c.docmd("MAIL", f"FROM:<joe@{DOMAIN}>")[0] == 250
+    assert good not in s.it.log_text() and b64(good) not in s.it.log_text()
 
 
 def test_cancelled(s):
