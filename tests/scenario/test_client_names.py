@@ -37,7 +37,7 @@ alias CNAME real
 real A 11.1.1.8
 six.dyn AAAA 2a00::1
 """
-ZONES = {"arpa": REVERSE, "good": GOOD, "bogus": "x A 11.1.1.6\n", "many": "n00 A 192.0.2.1\nn03 A 11.1.1.9\nn50 A 11.1.1.9\n",
+ZONES = {"arpa": REVERSE, "good": GOOD, "bogus": "x A 11.1.1.6\n", "many": "* A 11.1.1.9\n",
          "lame": "refuses A 198.41.0.5\n", "dead": "silent A 198.41.0.66\nsilent2 A 198.41.0.67\n"}
 # What each of the addresses hears first, from a port: [address, first line, seconds]
 HEAR = """
@@ -145,7 +145,7 @@ def test_a_name_server_that_is_silent(net, s):
 def test_a_hundred_names(net, s):
     found = sum(e["names_found"] for e in edges(s))
     assert codes(net, s.deny, "11.1.1.9") == [220]
-    assert sum(e["names_found"] for e in edges(s)) == found + 1  # n03 points back; n50 is beyond the four that are looked at
+    assert sum(e["names_found"] for e in edges(s)) == found + 1
 
 
 def test_many_side_by_side(net, s):
