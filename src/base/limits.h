@@ -329,6 +329,7 @@
 #define LIMIT_LOG_LINE_OCTETS         4096
 #define LIMIT_DRY_RUN_SESSIONS        8388608 /* of one log */
 #define LIMIT_DRY_RUN_NAMES           100000  /* clients or users that are told apart */
+#define LIMIT_REPORT_DEVICES          65536   /* that report legacy tells apart */
 #define LIMIT_LOG_READ_OCTETS         65536   /* of a log that is read again: a longer line is none of ours */
 
 #endif

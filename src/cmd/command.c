@@ -8,6 +8,7 @@
 #include "cmd/ban.h"
 #include "cmd/complain.h"
 #include "cmd/queue.h"
+#include "cmd/report.h"
 #include "cmd/send.h"
 #include "cmd/server.h"
 #include "cmd/user.h"
@@ -143,6 +144,17 @@ const struct command command_table[] = {
      "\n"
      "Exit code of verify: 0 sound, 1 damaged.\n",
      command_queue},
+    {"report", "legacy [--since TIME] [FILE ...]", "what the log says, summed up: old devices that are left",
+     "report legacy     each device that a server with profile legacy-device spoke to: when, how often, with "
+     "which\n"
+     "                  account or sender, what it lacks for a server of today, and what to do about it\n"
+     "\n"
+     "The log is read from FILE, or from standard input (-):\n"
+     "  journalctl -u sallyport -o cat | sallyport report legacy --since 30d\n"
+     "\n"
+     "  --since TIME    only sessions that ended since: 12h or 30d ago, or 2026-11-25, "
+     "2026-11-25T15:30:00Z\n",
+     command_report},
     {"send", "--server HOST:PORT --from ADDRESS --to ADDRESS ... [options]", "send one message by SMTP",
      "The message is read from standard input; a text that does not begin with a header gets one.\n"
      "\n"

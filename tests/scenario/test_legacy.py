@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 
-from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
+from sallyport import BUILD, DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
 from test_servers import first_line
 from test_tls import certificate
 
@@ -255,3 +255,65 @@ def test_every_session_is_in_the_log(s):
     assert wait_for(lambda: [e for e in sessions(s, LOGS_IN, count[LOGS_IN] + 1) if (e["tls"], e["needs"]) == ("failed", "tls-failed")])
     assert {e["server"] for e in s.log("legacy-session")} == {"printers"}
     assert STRANGER not in {e["client"] for e in s.log("legacy-session")}
+
+
+def report(*arguments, stdin=None, check=True):
+    return run(BUILD / "sallyport", "report", "legacy", *arguments, stdin=stdin, check=check)
+
+
+def line(client="10.0.0.9", ts="2026-11-25T15:30:00.123Z", event="legacy-session", **more):
+    return json.dumps({"ts": ts, "event": event, "server": "printers", "client": client, "tls": "none", "messages": 1, "needs": "clear-text", **more}) + "\n"
+
+
+def devices(text, *arguments):
+    return [json.loads(row) for row in report("--json", *arguments, stdin=text.encode("utf-8", "surrogateescape")).stdout.splitlines()]
+
+
+def test_the_report_of_a_real_log(s):
+    send(s, LISTED, SCANNER)
+    sessions(s, LISTED, 0)
+    found = {(d["client"], d["user"]): d for d in map(json.loads, report("--json", s.log_file).stdout.splitlines())}
+    device = found[LISTED, None]
+    assert device["server"] == "printers" and device["from"] == SCANNER and device["sessions"] >= device["messages"] >= 1
+    assert {"clear-text", "no-login"} <= set(device["needs"]) and len(device["needs"]) == len(device["advice"])
+    for_people = report(s.log_file).stdout.decode()
+    assert LISTED in for_people and SCANNER in for_people and "Switch TLS" in for_people
+    assert report(stdin=s.log_file.read_bytes()).stdout == report("-", stdin=s.log_file.read_bytes()).stdout
+
+
+def test_the_report_adds_up():
+    text = (line(needs="clear-text no-login", **{"from": "a@example.org"}) + line(ts="2026-11-20T00:00:00.000Z", messages=4, needs="") +
+            line(user="u@example.org", needs="tls1.0 cram-md5", tls="TLSv1", mechanism="CRAM-MD5") + line("10.0.0.8", needs="") + line(event="session-end"))
+    first, second, third = devices(text)
+    assert (first["client"], first["needs"], first["advice"]) == ("10.0.0.8", [], [])
+    assert (second["sessions"], second["messages"], second["first"], second["last"]) == (2, 5, "2026-11-20T00:00:00Z", "2026-11-25T15:30:00Z")
+    assert (second["needs"], second["user"], second["from"]) == (["clear-text", "no-login"], None, "a@example.org")
+    assert (third["user"], third["tls"], third["mechanism"], third["needs"]) == ("u@example.org", "TLSv1", "CRAM-MD5", ["tls1.0", "cram-md5"])
+    assert [d["sessions"] for d in devices(text, "--since", "2026-11-21")] == [1, 1, 1]
+    assert b"It could use a server of today" in report(stdin=line(needs="").encode()).stdout
+
+
+def test_hostile_lines():
+    """Strangers choose what stands in a log: HELO, names of users, senders."""
+    esc = "\x1b]0;owned\x07"
+    text = (line(user=esc, helo=esc, needs=f"clear-text {esc} tls1.0 nonsense clear-text", **{"from": esc * 40}) + "junk\n" + line()[:-9] + "\n" + "[" * 5000 + "\n" +
+            line(client=5) + line(messages="7") + line(messages=-7) + line(messages=2 ** 70) + "\x00\n" + "{" * 70000 + "\n" + line(needs=["tls1.0"]))
+    done = report(stdin=text.encode())
+    assert b"\x1b" not in done.stdout and b"\x07" not in done.stdout and b"6 of 11 lines are none" in done.stderr
+    plain, odd = devices(text)
+    assert (plain["sessions"], plain["messages"]) == (3, 1) and plain["needs"] == ["clear-text"]
+    assert odd["user"] == esc and odd["needs"] == ["clear-text", "tls1.0"]
+
+
+def test_the_report_is_bounded():
+    text = "".join(line(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}") for i in range(65540))
+    done = report("--json", stdin=text.encode())
+    assert len(done.stdout.splitlines()) == 65536 and b"4 sessions of more than 65536 devices are left out" in done.stderr
+
+
+def test_how_the_report_is_asked():
+    assert report("/nonexistent", check=False).returncode == 1
+    for wrong in (["--since", "yesterday"], ["--until", "1d"]):
+        assert report(*wrong, stdin=b"", check=False).returncode == 64
+    assert run(BUILD / "sallyport", "report", "modern", check=False).returncode == 64
+    assert b"no session" in report(stdin=b"").stdout
