@@ -21,11 +21,13 @@
 
 /* What a virtual server is to the engine; immutable, shared by its sessions. */
 struct server_conf {
-    struct span hostname;   /* in greeting, EHLO, replies; printable ASCII, at most LIMIT_DOMAIN_OCTETS */
-    struct span banner;     /* behind it in the greeting, likewise, LIMIT_BANNER_OCTETS; empty: ESMTP ready */
-    uint32_t extensions;    /* EXT_* that may be offered (EXT_STARTTLS only with a certificate) */
-    bool require_tls;       /* MAIL before TLS: 530 5.7.0 Must issue a STARTTLS command first */
-    bool require_auth;      /* MAIL before a right to submit: 530 5.7.0 Authentication required */
+    struct span hostname; /* in greeting, EHLO, replies; printable ASCII, at most LIMIT_DOMAIN_OCTETS */
+    struct span banner;   /* behind it in the greeting, likewise, LIMIT_BANNER_OCTETS; empty: ESMTP ready */
+    uint32_t extensions;  /* EXT_* that may be offered (EXT_STARTTLS only with a certificate) */
+    bool require_tls;     /* MAIL before TLS: 530 5.7.0 Must issue a STARTTLS command first */
+    bool require_auth;    /* MAIL before a right to submit: 530 5.7.0 Authentication required */
+    bool
+        any_hello; /* for old devices: an argument of HELO or EHLO that is no name, or none, is taken and forgotten */
     bool normalize_bare_lf; /* for old devices: bare LF in DATA becomes CRLF (never an end of data) */
     bool lmtp;
     uint32_t mechanisms; /* MECHANISM_BIT: what may be offered to clients that have TLS */

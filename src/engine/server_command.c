@@ -53,8 +53,9 @@ static struct span refused_here(const struct server *s, const struct verb_row *r
     if (row->argument == VERB_ARG_NONE && arg.n > 0) return REPLY("501 5.5.4 No argument is allowed");
     if (!(row->states & s->state)) return out_of_order(s, row->verb);
     if ((row->flags & VERB_ESMTP) && !s->esmtp) return REPLY("503 5.5.1 Send EHLO first");
-    if ((row->argument == VERB_ARG_STRING || row->argument == VERB_ARG_DOMAIN) && arg.n == 0)
-        return REPLY("501 5.5.4 An argument is needed");
+    bool needed =
+        row->argument == VERB_ARG_STRING || (row->argument == VERB_ARG_DOMAIN && !s->conf->any_hello);
+    if (needed && arg.n == 0) return REPLY("501 5.5.4 An argument is needed");
     return none;
 }
 

@@ -26,22 +26,31 @@ static void greet(const struct server *s, struct buf *out)
     ehlo_put(out, buf_span(&first), &e);
 }
 
+/* RFC 5321 4.1.4: clears all buffers and resets the state exactly as if RSET had been issued */
+static void begin(struct server *s, struct span name, struct buf *out)
+{
+    server_reset(s);
+    s->esmtp = s->verb == VERB_EHLO;
+    s->state = VERB_IN_IDLE;
+    s->helo_n = (uint8_t)name.n;
+    if (name.n) memcpy(s->helo, name.p, name.n);
+    greet(s, out);
+}
+
 enum server_event server_hello(struct server *s, struct step *t, struct span arg)
 {
     /* check */
     bool literal = arg.n > 0 && arg.p[0] == '[';
     if (arg.n > LIMIT_DOMAIN_OCTETS ||
         (literal ? !address_literal_valid(arg) : !domain_valid(arg, false, true))) {
+        if (s->conf->any_hello) {
+            begin(s, span_of(NULL, 0), t->out);
+            return SERVER_AGAIN;
+        }
         /* RFC 5321 4.1.1.1: on an error the state stays as it was */
         server_fail(s, t, REPLY("501 5.5.4 The argument must be a domain or an address literal"));
         return SERVER_AGAIN;
     }
-    /* act. RFC 5321 4.1.4: clears all buffers and resets the state exactly as if RSET had been issued */
-    server_reset(s);
-    s->esmtp = s->verb == VERB_EHLO;
-    s->state = VERB_IN_IDLE;
-    s->helo_n = (uint8_t)arg.n;
-    memcpy(s->helo, arg.p, arg.n);
-    greet(s, t->out);
+    begin(s, arg, t->out);
     return SERVER_AGAIN;
 }

@@ -13,6 +13,7 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
         .require_tls = server->require_tls,
         .mechanisms = certificate || server->n_clear_auth ? server->mechanisms : 0,
         .max_auth_failures = LIMIT_AUTH_FAILURES_DEFAULT,
+        .any_hello = server->profile == PROFILE_LEGACY_DEVICE,
         .normalize_bare_lf = server->normalize_bare_lf,
         .max_recipients = l->recipients,
         .max_messages = l->messages_per_session,

@@ -112,6 +112,27 @@ def test_explain(s):
     assert s.cli("explain", "--server", "printers", "--client", RELAYED, "--from", SCANNER, "--to", "a@partner.example").returncode == 0
 
 
+def test_an_odd_name(s):
+    before = len(s.mails())
+    talk = s.connect(s.plain, source=LISTED)
+    for command, code in (("HELO", 250), ("EHLO The copier; floor 2", 250), (f"MAIL FROM:<{SCANNER}>", 250), (f"RCPT TO:<{ME}>", 250), ("DATA", 354)):
+        talk.say(command, code)
+    talk.say(MAIL.replace("Page", "Odd page") + ".", 250)
+    talk.say("QUIT", 221)
+    found = wait_for(lambda: [m for m in s.mails() if b"Odd page" in m])
+    assert b"from unknown ([127.0.0.10])" in found[0] and b"copier" not in found[0]
+    assert len(s.mails()) > before
+    talk = s.connect(s.plain, source=LISTED)  # lines are as strict as everywhere
+    for command, code in (("EHLO mfp", 250), (f"MAIL FROM:<{SCANNER}>", 250), (f"RCPT TO:<{ME}>", 250), ("DATA", 354)):
+        talk.say(command, code)
+    talk.say("Subject: x\r\n\r\none\ntwo\r\n.", 550)
+    talk.close()
+    talk = s.connect()
+    talk.say("HELO", 501)
+    talk.say("EHLO The copier; floor 2", 501)
+    talk.close()
+
+
 def test_a_device_that_may_relay_still_has_its_sender(s):
     assert send(s, RELAYED, FAX, "somebody@partner.example")[0] == 250
     assert send(s, RELAYED, ME, "somebody@partner.example")[0] == 553

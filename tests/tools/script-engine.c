@@ -138,7 +138,8 @@ static const struct knob knobs[] = {KNOB("message-size", max_message_octets),
                                     KNOB("auth-failures", max_auth_failures),
                                     KNOB("require-tls", require_tls),
                                     KNOB("require-auth", require_auth),
-                                    KNOB("normalize", normalize_bare_lf)};
+                                    KNOB("normalize", normalize_bare_lf),
+                                    KNOB("any-hello", any_hello)};
 
 static bool set(struct play *y, struct span name, uint64_t value)
 {
