@@ -183,8 +183,8 @@ static const struct sample bad[] = {
      "address\n"
      "8:9 error: \"<>\" is no address | sender scanner@example.org from 192.0.2.10\n"},
     {"a sender that is denied", LEGACY(" sender a@example.org from 10.1.2.3\n connections deny 10.1.2.3"),
-     "5:2 error: the connections lines of server s allow and deny 10.1.2.3/32 | say one of the two; a "
-     "narrower network inside is an exception\n"},
+     "5:2 error: the connections lines of server s allow and deny 10.1.2.3/32 | say one of the two; what "
+     "is narrower and inside is an exception\n"},
     {"elsewhere",
      SERVER(" role submission; access authenticated mechanisms PLAIN CRAM-MD5\n tls-minimum 1.1\n sender "
             "a@example.org from 10.1.2.3\n"
