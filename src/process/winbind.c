@@ -35,8 +35,8 @@ struct winbinds {
     struct child *child;
     struct ipc *channel; /* to the directory */
     unsigned conversations;
-    int fd; /* one that waits for `start`; else -1 */
-    bool started;
+    int fd;               /* one that waits for `start`; else -1 */
+    bool started, member; /* member: of the group that may ask */
     struct winbind *threads[THREADS];
     struct workers *workers;
     unsigned open;
@@ -110,7 +110,7 @@ static void report(struct winbinds *w, const struct winbind_report *r)
     if (down) w->unavailable_logged_ms = now;
     log_begin(down ? LOG_LEVEL_ERROR : LOG_LEVEL_SECURITY, down ? "domain-unavailable" : "domain-odd");
     log_str("text", r->text);
-    if (strcmp(r->text, "NT_STATUS_ACCESS_DENIED") == 0)
+    if (down && !w->member)
         log_str("hint", "winbindd lets members of the group winbindd_priv ask, and this process is none");
     log_end();
 }
@@ -185,7 +185,7 @@ static void winbind_peer(struct child *c, enum role role, unsigned index, unsign
 }
 
 /* winbindd answers questions about responses over its privileged socket only. */
-static void look_at_group(void)
+static bool in_its_group(void)
 {
     const char *name = role_table[PROC_WINBIND].group;
     const struct group *g = getgrnam(name);
@@ -194,13 +194,14 @@ static void look_at_group(void)
     bool is_member = g && getegid() == g->gr_gid;
     for (int i = 0; g && i < n; i++)
         is_member |= groups[i] == g->gr_gid;
-    if (is_member) return;
+    if (is_member) return true;
     log_begin(LOG_LEVEL_ERROR, "winbind-group");
     log_str("group", name);
     log_str("text",
             g ? "this process is not in the group: start sallyportd as root, or put its account into it"
               : "there is no such group: install winbind");
     log_end();
+    return false;
 }
 
 static bool winbind_prepare(struct child *c, const char **error)
@@ -211,7 +212,7 @@ static bool winbind_prepare(struct child *c, const char **error)
     if (*error) return false;
     *error = "no memory";
     if (!w) return false;
-    look_at_group();
+    w->member = in_its_group();
     for (unsigned i = 0; i < THREADS; i++) {
         states[i] = w->threads[i] = winbind_create(c->config);
         if (!w->threads[i]) return false;
