@@ -48,7 +48,7 @@ static int end(void **state)
 static struct config_files_who who(bool starts)
 {
     const struct config_files_owner me = {"spooler", geteuid(), getegid()};
-    struct config_files_who w = {me, me, me, starts};
+    struct config_files_who w = {me, me, me, me, starts};
     w.mailbox.process = "mailbox";
     return w;
 }
