@@ -233,6 +233,11 @@ static void check_device_server(struct reader *r, const struct draft *d)
                      SPAN("on a server with profile legacy-device the only rights are submit and relay: "
                           "senders are pinned, sizes capped"),
                      SPAN("sallyport user sender add lists addresses that an account may send from"));
+    if (r->config->log_level > 1) /* info */
+        warn_at(r, d->profile_place,
+                SPAN("log-level leaves out the sessions of old devices: sallyport report legacy would know "
+                     "of none"),
+                SPAN("log-level info"));
     check_relay_networks(r, d);
 }
 

@@ -254,6 +254,32 @@ def test_check_says_what_is_wrong(make, text, wrong):
     assert done.returncode == 78 and wrong in done.stdout.decode() + done.stderr.decode()
 
 
+def offered(port, source, starttls=False, tls=False):
+    c = smtplib.SMTP_SSL("127.0.0.1", port, timeout=60, context=no_check(), source_address=(source, 0)) if tls else \
+        smtplib.SMTP("127.0.0.1", port, timeout=60, source_address=(source, 0))
+    with c:
+        if starttls:
+            c.starttls(context=no_check())
+        c.ehlo()
+        return set(c.esmtp_features.get("auth", "").split())
+
+
+def test_what_one_server_permits_the_next_does_not(s):
+    """Three servers, three policies, one set of processes; the client is the same."""
+    assert offered(s.plain, LOGS_IN) == offered(s.old, LOGS_IN) == {"CRAM-MD5", "NTLM", "PLAIN", "LOGIN"}
+    assert offered(s.smtp, LOGS_IN) == offered(s.submission, LOGS_IN) == set()  # no login in the clear
+    assert offered(s.smtp, LOGS_IN, starttls=True) == set()
+    for port, how in ((s.submission, {"starttls": True}), (s.modern, {"tls": True})):
+        there = offered(port, LOGS_IN, **how)
+        assert "SCRAM-SHA-256" in there and not there & {"CRAM-MD5", "NTLM"}
+    # a sender and a relay network of one server mean nothing to another
+    assert send(s, RELAYED, "who@ever.example", port=s.smtp)[0] == 250
+    assert send(s, RELAYED, FAX, "somebody@partner.example", port=s.smtp)[0] == 550
+    assert send(s, RELAYED, FAX, port=s.submission)[0] == 530
+    for port in (s.smtp, s.submission):
+        assert first_line(port, STRANGER)[0].startswith("220 ")
+
+
 def sessions(s, client, count):
     """The lines of the sessions of that client, from the count-th on, when there are more."""
     return wait_for(lambda: [e for e in s.log("legacy-session") if e["client"] == client][count:])

@@ -225,6 +225,10 @@ static const struct sample odd[] = {
      "the device by its own address, on this side of the gateway\n"
      "4:88 warning: fd00::1/128 looks like a gateway: whoever it does NAT for counts as this device | list "
      "the device by its own address, on this side of the gateway\n"},
+    {"nothing to report", LEGACY(" connections allow 10.1.2.0/24") "log-level warning",
+     "3:10 warning: log-level leaves out the sessions of old devices: sallyport report legacy would know of "
+     "none | log-level info\n"},
+    {"nothing odd", LEGACY(" connections allow 10.1.2.0/24") "log-level debug", ""},
     {"a relay without a sender",
      LEGACY(" relay-networks 192.0.2.10 192.0.2.11 192.0.2.16/28\n sender a@example.org from 192.0.2.10\n "
             "sender b@example.org from 192.0.2.20"),

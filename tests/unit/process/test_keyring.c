@@ -433,6 +433,9 @@ static void test_keyring_says_no(void **state)
     assert_int_equal(ask_raw(fd, (struct tls_key_id){0, 1}, SIGN_RSA_PSS_SHA384), SIGN_OK);
     assert_int_equal(ask_raw(fd, (struct tls_key_id){0, 0}, SIGN_RSA_PSS_SHA256), SIGN_NOT_THIS);
     assert_int_equal(ask_raw(fd, (struct tls_key_id){0, 1}, SIGN_ECDSA_SHA256), SIGN_NOT_THIS);
+    assert_int_equal(ask_raw(fd, (struct tls_key_id){0, 0}, SIGN_ECDSA_SHA1),
+                     SIGN_NOT_THIS); /* not of an old device */
+    assert_int_equal(ask_raw(fd, (struct tls_key_id){0, 1}, SIGN_RSA_PKCS1_MD5_SHA1), SIGN_NOT_THIS);
     assert_int_equal(ask_raw(fd, (struct tls_key_id){0, 2}, SIGN_ECDSA_SHA256), SIGN_NO_KEY);
     assert_int_equal(ask_raw(fd, (struct tls_key_id){1, 0}, SIGN_ECDSA_SHA256), SIGN_NO_KEY);
 
