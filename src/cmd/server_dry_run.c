@@ -108,10 +108,10 @@ static void to_authenticated(struct tally *t, const struct log_line *line, uint3
 {
     struct span client = log_line_text(line, "client"), user = log_line_text(line, "user");
     bool taken = span_eq(line->event, SPAN("accepted"));
-    bool refused =
-        span_eq(line->event, SPAN("refused")) && span_eq(log_line_text(line, "verb"), SPAN("RCPT"));
-    if ((taken || refused) && !user.n && !in_relay_networks(t->after, client))
-        lose(t, session, client, taken);
+    bool tried =
+        span_eq(line->event, SPAN("deferred")) ||
+        (span_eq(line->event, SPAN("refused")) && span_eq(log_line_text(line, "verb"), SPAN("RCPT")));
+    if ((taken || tried) && !user.n && !in_relay_networks(t->after, client)) lose(t, session, client, taken);
 }
 
 /* It knows no logins any more: whoever did log in. */

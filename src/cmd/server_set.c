@@ -107,7 +107,10 @@ static enum outcome reload(const struct server_call *s, struct reasons *r)
     r->b = buf_on(r->text, sizeof r->text);
     switch (control_client_ask((const char *)s->load->config->control_socket.p, &reload, on_line, r, &status,
                                text)) {
-    case CONTROL_CLIENT_ABSENT: return OUTCOME_LATER;
+    case CONTROL_CLIENT_ABSENT: /* nobody listens there; any other reason is none to be sure of */
+        return strcmp(text, strerrordesc_np(ENOENT)) == 0 || strcmp(text, strerrordesc_np(ECONNREFUSED)) == 0
+                   ? OUTCOME_LATER
+                   : OUTCOME_UNSURE;
     case CONTROL_CLIENT_BROKEN: return OUTCOME_UNSURE;
     case CONTROL_CLIENT_ANSWERED: break;
     }
