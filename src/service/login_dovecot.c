@@ -151,7 +151,7 @@ static enum login_kind failed(struct login *l, enum dovecot_code code)
 {
     static const char *const events[] = {[DOVECOT_REFUSED] = "wrong-secret",
                                          [DOVECOT_AUTHORISATION] = "authzid",
-                                         [DOVECOT_DISABLED] = "locked",
+                                         [DOVECOT_DISABLED] = "disabled",
                                          [DOVECOT_EXPIRED] = "expired"};
     return login_refuse(l, events[code]);
 }

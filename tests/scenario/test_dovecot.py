@@ -399,7 +399,7 @@ REPLIES = {
     "a long line": (b"OK\t1\tuser=" + 100000 * b"a" + b"\n", 454, "dovecot-nonsense"),
     "no end of it": (20000 * b"x", 454, "dovecot-nonsense"),
     "nothing, and gone": (None, 454, "dovecot-away"),
-    "disabled": (b"FAIL\t1\tuser=joe\tcode=user_disabled\n", 535, "locked"),
+    "disabled": (b"FAIL\t1\tuser=joe\tcode=user_disabled\n", 535, "disabled"),
     "expired": (b"FAIL\t1\tuser=joe\tcode=pass_expired\n", 535, "expired"),
     "not for him": (b"FAIL\t1\tuser=joe\tcode=authz_fail\n", 535, "authzid"),
     "its database is away": (b"FAIL\t1\tuser=joe\tcode=temp_fail\n", 454, "dovecot-failed"),
