@@ -7,7 +7,7 @@
 #include "base/calendar.h"
 #include "cmd/complain.h"
 #include "cmd/queue_filter.h"
-#include "cmd/user_folder.h"
+#include "cmd/user_store.h"
 #include "service/config_load.h"
 
 enum { TEXT_OCTETS = 2048 };
@@ -16,17 +16,7 @@ enum { TEXT_OCTETS = 2048 };
 
 static int run_in(struct user_call *u, bool writes, ban_run_fn *run, void *context)
 {
-    const char *path = (const char *)u->config->users_folder.p, *why = NULL;
-    int folder = user_folder_open(path, false);
-    if (folder < 0) return EXIT_NO;
-    int code = EXIT_NO;
-    u->identity = identity_open(folder, writes, &why);
-    if (u->identity)
-        code = run(u, context);
-    else
-        complain(EXIT_NO, "cannot open %s/" IDENTITY_FILE ": %s", path, why);
-    identity_close(&u->identity);
-    close(folder);
+    int code = user_with_store(u, writes, false, run, context);
     return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 

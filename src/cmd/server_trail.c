@@ -4,28 +4,20 @@
 
 #include "cmd/complain.h"
 #include "cmd/server_private.h"
-#include "cmd/user_folder.h"
-#include "cmd/user_private.h"
+#include "cmd/user_store.h"
 
-/* Opens the database of users; makes: it may be a new one. */
-static bool with_store(struct server_call *s, bool writes, user_run_fn *run, struct user_call *u)
+/* Opens the database of users; writes: it may be a new one. */
+static bool with_store(struct server_call *s, bool writes, user_store_fn *run, struct user_call *u)
 {
-    const char *path = (const char *)s->load->config->users_folder.p, *why = NULL;
-    int folder = user_folder_open(path, writes);
-    if (folder < 0) return false;
     u->v = s->v;
     u->config = s->load->config;
     user_caller(u);
-    u->identity = identity_open(folder, writes, &why);
-    bool good = u->identity && run(u) == EXIT_YES;
-    if (!u->identity) complain(EXIT_NO, "cannot open %s/" IDENTITY_FILE ": %s", path, why);
-    identity_close(&u->identity);
-    close(folder);
-    return good;
+    return user_with_store(u, writes, writes, run, NULL) == EXIT_YES;
 }
 
-static int write_row(struct user_call *u)
+static int write_row(struct user_call *u, void *context)
 {
+    (void)context;
     if (!user_begin(u)) return EXIT_NO;
     if (change_commit(u->identity, &u->who, span_str(u->words[0]))) return EXIT_YES;
     return complain(EXIT_NO, "the audit cannot be written: %s", change_why(u->identity));
@@ -43,6 +35,12 @@ bool server_trail(struct server_call *s, const char *format, ...)
     return with_store(s, true, write_row, &u);
 }
 
+static int show_rows(struct user_call *u, void *context)
+{
+    (void)context;
+    return user_audit_of(u);
+}
+
 int server_history(struct server_call *s)
 {
     char prefix[SERVER_TEXT_OCTETS], *word = prefix;
@@ -50,5 +48,5 @@ int server_history(struct server_call *s)
     if (s->n_words) return command_usage(s->v, "history takes no more words", s->words[0]);
     if (access((const char *)s->load->config->users_folder.p, F_OK) != 0 && errno == ENOENT) return EXIT_YES;
     snprintf(prefix, sizeof prefix, "server %.*s: ", SPAN_ARG(s->server->name));
-    return with_store(s, false, user_audit_of, &u) && fflush(stdout) == 0 ? EXIT_YES : EXIT_NO;
+    return with_store(s, false, show_rows, &u) && fflush(stdout) == 0 ? EXIT_YES : EXIT_NO;
 }

@@ -10,8 +10,7 @@
 
 #include "cmd/complain.h"
 #include "cmd/control_client.h"
-#include "cmd/user_folder.h"
-#include "cmd/user_private.h"
+#include "cmd/user_store.h"
 #include "service/config_load.h"
 
 enum option {
@@ -33,7 +32,11 @@ enum option {
 };
 #define TAKES(o) (1u << (o))
 
-enum { SECRETS = TAKES(NT) | TAKES(CRAM) | TAKES(SCRAM_SHA_1), MANY = 1000 };
+enum {
+    SECRETS = TAKES(NT) | TAKES(CRAM) | TAKES(SCRAM_SHA_1),
+    MANY = 1000,
+    CHANGED = 100 /* an exit code between processes: done, and recipients changed */
+};
 
 static const struct sub {
     const char *first, *second; /* second null: there is none */
@@ -179,7 +182,6 @@ static void tell_server(const struct user_call *u)
     enum control_status status;
     char text[LIMIT_CONTROL_TEXT_OCTETS + 1];
 
-    if (!u->recipients_changed) return;
     if (u->no_reload) {
         if (!u->v->json) printf("The running server knows it after: sallyport reload\n");
         return;
@@ -250,20 +252,36 @@ void user_caller(struct user_call *u)
     u->who = (struct change_caller){getuid(), span_str(u->caller), u->now};
 }
 
+static int run_sub(struct user_call *u, void *context)
+{
+    const struct sub *const *s = context;
+    int code = (*s)->run(u);
+    return code == EXIT_YES && u->recipients_changed ? CHANGED : code;
+}
+
+/* What the caller may read, the owner of the database perhaps may not. Null: no memory. */
+static struct arena *read_file(struct user_call *u, const struct sub *s)
+{
+    bool import = s->run == user_import;
+    bool certificate = s->run == user_certificate_add || s->run == user_certificate_remove;
+    size_t most = import ? LIMIT_DIRECTORY_FILE_OCTETS : LIMIT_CHAIN_OCTETS;
+    struct arena *arena = arena_create(most + 4096);
+    if (arena && (import || certificate))
+        u->file_why = config_load_file(arena, u->words[import ? 0 : 1], most, &u->file);
+    return arena;
+}
+
 static int run(struct user_call *u, const struct sub *s)
 {
-    const char *path = (const char *)u->config->users_folder.p, *why = NULL;
-    int folder = user_folder_open(path, s->makes);
-    if (folder < 0) return EXIT_NO;
-    int code = EXIT_NO;
-    u->identity = identity_open(folder, !s->reads, &why);
-    if (u->identity)
-        code = s->run(u);
-    else
-        complain(EXIT_NO, "cannot open %s/" IDENTITY_FILE ": %s", path, why);
-    identity_close(&u->identity);
-    close(folder);
-    if (code == EXIT_YES) tell_server(u);
+    struct arena *file = read_file(u, s);
+    if (!file) return complain(EXIT_NO, "no memory");
+    int code = user_with_store(u, !s->reads, s->makes, run_sub, &s);
+    arena_wipe(file); /* there may be passwords in it */
+    arena_destroy(&file);
+    if (code == CHANGED) {
+        tell_server(u);
+        code = EXIT_YES;
+    }
     return fflush(stdout) == 0 ? code : EXIT_NO;
 }
 

@@ -119,14 +119,11 @@ int user_app_remove(struct user_call *u)
 
 /* --- certificates */
 
-static bool read_key(const char *file, uint8_t key[32])
+static bool read_key(const struct user_call *u, uint8_t key[32])
 {
-    struct arena *arena = arena_create(2 * LIMIT_CHAIN_OCTETS);
-    struct span text;
-    const char *why = arena ? config_load_file(arena, file, LIMIT_CHAIN_OCTETS, &text) : "no memory";
-    if (!why && !tls_certificate_key_hash(text, key)) why = "there is no certificate in it (PEM or DER)";
-    if (why) complain(EXIT_NO, "%s: %s", file, why);
-    arena_destroy(&arena);
+    const char *why = u->file_why;
+    if (!why && !tls_certificate_key_hash(u->file, key)) why = "there is no certificate in it (PEM or DER)";
+    if (why) complain(EXIT_NO, "%s: %s", u->words[1], why);
     return !why;
 }
 
@@ -148,7 +145,7 @@ int user_certificate_add(struct user_call *u)
     if (u->label && !user_is_label(u->label))
         return command_usage(u->v, "a label has up to 64 letters, digits, hyphens, dots and underscores",
                              u->label);
-    if (!user_number(u, name, &number) || !read_key(u->words[1], key) || !user_begin(u)) return EXIT_NO;
+    if (!user_number(u, name, &number) || !read_key(u, key) || !user_begin(u)) return EXIT_NO;
     put_key(key, shown);
     return user_end(u, change_pin(u->identity, number, key, span_str(u->label), u->now),
                     "that key is pinned already, to this one or to another: sallyport user certificate list",
@@ -166,7 +163,7 @@ int user_certificate_remove(struct user_call *u)
     if (!user_name(u, &name)) return EXIT_USAGE;
     if (!user_number(u, name, &number)) return EXIT_NO;
     bool hexadecimal = strlen(u->words[1]) == 64 && hex_decode(span_str(u->words[1]), &b);
-    if ((!hexadecimal && !read_key(u->words[1], key)) || !user_begin(u)) return EXIT_NO;
+    if ((!hexadecimal && !read_key(u, key)) || !user_begin(u)) return EXIT_NO;
     put_key(key, shown);
     return user_end(u, change_unpin(u->identity, number, key), "that key is not pinned to it",
                     "%.*s is not known by the key %s any more", SPAN_ARG(name), shown);

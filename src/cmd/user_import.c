@@ -210,24 +210,10 @@ static int finish(struct import *m)
 int user_import(struct user_call *u)
 {
     struct import m = {.u = u, .file = u->words[0]};
-    struct arena *arena = arena_create(LIMIT_DIRECTORY_FILE_OCTETS + 4096);
-    struct span text = SPAN("");
 
     if (!user_rights_read(u, u->grant, &m.rights)) return EXIT_USAGE;
-    const char *why =
-        arena ? config_load_file(arena, m.file, LIMIT_DIRECTORY_FILE_OCTETS, &text) : "no memory";
-    int code = EXIT_NO;
-    if (why)
-        complain(EXIT_NO, "%s: %s", m.file, why);
-    else if (user_begin(u)) {
-        read_lines(&m, text);
-        code = finish(&m);
-    }
-    union { /* read into memory of our own */
-        const uint8_t *in;
-        void *out;
-    } secret = {.in = text.p};
-    if (text.n) explicit_bzero(secret.out, text.n);
-    arena_destroy(&arena);
-    return code;
+    if (u->file_why) return complain(EXIT_NO, "%s: %s", m.file, u->file_why);
+    if (!user_begin(u)) return EXIT_NO;
+    read_lines(&m, u->file);
+    return finish(&m);
 }

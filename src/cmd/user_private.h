@@ -19,6 +19,9 @@ struct user_call {
     /* options; null: not given */
     const char *no_password, *no_mailbox, *host, *grant, *nt, *cram, *scram_sha_1, *group, *from, *expires,
         *label, *domain, *dry_run, *no_reload;
+    struct span
+        file; /* what the FILE of import and certificate has in it, read before anything else; or why not */
+    const char *file_why;    /* null: it was read, or there is none to read */
     uint64_t now;            /* unix seconds */
     bool recipients_changed; /* a mailbox came or went: the running server is told */
     uint8_t name_memory[LIMIT_PRINCIPAL_NAME_OCTETS];

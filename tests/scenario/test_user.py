@@ -56,6 +56,35 @@ def test_what_root_makes_belongs_to_the_directory(s):
     assert {p.stat().st_uid for p in [s.folder / "users", *(s.folder / "users").iterdir()]} == {uid}
 
 
+@ROOT_ONLY
+def test_root_does_it_as_the_owner(s):
+    """A file there that only root may read is read by nobody: what a captured directory process wrote there never meets root."""
+    user(s, "add", f"a@{DOMAIN}", "--no-password")
+    file = s.folder / "users/identity.db"
+    owner = file.stat()
+    os.chown(file, 0, 0)
+    for words in ["user", "list"], ["user", "lock", ME], ["ban", "list"], ["ban", "add", "192.0.2.1"], ["firewall", "mx"], ["server", "mx", "history"]:
+        done = s.cli(*words, check=False)
+        assert done.returncode == 1 and b"cannot open" in done.stderr, (words, done.stdout, done.stderr)
+    os.chown(file, owner.st_uid, owner.st_gid)
+    assert {u["user"] for u in s.ask("user", "list")} == {ME, f"a@{DOMAIN}"}
+
+
+@ROOT_ONLY
+def test_files_that_only_root_may_read_are_imported(s):
+    file = s.top / "more"
+    file.write_text(f"b@{DOMAIN}:{{PLAIN}}{PASSWORD}\n")
+    file.chmod(0o600)
+    key = s.top / "certificate"
+    key.write_bytes((s.folder / "tls/chain.pem").read_bytes())
+    key.chmod(0o600)
+    s.top.chmod(0o700)
+    assert "1 users" in user(s, "import", file, "--no-reload")
+    assert "is known by the key" in user(s, "certificate", "add", f"b@{DOMAIN}", key)
+    assert "is not known by the key" in user(s, "certificate", "remove", f"b@{DOMAIN}", key)
+    assert "No such file" in user(s, "import", s.top / "nothing", code=1)
+
+
 def test_an_account_without_a_mailbox_is_no_recipient(make):
     s = make()
     said = user(s, "add", f"printer@{DOMAIN}", "--no-mailbox", stdin=b"secret\n")
