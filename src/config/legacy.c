@@ -156,9 +156,9 @@ static void check_client(struct reader *r, const struct legacy_client *c)
                  SPAN("at most a /20 of IPv4 or a /64 of IPv6: list the devices, or their own network"));
     else if (!within_any(&c->network, inner, sizeof inner / sizeof inner[0]))
         warn_at(r, c->place,
-                PROBLEM_TEXT(
-                    r, text,
-                    SPAN(" is public: passwords and mail of these devices cross the Internet unprotected")),
+                PROBLEM_TEXT(r, text,
+                             SPAN(" is public: if these devices are elsewhere, their passwords and mail "
+                                  "cross the Internet unprotected")),
                 SPAN("let them come through a VPN, or log in on a server without profile legacy-device"));
     else if (within_any(&c->network, here, 2))
         warn_at(

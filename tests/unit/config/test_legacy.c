@@ -207,10 +207,12 @@ static const struct sample odd[] = {
     {"whose network is it",
      LEGACY(" connections allow 8.8.8.8 2001:4860::/64 127.0.0.1 ::1 100.64.1.2 10.1.2.1 10.1.2.254 fd00::1 "
             "10.1.2.0/24 fd00::fe 192.0.2.9"),
-     "4:20 warning: 8.8.8.8/32 is public: passwords and mail of these devices cross the Internet unprotected "
+     "4:20 warning: 8.8.8.8/32 is public: if these devices are elsewhere, their passwords and mail cross the "
+     "Internet unprotected "
      "| let them come through a VPN, or log in on "
      "a server without profile legacy-device\n"
-     "4:28 warning: 2001:4860::/64 is public: passwords and mail of these devices cross the Internet "
+     "4:28 warning: 2001:4860::/64 is public: if these devices are elsewhere, their passwords and mail cross "
+     "the Internet "
      "unprotected | let them come through a VPN, or log in "
      "on a server without profile legacy-device\n"
      "4:43 warning: 127.0.0.1/32 is the loopback: whatever a proxy or tunnel on this host forwards counts as "
