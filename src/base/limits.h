@@ -46,6 +46,19 @@
 #define LIMIT_NTLM_NEGOTIATE_OCTETS     1024 /* kept for the MIC */
 #define LIMIT_NETBIOS_NAME_OCTETS       15   /* RFC 1001 14.1, without the suffix */
 #define LIMIT_NTLM_CLOCK_SECONDS        129600 /* MS-NLMP 3.1.1.1 MaxLifetime: a client's clock may be off so far */
+#define LIMIT_KEYTAB_OCTETS             1048576
+#define LIMIT_KERBEROS_REALMS           64  /* that are mapped to a domain */
+#define LIMIT_KERBEROS_REALM_OCTETS     255 /* MIT has no limit; a realm is a domain's name (RFC 4120 6.1) */
+#define LIMIT_KERBEROS_SERVICES         8
+#define LIMIT_KERBEROS_CLOCK_SECONDS                                                                         \
+    300 /* that the clocks may differ: RFC 4120 5.2.3 says minutes, MIT's library this */
+#define LIMIT_KERBEROS_SEEN         16384 /* messages that are not taken again */
+#define LIMIT_LOGIN_DETAIL_OCTETS   256   /* of what else is known of a refusal, in the log */
+#define LIMIT_PRINCIPAL_NAME_OCTETS 320   /* local@domain, host/name@REALM */
+#define LIMIT_NTLM_NEGOTIATE_OCTETS 1024  /* kept for the MIC */
+#define LIMIT_NETBIOS_NAME_OCTETS   15    /* RFC 1001 14.1, without the suffix */
+#define LIMIT_NTLM_CLOCK_SECONDS    129600 /* MS-NLMP 3.1.1.1 MaxLifetime: a client's clock may be off so far */
+#define LIMIT_DOMAIN_SECONDS        10 /* a login waits for a domain controller: below LIMIT_DIRECTORY_SECONDS */
 #define LIMIT_DOMAIN_NAME_OCTETS                                                                             \
     255 /* of a user or domain that is asked for: what winbind's protocol takes */
 #define LIMIT_DOMAIN_SIDS       1024 /* groups of one account that are looked at: MS-PAC 2.5, what a token holds */
