@@ -42,10 +42,6 @@
 #define LIMIT_TOKEN_LEEWAY_SECONDS      60 /* that the clocks of issuer and server may differ: RFC 7519 4.1.4 */
 #define LIMIT_TOKEN_KEYS                64 /* of one file */
 #define LIMIT_TOKEN_KEYS_OCTETS         262144
-#define LIMIT_PRINCIPAL_NAME_OCTETS     320  /* local@domain, host/name@REALM */
-#define LIMIT_NTLM_NEGOTIATE_OCTETS     1024 /* kept for the MIC */
-#define LIMIT_NETBIOS_NAME_OCTETS       15   /* RFC 1001 14.1, without the suffix */
-#define LIMIT_NTLM_CLOCK_SECONDS        129600 /* MS-NLMP 3.1.1.1 MaxLifetime: a client's clock may be off so far */
 #define LIMIT_KEYTAB_OCTETS             1048576
 #define LIMIT_KERBEROS_REALMS           64  /* that are mapped to a domain */
 #define LIMIT_KERBEROS_REALM_OCTETS     255 /* MIT has no limit; a realm is a domain's name (RFC 4120 6.1) */

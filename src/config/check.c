@@ -332,6 +332,7 @@ void check_config(struct reader *r)
         check_tokens(r);
         check_dovecot(r);
         check_winbind(r);
+        check_kerberos(r);
     }
     check_places(r);
 }

@@ -122,6 +122,28 @@ struct config_winbind { /* winbind: a domain of Active Directory whose users log
     struct config_place place;
 };
 
+struct config_realm {   /* realm REALM domain DOMAIN */
+    struct span name;   /* to the letter */
+    struct span domain; /* A-labels, lower case */
+    struct config_place place;
+};
+
+enum kerberos_bindings {                            /* what is asked of a binding to the TLS session */
+                         KERBEROS_BINDINGS_ALLOWED, /* none passes; one that is there must be ours */
+                         KERBEROS_BINDINGS_IGNORED,
+                         KERBEROS_BINDINGS_REQUIRED
+};
+
+struct config_kerberos {     /* kerberos { }: whose tickets stand for an account */
+    bool given;              /* else nothing of it is to be used */
+    struct span keytab_file; /* absolute */
+    struct config_realm *realms;
+    uint32_t n_realms;
+    struct span *services; /* first components of our principals */
+    uint32_t n_services;
+    uint8_t bindings; /* enum kerberos_bindings */
+};
+
 struct config_resolver { /* a recursive DNS server */
     struct address address;
     uint16_t port;
@@ -148,6 +170,7 @@ struct config {
     struct config_dovecot dovecot;
     struct config_winbind *winbinds;
     uint32_t n_winbinds;
+    struct config_kerberos kerberos;
     struct config_server *servers;
     uint32_t n_servers;
     struct config_deliver *deliver; /* sorted; one for a domain */

@@ -301,7 +301,9 @@ bool finish_config(struct reader *r)
     finish_never_ban(r);
     finish_servers(r);
     finish_tokens(r);
-    const uint32_t offered = MECHANISM_DEFAULT | (c->tokens.given ? MECHANISM_TOKENS : 0);
+    finish_kerberos(r);
+    const uint32_t offered = MECHANISM_DEFAULT | (c->tokens.given ? MECHANISM_TOKENS : 0) |
+                             (c->kerberos.given ? MECHANISM_KERBEROS : 0);
     for (uint32_t i = 0; i < r->n_drafts; i++) {
         struct draft *d = &r->drafts[i];
         finish_legacy(r, d);

@@ -20,7 +20,7 @@ static void read_mechanism(struct reader *r, const struct token *t, struct draft
         return;
     }
     if (!(MECHANISM_SPOKEN & MECHANISM_BIT(m->mechanism))) value_not_yet(r, t, m->name, "it is not offered");
-    if ((MECHANISM_BIT(m->mechanism) & MECHANISM_TOKENS) && !d->mechanisms_place.line)
+    if ((MECHANISM_BIT(m->mechanism) & (MECHANISM_TOKENS | MECHANISM_KERBEROS)) && !d->mechanisms_place.line)
         d->mechanisms_place = reader_place(r, t);
     if (m->mechanism == MECHANISM_CRAM_MD5) d->cram_place = reader_place(r, t);
     s->mechanisms |= MECHANISM_BIT(m->mechanism) & MECHANISM_SPOKEN;

@@ -40,11 +40,8 @@ void check_tokens(struct reader *r)
 {
     const struct config_tokens *t = &r->config->tokens;
 
-    for (uint32_t i = 0; !t->given && i < r->n_drafts; i++)
-        if ((r->drafts[i].server.mechanisms & MECHANISM_TOKENS) &&
-            r->drafts[i].server.login == CONFIG_LOGIN_DATABASE)
-            config_problem_add(r, CONFIG_ERROR, r->drafts[i].mechanisms_place,
-                               SPAN("nothing says which tokens are good"),
+    if (!t->given)
+        check_mechanisms_given(r, MECHANISM_TOKENS, SPAN("nothing says which tokens are good"),
                                SPAN("tokens { issuer URL  audience NAME  keys FILE } at the top level"));
     if (!t->given || r->failed) return;
     check_needed(r, t->issuer, SPAN("an issuer"), SPAN("issuer https://login.example.org"));

@@ -22,7 +22,7 @@ struct draft {
     bool tls_given, role_given, access_given, mechanisms_given;
     bool implied; /* the server of an empty configuration */
     bool damaged; /* an error stands inside it: what it lacks may be what was not understood */
-    struct config_place mechanisms_place; /* of the first that needs tokens { } */
+    struct config_place mechanisms_place; /* of the first that needs tokens { } or kerberos { } */
     struct config_place relay_place;      /* of the first relay-networks */
     struct config_place admission_place;  /* of the first connections */
     struct config_place profile_place, tls_minimum_place, cram_place;
@@ -129,7 +129,8 @@ typedef void read_fn(struct reader *r, const struct schema_row *row, const struc
 read_fn read_server, read_listen, read_tls, read_access, read_right, read_clear_auth, read_relay_networks,
     read_recipients, read_role, read_backend, read_verbs, read_deliver, read_relay, read_hold, read_discard,
     read_destination, read_mx_group, read_sessions, read_messages_rate, read_connections_rate,
-    read_destination_tls, read_delay_warning, read_edges, read_include, read_tokens_text, read_dovecot_socket;
+    read_destination_tls, read_delay_warning, read_edges, read_include, read_tokens_text, read_dovecot_socket,
+    read_kerberos_realm, read_kerberos_service;
 
 read_fn read_profile, read_tls_minimum, read_sender;
 /* One more network that may connect. False: no memory. */
@@ -158,6 +159,7 @@ bool finish_config(struct reader *r);
 void finish_routes(struct reader *r);
 void finish_tokens(struct reader *r);
 void finish_legacy(struct reader *r, struct draft *d);
+void finish_kerberos(struct reader *r);
 void check_config(struct reader *r);
 void check_routes(struct reader *r);
 void check_tokens(struct reader *r);
@@ -165,6 +167,9 @@ void check_dovecot(struct reader *r);
 void check_legacy(struct reader *r, const struct draft *d);
 void check_winbind(struct reader *r);
 void check_secrets(struct reader *r);
+void check_kerberos(struct reader *r);
+/* A server names one of these mechanisms, whose block is missing. */
+void check_mechanisms_given(struct reader *r, uint32_t mechanisms, struct span text, struct span example);
 
 /* The destination that names a next hop, not the one for all; null: none does. */
 const struct config_match *config_match_of(const struct config *c, const struct next_hop *hop);

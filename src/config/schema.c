@@ -126,6 +126,19 @@ const struct schema_row schema_table[] = {
             "clients call it: the NetBIOS name first, then DNS names and suffixes of user principal names. Its user joe is joe@DOMAIN here and has only what right "
             "lines give: to user, to domain, or to group NAME@DOMAIN for a group of the domain (or its SID). With default, so are those who say no domain; all other names are accounts of "
             "ours. Needs libwbclient0, winbind, and this service in the group winbindd_priv (started as root it is)."},
+    /* --- Kerberos */
+    {.name = "kerberos", .where = SCHEMA_TOP, .type = SCHEMA_BLOCK, .opens = SCHEMA_KERBEROS, .arguments = "{ ... }", .fallback_text = "none", .since = "0.1",
+     .doc = "Whose Kerberos tickets stand for the password of an account. Servers that name no mechanisms then offer GSSAPI and GSS-SPNEGO, too; always under TLS only."},
+    {.name = "keytab", .where = SCHEMA_KERBEROS, .type = SCHEMA_PATH, .offset = offsetof(struct config, kerberos.keytab_file), .arguments = "FILE", .since = "0.1",
+     .doc = "The keys of this service, read at start and at reload. Only AES and Camellia keys of the services and realms named here are used. A secret: for its owner alone. Needed."},
+    {.name = "realm", .where = SCHEMA_KERBEROS, .type = SCHEMA_OWN, .repeat = true, .arguments = "REALM domain DOMAIN", .since = "0.1", .read = read_kerberos_realm,
+     .doc = "NAME@REALM is the account NAME@DOMAIN. Capitals count in a REALM. One at least is needed; a client of any other realm is nobody here, whoever trusts it."},
+    {.name = "service", .where = SCHEMA_KERBEROS, .type = SCHEMA_OWN, .arguments = "NAME ...", .fallback_text = "smtp smtpsvc", .since = "0.1",
+     .read = read_kerberos_service, .doc = "The first part of the principals whose keys are used: smtp/mail.example.org. Capitals do not count."},
+    {.name = "channel-binding", .where = SCHEMA_KERBEROS, .type = SCHEMA_CHOICE, TAKES(struct config, kerberos.bindings), .arguments = "POLICY",
+     .choices = "allow none require", .fallback_text = "allow", .since = "0.1",
+     .doc = "What is asked of a ticket's binding to the TLS session (tls-server-end-point or tls-exporter), which one passed on by somebody in the middle lacks. allow: a "
+            "client without one may log in, a wrong one is refused. require: most mail clients have none. none: it is not looked at."},
 
     /* --- a server, and what the top level may say for every server */
     {.name = "tls", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "[starttls | implicit | none] [certificate FILE key FILE]",
@@ -157,7 +170,7 @@ const struct schema_row schema_table[] = {
     {.name = "access", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "ACCESS [mechanisms NAME ...]",
      .choices = "anonymous authenticated both", .fallback_text = "anonymous; authenticated for role submission", .since = "0.1", .read = read_access,
      .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right. Mechanisms in clear text (PLAIN, LOGIN) are "
-            "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN, and where there is tokens { } OAUTHBEARER XOAUTH2. By name only, for old devices and clients: SCRAM-SHA-1, "
+            "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN, and where there is tokens { } OAUTHBEARER XOAUTH2, where there is kerberos { } GSSAPI GSS-SPNEGO. By name only, for old devices and clients: SCRAM-SHA-1, "
             "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
             "first domain), CRAM-MD5 (with profile legacy-device, for users with its contexts: sallyport user --cram). By name only, too: EXTERNAL, for who has "
             "the key of a pinned certificate (sallyport user certificate); clients are asked for one then, and it is offered to those who show one."},
@@ -310,6 +323,7 @@ const char *schema_block_name(unsigned block)
     case SCHEMA_MX_GROUP: return "mx-group { }";
     case SCHEMA_TOKENS: return "tokens { }";
     case SCHEMA_DOVECOT: return "dovecot { }";
+    case SCHEMA_KERBEROS: return "kerberos { }";
     default: return "the top level";
     }
 }

@@ -16,6 +16,7 @@ enum schema_block { /* a set */
                     SCHEMA_MX_GROUP = 64,
                     SCHEMA_TOKENS = 128,
                     SCHEMA_DOVECOT = 256,
+                    SCHEMA_KERBEROS = 512,
                     SCHEMA_ANY = 0xffff,
 };
 

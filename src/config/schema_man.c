@@ -69,6 +69,26 @@ static const struct chapter {
      "strict as everywhere: see normalize-bare-lf. Every session is in the log as legacy-session; sallyport "
      "report legacy says which devices are "
      "left, what each of them lacks and what to do about it."},
+    {SCHEMA_KERBEROS, "KERBEROS",
+     "Inside kerberos { }. Clients show a ticket for this service, by the mechanism GSSAPI (RFC 4752) or "
+     "GSS-SPNEGO (as Windows "
+     "does it; clients of Exchange say GSSAPI for both, which is told apart by the first message). It proves "
+     "who somebody is; what "
+     "the account may do is said by its rights, as always. An account of that name in the database of users "
+     "is that account; who has none there "
+     "has what right lines (to user, to domain) grant. Nobody is asked: a ticket is good until it ends "
+     "(clocks may differ by five minutes).\n"
+     "Never anybody here, each with an event of its own in the log: anonymous principals, those with an "
+     "instance "
+     "(host/mail.example.org, alice/admin) and machines (NAME$), and everybody of a realm that is not named. "
+     "Capitals do not count in the name of a principal.\n"
+     "The configuration of Kerberos on this host (/etc/krb5.conf, plugins, replay caches) is not looked at. "
+     "In clear text neither mechanism is "
+     "offered, not to networks of allow-cleartext-auth either; a message that was used to log in is not "
+     "taken a second time.\n"
+     "No security layer is negotiated (TLS is there), and a message, with the ticket in it, has at most 9216 "
+     "octets: an account of Active Directory that "
+     "is in several hundred groups may need a service account with NO_AUTH_DATA_REQUIRED."},
     {0, "ROUTES",
      "A PATTERN of relay, hold and discard is user@example.org, example.org, .example.org (or *.example.org: "
      "every domain below it, not "

@@ -212,6 +212,11 @@ static bool guess_of(const struct login_report *r, enum guess_failure *ret)
                   {"unknown-user", true, GUESS_UNKNOWN_USER},
                   {"locked", false, GUESS_MALFORMED},
                   {"no-right", false, GUESS_MALFORMED},
+                  /* a ticket that is good, and whose it is */
+                  {"realm", false, GUESS_MALFORMED},
+                  {"principal", false, GUESS_MALFORMED},
+                  {"service-principal", false, GUESS_MALFORMED},
+                  {"mechanism", false, GUESS_MALFORMED}, /* Windows falls back to NTLM by itself */
                   /* what a domain controller says of a password that fits, or before it looks at one */
                   {"disabled", false, GUESS_MALFORMED},
                   {"expired", false, GUESS_MALFORMED},

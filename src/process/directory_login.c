@@ -6,13 +6,12 @@
 #include <unistd.h>
 
 #include "process/directory_guard.h"
+#include "process/directory_login_files.h"
 #include "process/directory_login_log.h"
 #include "process/directory_turns.h"
 #include "process/messages.h"
 #include "sasl/mechanism.h"
 #include "service/login.h"
-#include "service/token_keys.h"
-#include "system/file_octets.h"
 #include "system/log.h"
 #include "system/workers.h"
 
@@ -472,15 +471,14 @@ struct logins *logins_create(struct child *c, const struct login_ask *ask)
 
 void logins_token_keys(struct logins *l, int fd)
 {
-    uint8_t *memory = malloc(LIMIT_TOKEN_KEYS_OCTETS + 1);
-    ssize_t n = memory ? file_octets(fd, memory, LIMIT_TOKEN_KEYS_OCTETS + 1) : -1;
-    const char *why = "cannot be read";
     token_keys_free(&l->token_keys);
-    if (n >= 0) l->token_keys = token_keys_read(span_of(memory, (size_t)n), &why);
-    if (!l->token_keys) log_note(LOG_LEVEL_ERROR, "token-keys-unusable", why, 0);
-    l->world.token_keys = l->token_keys;
-    free(memory);
-    close(fd);
+    l->world.token_keys = l->token_keys = login_files_token_keys(fd);
+}
+
+void logins_keytab(struct logins *l, int fd)
+{
+    kerberos_free(&l->world.kerberos);
+    l->world.kerberos = login_files_kerberos(fd, &l->child->config->kerberos);
 }
 
 static bool anybody_may_log_in(const struct config *c)
@@ -534,6 +532,7 @@ void logins_free(struct logins **logins)
     for (unsigned i = 0; i < THREADS; i++)
         login_thread_free(&l->threads[i]);
     token_keys_free(&l->token_keys);
+    kerberos_free(&l->world.kerberos);
     explicit_bzero(l, sizeof *l);
     free(l);
 }

@@ -25,6 +25,7 @@ void logins_log_refused(const struct config *c, const struct login *l)
     log_str("mechanism", mechanism_table[m->mechanism].name);
     log_span("claimed", span_of(r->claimed, r->claimed_n));
     log_str("reason", r->event);
+    if (r->detail_n) log_span("detail", span_of(r->detail, r->detail_n));
     log_end();
 }
 

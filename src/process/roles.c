@@ -13,7 +13,7 @@ const struct role_row role_table[PROC_ROLE_COUNT] = {
                    NULL},
     [PROC_DIRECTORY] = {PROC_DIRECTORY, "directory",
                         SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_MEMORY | SANDBOX_MEMFD |
-                            SANDBOX_THREADS | SANDBOX_FILES_AT,
+                            SANDBOX_THREADS | SANDBOX_FILES_AT | SANDBOX_NO_PLUGINS,
                         true, 1024, &directory_hooks, NULL},
     [PROC_KEYRING] = {PROC_KEYRING, "keyring", SANDBOX_RECEIVE_FDS, true, 1024, &keyring_hooks, NULL},
     [PROC_SPOOLER] = {PROC_SPOOLER, "spooler",

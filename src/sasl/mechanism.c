@@ -10,8 +10,10 @@ const struct mechanism_row mechanism_table[MECHANISM_COUNT] = {
         "as SCRAM-SHA-256-PLUS, with an older hash"),
     ROW(SCRAM_SHA_1, "SCRAM-SHA-1", MECHANISM_LEGACY, "RFC 5802", "as SCRAM-SHA-256, with an older hash"),
     ROW(EXTERNAL, "EXTERNAL", MECHANISM_CERTIFICATE, "RFC 4422 A", "the client's TLS certificate"),
-    ROW(GSSAPI, "GSSAPI", MECHANISM_SLOW, "RFC 4752", "Kerberos 5"),
-    ROW(GSS_SPNEGO, "GSS-SPNEGO", MECHANISM_SLOW, "RFC 4178", "Kerberos 5, negotiated as Windows does"),
+    ROW(GSSAPI, "GSSAPI", MECHANISM_SLOW | MECHANISM_TLS | MECHANISM_MAY_BIND, "RFC 4752",
+        "a ticket of Kerberos"),
+    ROW(GSS_SPNEGO, "GSS-SPNEGO", MECHANISM_SLOW | MECHANISM_TLS | MECHANISM_MAY_BIND, "RFC 4178",
+        "a ticket of Kerberos, as Windows shows it"),
     ROW(NTLM, "NTLM", MECHANISM_LEGACY | MECHANISM_SLOW, "MS-NLMP, MS-SMTPNTLM",
         "NTLMv2 only; never anonymous, never a guest"),
     ROW(OAUTHBEARER, "OAUTHBEARER", MECHANISM_SECRET, "RFC 7628", "a bearer token"),
@@ -55,6 +57,7 @@ const char *mechanism_why_not(enum mechanism m, const struct mechanism_facts *f)
     if ((flags & MECHANISM_BINDS) && !f->binding)
         return "it is bound to a TLS session, and there is no key of one";
     if ((flags & MECHANISM_CERTIFICATE) && !f->certificate) return "the client shows no certificate";
+    if ((flags & MECHANISM_TLS) && !f->tls) return "in clear text it is never offered";
     return NULL;
 }
 

@@ -30,9 +30,13 @@ enum {                              /* flags */
        MECHANISM_SLOW = 8,          /* its check takes milliseconds of CPU */
        MECHANISM_LEGACY = 16,       /* for old devices: must be named in the configuration */
        MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
+       MECHANISM_MAY_BIND = 128,    /* a channel binding counts where the client has one */
+       MECHANISM_TLS = 64,          /* not in clear text, whatever the configuration permits */
 };
 /* Those that need tokens { } in the configuration, and are offered unasked where it is. */
-#define MECHANISM_TOKENS    (MECHANISM_BIT(MECHANISM_OAUTHBEARER) | MECHANISM_BIT(MECHANISM_XOAUTH2))
+#define MECHANISM_TOKENS (MECHANISM_BIT(MECHANISM_OAUTHBEARER) | MECHANISM_BIT(MECHANISM_XOAUTH2))
+/* The same with kerberos { }. */
+#define MECHANISM_KERBEROS  (MECHANISM_BIT(MECHANISM_GSSAPI) | MECHANISM_BIT(MECHANISM_GSS_SPNEGO))
 #define MECHANISM_PASSWORDS (MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN))
 /* What may be Dovecot's to check. Not EXTERNAL: nobody vouches for a certificate here. Not NTLM: its first version would be let in. */
 #define MECHANISM_DOVECOT                                                                                    \
@@ -41,8 +45,8 @@ enum {                              /* flags */
 #define MECHANISM_SPOKEN /* service/login has a conversation for them */                                     \
     (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                  \
      MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) | MECHANISM_TOKENS |   \
-     MECHANISM_BIT(MECHANISM_EXTERNAL) | MECHANISM_BIT(MECHANISM_NTLM) | MECHANISM_BIT(MECHANISM_CRAM_MD5) | \
-     MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN))
+     MECHANISM_KERBEROS | MECHANISM_BIT(MECHANISM_EXTERNAL) | MECHANISM_BIT(MECHANISM_NTLM) |                \
+     MECHANISM_BIT(MECHANISM_CRAM_MD5) | MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN))
 /* Offered where the configuration names none: those that need nothing but an account. */
 #define MECHANISM_DEFAULT                                                                                    \
     (MECHANISM_SPOKEN &                                                                                      \

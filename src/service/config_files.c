@@ -282,6 +282,7 @@ void config_files_check(const struct config *c, const struct config_files_who *w
     config_files_credentials(&f);
     config_files_authorities(&f);
     config_files_tokens(&f);
+    config_files_kerberos(&f);
     config_files_folders(&f);
     check_people(&f);
     if (!who->starts) check_networks(&f);

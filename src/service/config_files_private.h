@@ -32,6 +32,7 @@ void config_files_dovecot(
     const struct config_files *f); /* connects to it, and waits LIMIT_DOVECOT_CHECK_SECONDS at most */
 /* Relay and proxy networks that hold an address from which strangers may come, where this host stands. */
 void config_files_networks(const struct config_files *f, const struct host_networks *h);
+void config_files_kerberos(const struct config_files *f);
 /* A warning when others than owner and group may read the secret, or others than the owner may write it. */
 void config_files_secret_mode(const struct config_files *f, struct config_place place, const char *what,
                               struct span file);

@@ -23,7 +23,7 @@ struct span inbound_principal_name(const struct session *s)
 static bool exporter_of(const struct session *s, uint8_t ret[LIMIT_EXPORTER_OCTETS])
 {
     uint32_t set = s->in->setup.config->servers[s->server].mechanisms;
-    return s->tls && mechanism_any(set, MECHANISM_BINDS) && tls_exporter(s->tls, ret);
+    return s->tls && mechanism_any(set, MECHANISM_BINDS | MECHANISM_MAY_BIND) && tls_exporter(s->tls, ret);
 }
 
 void inbound_offer(struct session *s)

@@ -1,5 +1,6 @@
 #include "config/rights.h"
 #include "identity/secret.h"
+#include "service/kerberos.h"
 #include "service/login_private.h"
 
 #include <stdlib.h>
@@ -12,6 +13,8 @@ static const struct login_mechanism mechanisms[] = {
     {MECHANISM_SCRAM_SHA_1_PLUS, login_scram},
     {MECHANISM_SCRAM_SHA_1, login_scram},
     {MECHANISM_EXTERNAL, login_external},
+    {MECHANISM_GSSAPI, login_gssapi},
+    {MECHANISM_GSS_SPNEGO, login_gssapi},
     {MECHANISM_NTLM, login_ntlm},
     {MECHANISM_OAUTHBEARER, login_oauth},
     {MECHANISM_XOAUTH2, login_oauth},
@@ -37,7 +40,8 @@ struct login_thread *login_thread_create(const struct login_world *w, const char
     t->world = w;
     t->identity = identity_open(w->identity, false, why);
     if (t->identity) *why = "the libraries cannot be made ready";
-    if (!t->identity || !secret_warm_up() || !login_scram_begin(t) || !login_ntlm_begin(t))
+    if (!t->identity || !secret_warm_up() || !login_scram_begin(t) || !login_ntlm_begin(t) ||
+        (w->kerberos && !(t->kerberos = kerberos_acceptor_create(w->kerberos))))
         login_thread_free(&t);
     return t;
 }
@@ -47,6 +51,7 @@ void login_thread_free(struct login_thread **t)
     if (!*t) return;
     login_scram_end(*t);
     login_ntlm_end(*t);
+    kerberos_acceptor_free(&(*t)->kerberos);
     identity_close(&(*t)->identity);
     free(*t);
     *t = NULL;
@@ -125,6 +130,13 @@ void login_claim(struct login *l, struct span name)
     name = span_head(name, sizeof l->report.claimed);
     if (name.n) memcpy(l->report.claimed, name.p, name.n);
     l->report.claimed_n = (uint16_t)name.n;
+}
+
+void login_detail(struct login *l, struct span text)
+{
+    text = span_head(text, sizeof l->report.detail);
+    if (text.n) memcpy(l->report.detail, text.p, text.n);
+    l->report.detail_n = (uint16_t)text.n;
 }
 
 void login_ends(struct login *l, uint64_t unix_seconds)

@@ -17,7 +17,9 @@ struct login_world { /* of the process; nobody changes it while threads run */
     const struct token_keys
         *token_keys;             /* service/token_keys.h; null: none could be read, or no tokens { } */
     const struct login_ask *ask; /* other processes, from threads */
-    uint8_t chance[32];          /* secret: what users who do not exist seem to have */
+    struct kerberos
+        *kerberos;      /* service/kerberos.h; null: its keytab could not be read, or no kerberos { } */
+    uint8_t chance[32]; /* secret: what users who do not exist seem to have */
 };
 
 /* What a thread has for itself: its own opened database. Made before the cage is closed: libraries load what they need. Null: *why. */
@@ -26,11 +28,14 @@ struct login_thread *login_thread_create(const struct login_world *w, const char
 void login_thread_free(struct login_thread **t);
 
 /* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "no-secret", "locked", "no-right",
- * "malformed", "anonymous", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable", "token-expired" and its like (service/token.h) ...; null: nothing to report. */
+ * "malformed", "anonymous", "service-principal", "principal", "realm", "ticket", "replay", "mechanism", "layer", "clear", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable", "token-expired" and its like (service/token.h) ...; null: nothing to report. */
 struct login_report {
     const char *event;
     char claimed[LIMIT_PRINCIPAL_NAME_OCTETS]; /* the name as it was said, hostile; may be empty */
     uint16_t claimed_n;
+    char detail
+        [LIMIT_LOGIN_DETAIL_OCTETS]; /* more about it, in somebody else's words, hostile in parts; may be empty */
+    uint16_t detail_n;
     uint32_t principal; /* whose name that is; 0: nobody's */
 };
 

@@ -9,8 +9,9 @@
 struct login_thread {
     const struct login_world *world;
     struct identity *identity;
-    void *scram;    /* the library's handle */
-    void *hmac_md5; /* a context without a key */
+    void *scram;                        /* the library's handle */
+    void *hmac_md5;                     /* a context without a key */
+    struct kerberos_acceptor *kerberos; /* service/kerberos.h; null: no keytab */
 };
 
 struct login_vouched { /* set by login_outside() alone; name empty: nobody outside vouched for anybody */
@@ -48,7 +49,7 @@ struct login_mechanism {
     login_step_fn *step;
 };
 
-login_step_fn login_password, login_scram, login_ntlm, login_cram, login_external, login_oauth;
+login_step_fn login_password, login_scram, login_ntlm, login_cram, login_external, login_oauth, login_gssapi;
 /* What the thread holds of the library. False: it has no memory. */
 bool login_scram_begin(struct login_thread *t);
 void login_scram_end(struct login_thread *t);
@@ -59,6 +60,8 @@ void login_ntlm_end(struct login_thread *t);
 void login_claim(struct login *l, struct span name);
 /* What proves who it is ends then (unix seconds), and with it what the session may do. The earliest one counts. */
 void login_ends(struct login *l, uint64_t unix_seconds);
+/* More about a refusal, for the log alone: at most what fits. */
+void login_detail(struct login *l, struct span text);
 /* A refusal with its reason. */
 enum login_kind login_refuse(struct login *l, const char *event);
 /* The reason of a proof that failed, for the log alone: whether there is such a user, and whether it has a secret of this kind. */

@@ -17,6 +17,8 @@ enum sandbox_ability {
     SANDBOX_MEMFD = 256,     /* memfd_create, fcntl seals: directory */
     SANDBOX_DNS = 512,       /* UDP and TCP sockets, bind of a source port, no listen: resolver */
     SANDBOX_UNIX = 1024,     /* socket + connect of UNIX sockets, and stat of a name (no open): winbind */
+    SANDBOX_NO_PLUGINS =
+        2048, /* nothing more: a folder opened by its name is not found (libkrb5), else that is the end */
 };
 
 struct sandbox {

@@ -41,6 +41,7 @@ struct call {
 #define IF2(name, abilities, one, two)       {SCMP_SYS(name), abilities, 0, 2, {one, two}}
 #define FAIL(name, abilities, error)         {SCMP_SYS(name), abilities, error, 0, {{0}}}
 #define FAIL_IF(name, abilities, error, one) {SCMP_SYS(name), abilities, error, 1, {one}}
+#define FAIL_IF2(name, abilities, error, one, two) {SCMP_SYS(name), abilities, error, 2, {one, two}}
 /* clang-format on */
 
 static const struct call calls[] = {
@@ -156,6 +157,7 @@ static const struct call calls[] = {
     /* files below folders it holds. Absolute names are kept out by Landlock and by the uid */
     IF2(openat, SANDBOX_FILES_READ, IS_FD(0), BITS(2, WRITES, 0)),
     IF(openat, SANDBOX_FILES_AT, IS_FD(0)),
+    FAIL_IF2(openat, SANDBOX_NO_PLUGINS, ENOENT, LOW(0, AT_FDCWD), BITS(2, O_DIRECTORY, O_DIRECTORY)),
     IF(newfstatat, SANDBOX_FILES_AT | SANDBOX_FILES_READ, IS_FD(0)),
     IF(statx, SANDBOX_FILES_AT | SANDBOX_FILES_READ, IS_FD(0)),
     IF(faccessat, SANDBOX_FILES_AT | SANDBOX_FILES_READ, IS_FD(0)),

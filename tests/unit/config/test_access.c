@@ -160,6 +160,84 @@ static void wrong_dovecot(void **state)
     }
 }
 
+#define KERBEROS "kerberos { keytab smtp.keytab; realm CORP.EXAMPLE domain Example.ORG }\n"
+static void kerberos(void **state)
+{
+    enum { SET = MECHANISM_BIT(MECHANISM_GSSAPI) | MECHANISM_BIT(MECHANISM_GSS_SPNEGO) };
+    static const struct {
+        const char *text;
+        uint32_t offered;
+    } t[] = {
+        {SERVER("access both") KERBEROS, SCRAM | CLEAR | SET},
+        {KERBEROS SERVER("access anonymous"), 0},
+        {KERBEROS SERVER("access authenticated mechanisms PLAIN"), MECHANISM_BIT(MECHANISM_PLAIN)},
+        {SERVER("access authenticated mechanisms GSSAPI") KERBEROS, MECHANISM_BIT(MECHANISM_GSSAPI)},
+        {SERVER("access authenticated"), SCRAM | CLEAR},
+    };
+    struct parsed p;
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        parse(&p, t[i].text);
+        assert_non_null(p.config);
+        assert_int_equal(p.config->servers[0].mechanisms, t[i].offered);
+        parsed_free(&p);
+    }
+    parse(&p, KERBEROS);
+    const struct config_kerberos *k = &p.config->kerberos;
+    assert_true(k->given);
+    assert_span(k->keytab_file, "/d/smtp.keytab");
+    assert_int_equal(k->n_realms, 1);
+    assert_span(k->realms[0].name, "CORP.EXAMPLE");
+    assert_span(k->realms[0].domain, "example.org");
+    assert_int_equal(k->n_services, 2);
+    assert_span(k->services[0], "smtp");
+    assert_span(k->services[1], "smtpsvc");
+    assert_int_equal(k->bindings, KERBEROS_BINDINGS_ALLOWED);
+    parsed_free(&p);
+    parse(&p, "kerberos {\n keytab /k\n realm A domain a.example\n realm B domain b.example\n service mail\n"
+              " channel-binding require\n}");
+    assert_string_equal(p.problems, "");
+    k = &p.config->kerberos;
+    assert_int_equal(k->n_realms, 2);
+    assert_span(k->realms[1].domain, "b.example");
+    assert_int_equal(k->n_services, 1);
+    assert_span(k->services[0], "mail");
+    assert_int_equal(k->bindings, KERBEROS_BINDINGS_REQUIRED);
+    parsed_free(&p);
+    parse(&p, "");
+    assert_false(p.config->kerberos.given);
+    parsed_free(&p);
+}
+
+static void kerberos_problems(void **state)
+{
+    static const struct {
+        const char *text, *problem;
+    } t[] = {
+        {"kerberos { realm A domain a.example }", "1:1 error: kerberos needs a keytab"},
+        {"kerberos { keytab k }", "1:1 error: kerberos needs a realm"},
+        {"kerberos { keytab k; realm A }", "1:22 error: a realm needs the domain of its accounts"},
+        {"kerberos { keytab k; realm A domain }", "1:"},
+        {"kerberos { keytab k; realm smtp/host domain a.example }", "is no realm of Kerberos"},
+        {"kerberos { keytab k; realm WELLKNOWN:ANONYMOUS domain a.example }", "is no realm of Kerberos"},
+        {"kerberos { keytab k; realm a@B domain a.example }", "is no realm of Kerberos"},
+        {"kerberos { keytab k; realm A domain a.example; realm A domain b.example }",
+         "realm A was said already"},
+        {"kerberos { keytab k; realm A domain a.example; realm B domain a.example }",
+         "1:48 warning: realm A has the same domain: a name in both is one account"},
+        {SERVER("access authenticated mechanisms PLAIN GSSAPI"),
+         "error: nothing says which tickets are good"},
+        {"kerberos { keytab k; realm A domain a.example; service smtp/host }", "1:"},
+    };
+    struct parsed p;
+    (void)state;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        parse(&p, t[i].text);
+        if (!strstr(p.problems, t[i].problem)) fail_msg("%s: %s", t[i].text, p.problems);
+        parsed_free(&p);
+    }
+}
+
 static void never_ban(void **state)
 {
     struct parsed p;
@@ -324,7 +402,8 @@ static void wrong(void **state)
         {"unknown", SERVER(" access both mechanisms PLAIN DIGEST-MD5"),
          "3:31 error: \"DIGEST-MD5\" is no mechanism that is known here | one of SCRAM-SHA-256-PLUS "
          "SCRAM-SHA-256 "
-         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 EXTERNAL NTLM OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN LOGIN\n"},
+         "SCRAM-SHA-1-PLUS SCRAM-SHA-1 EXTERNAL GSSAPI GSS-SPNEGO NTLM OAUTHBEARER XOAUTH2 CRAM-MD5 PLAIN "
+         "LOGIN\n"},
         {"tokens of nobody", SERVER(" role submission; access both mechanisms XOAUTH2 OAUTHBEARER"),
          "3:42 error: nothing says which tokens are good | tokens { issuer URL  audience NAME  keys FILE } "
          "at "
@@ -366,6 +445,8 @@ int main(void)
         cmocka_unit_test(dovecot),
         cmocka_unit_test(wrong_dovecot),
         cmocka_unit_test(wrong_connections),
+        cmocka_unit_test(kerberos),
+        cmocka_unit_test(kerberos_problems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

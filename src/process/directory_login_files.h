@@ -1,0 +1,12 @@
+/* directory_login_files: files that were granted for logins, before the cage. What cannot be read is told to the log. */
+#ifndef PROCESS_DIRECTORY_LOGIN_FILES_H
+#define PROCESS_DIRECTORY_LOGIN_FILES_H
+
+#include "service/kerberos.h"
+#include "service/token_keys.h"
+
+/* Both take fd. Null: it cannot be used. */
+struct token_keys *login_files_token_keys(int fd);
+struct kerberos *login_files_kerberos(int fd, const struct config_kerberos *c);
+
+#endif
