@@ -129,9 +129,16 @@ static void ask_for_socket(const struct login *l, int *ret)
     *ret = -1;
 }
 
+/* Who waits for clients in the middle of a conversation leaves room for passwords, which are one step, in one thread. */
+static unsigned most(const struct login *l)
+{
+    bool password = MECHANISM_PASSWORDS & MECHANISM_BIT(l->begin.mechanism);
+    return LIMIT_DOVECOT_CONNECTIONS - (password ? 0 : LIMIT_LOGIN_OUTSIDE_THREADS);
+}
+
 static const char *call(const struct login *l, struct talk *k, enum mechanism m)
 {
-    bool room = atomic_fetch_add(&connections, 1) < LIMIT_DOVECOT_CONNECTIONS;
+    bool room = atomic_fetch_add(&connections, 1) < most(l);
     if (room) ask_for_socket(l, &k->fd);
     if (k->fd >= 0) return greet(l, k, m);
     atomic_fetch_sub(&connections, 1);
