@@ -341,9 +341,23 @@ void supervisor_generation_tidy(struct generation *g)
     g->state = GENERATION_FREE;
     for (unsigned i = 0; i < PROCESSES_MAX; i++)
         if (s->processes[i].generation == g) s->processes[i].generation = NULL;
+    if (s->serving) reload_wanted(s);
 }
 
 /* ---- reload */
+
+/* The edges of all generations share the table of sources. True: the oldest that drains is ended for it. */
+static bool make_room(struct supervisor *s)
+{
+    const struct generation *oldest = oldest_draining(s);
+    if (!oldest || (free_generation(s) && edges_alive(s) + s->serving->n_edges <= SOURCES_EDGES))
+        return false;
+    log_note(LOG_LEVEL_WARNING, "drain-cut-short", "too many generations at once", 0);
+    for (unsigned i = 0; i < PROCESSES_MAX; i++)
+        if (s->processes[i].generation == oldest && s->processes[i].state != PROCESS_FREE)
+            supervisor_process_kill(&s->processes[i]);
+    return true;
+}
 
 void supervisor_reload(struct supervisor *s, struct process *asker)
 {
@@ -361,15 +375,12 @@ void supervisor_reload(struct supervisor *s, struct process *asker)
         if (asker) supervisor_answer(s, asker, CHILD_ASK_RELOAD, span_str(why));
         return;
     }
-    supervisor_notify_reloading();
-    /* room for it: the edges of two generations share the table of sources */
-    struct generation *oldest = oldest_draining(s);
-    if (oldest && (!free_generation(s) || edges_alive(s) + s->serving->n_edges > SOURCES_EDGES)) {
-        log_note(LOG_LEVEL_WARNING, "drain-cut-short", "too many generations at once", 0);
-        for (unsigned i = 0; i < PROCESSES_MAX; i++)
-            if (s->processes[i].generation == oldest && s->processes[i].state != PROCESS_FREE)
-                supervisor_process_kill(&s->processes[i]);
+    if (make_room(s)) { /* supervisor_generation_tidy goes on */
+        s->reload_wanted = true;
+        if (asker) s->waits = asker;
+        return;
     }
+    supervisor_notify_reloading();
     s->asker = asker;
     bool begun = supervisor_generation_begin(s, &text);
     if (begun) return;
