@@ -154,9 +154,10 @@ static enum login_kind verify_domain(struct login *l, struct login_thread *t, st
     struct domain_answer a;
     struct span name;
     enum login_kind kind = login_domain(l, w, &x->ntlm, &x->login, &a, &name);
-    if (kind != LOGIN_SUCCESS) return kind;
-    enum ntlm_verdict v = ntlm_verify_key(&x->ntlm, &x->login, &policy, &crypto, a.session_key);
+    enum ntlm_verdict v = NTLM_FAILED;
+    if (kind == LOGIN_SUCCESS) v = ntlm_verify_key(&x->ntlm, &x->login, &policy, &crypto, a.session_key);
     explicit_bzero(a.session_key, sizeof a.session_key);
+    if (kind != LOGIN_SUCCESS) return kind;
     return v == NTLM_PROVEN ? login_outside(l, t, name, a.groups, a.n_groups) : verified(l, v);
 }
 

@@ -272,7 +272,7 @@ static void answer(const struct winbind *w, const struct wbcAuthUserInfo *info, 
     const char *why = doubt(info, &status);
     if (why) {
         say(report, why);
-        a->status = status;
+        a->status = (uint8_t)status;
         return;
     }
     a->status = DOMAIN_PROVEN;
