@@ -47,6 +47,9 @@ const struct command command_table[] = {
      "offered,\n"
      "                  what it may do and where each right comes from, its senders; reads the identity "
      "database\n"
+     "  --outside       an outside authority vouches for NAME: Dovecot, Active Directory, Kerberos; "
+     "[--groups A,B] says\n"
+     "                  which groups it has there\n"
      "  --certificate   the client shows a TLS certificate\n"
      "  --name NAME     the client's name, as DNS confirms it (connections ... name)\n",
      command_explain},

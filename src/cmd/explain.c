@@ -17,13 +17,18 @@ static bool read_question(struct command_call *v, struct explain_question *q)
         {"--server", &q->server, false, false}, {"--tls", &q->tls, true, false},
         {"--from", &q->from, false, true},      {"--to", &q->to, false, true},
         {"--user", &q->user, false, false},     {"--certificate", &q->certificate, true, false},
-        {"--name", &q->name, false, false},
+        {"--name", &q->name, false, false},     {"--outside", &q->outside, true, false},
+        {"--groups", &q->groups, false, false},
     };
     int words;
 
     if (!command_options(v, options, sizeof options / sizeof options[0], &words)) return false;
     if (words) {
         command_usage(v, "unknown argument", v->argv[1]);
+        return false;
+    }
+    if (!q->user && (q->outside || q->groups)) {
+        command_usage(v, "who is it that logs in? --user", NULL);
         return false;
     }
     if (!address_parse(span_str(q->client), &q->address)) {

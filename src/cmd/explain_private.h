@@ -12,7 +12,7 @@
 enum { EXPLAIN_KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8 };
 
 struct explain_question {
-    const char *client, *helo, *server, *tls, *from, *to, *user, *certificate, *name;
+    const char *client, *helo, *server, *tls, *from, *to, *user, *certificate, *name, *outside, *groups;
     struct address address;
     struct path sender, recipient;
     char from_text[PATH_WORD_OCTETS], to_text[PATH_WORD_OCTETS];
@@ -29,6 +29,7 @@ struct explain_call {
     bool relay_network;            /* the client's address is in one */
     bool device;                   /* it has a sender */
     bool banned;                   /* its logins are refused */
+    bool outside;                  /* an outside authority vouches for it */
     bool exists;                   /* who is asked for (--user) */
     struct identity_principal who; /* then it; number 0: nobody has logged in */
     uint32_t rights;               /* what whoever has logged in may do */

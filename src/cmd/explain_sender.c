@@ -62,9 +62,12 @@ bool explain_sender(struct explain_call *x)
         return true;
     }
     path_key(&x->q->sender, &key);
-    bool own = !key.over && span_eq(buf_span(&key), x->who.name);
-    enum identity_found found =
-        own ? IDENTITY_FOUND : identity_sender(x->identity, x->who.number, buf_span(&key), &by);
+    bool outsider = x->who.number & IDENTITY_OUTSIDE;
+    bool own = !key.over && (outsider ? identity_own_address(x->who.name, buf_span(&key))
+                                      : span_eq(buf_span(&key), x->who.name));
+    enum identity_found found = own        ? IDENTITY_FOUND
+                                : outsider ? IDENTITY_UNKNOWN
+                                           : identity_sender(x->identity, x->who.number, buf_span(&key), &by);
     if (found != IDENTITY_FOUND) return refused(x, found == IDENTITY_UNREADABLE);
     (void)permitted(x, own ? x->who.name : buf_span(&by));
     from_lock(x);

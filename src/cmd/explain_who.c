@@ -68,6 +68,16 @@ static const char *lacks(const struct identity_principal *p, const struct secret
     return NULL; /* who vouches for it is somebody else */
 }
 
+/* Whether somebody else is asked when that mechanism is used. */
+static const char *lacks_outside(const struct explain_call *x, enum mechanism m)
+{
+    bool domain = m == MECHANISM_NTLM && x->config->n_winbinds;
+    bool kerberos = m == MECHANISM_GSSAPI || m == MECHANISM_GSS_SPNEGO;
+    return x->server->login == CONFIG_LOGIN_DOVECOT || domain || kerberos
+               ? NULL
+               : "no outside authority is asked with it";
+}
+
 /* --- mechanisms */
 
 static struct mechanism_facts facts_of(const struct explain_call *x)
@@ -89,7 +99,7 @@ static uint32_t explain_mechanisms(struct explain_call *x, uint32_t *offered)
     for (unsigned m = 0; m < MECHANISM_COUNT; m++) {
         if (!(x->server->mechanisms & MECHANISM_BIT(m))) continue;
         const char *why_not = mechanism_why_not(m, &facts), *missing = NULL;
-        if (x->exists) missing = lacks(&x->who, &secrets, m);
+        if (x->exists) missing = x->outside ? lacks_outside(x, m) : lacks(&x->who, &secrets, m);
         if (!why_not && !missing) usable |= MECHANISM_BIT(m);
         struct buf *b = explain_begin(x->e, "auth");
         buf_str(b, mechanism_table[m].name);
@@ -114,6 +124,21 @@ static uint32_t explain_mechanisms(struct explain_call *x, uint32_t *offered)
 
 /* --- the account */
 
+static void put_to(struct buf *b, const struct rights_origin *origin)
+{
+    bool domain = origin->line && origin->line->to == GRANT_TO_DOMAIN;
+    buf_str(b, origin->group.n ? "group " : domain ? "domain " : "the account itself");
+    buf_put(b, domain ? origin->line->name : origin->group);
+}
+
+static const char *origin_rule(const struct rights_origin *origin)
+{
+    if (!origin->line) return origin->group.n ? "database.group" : "database.user";
+    return origin->line->to == GRANT_TO_GROUP    ? "right.group"
+           : origin->line->to == GRANT_TO_DOMAIN ? "right.domain"
+                                                 : "right.user";
+}
+
 static void put_origin(void *context, const struct rights_origin *origin)
 {
     struct explain_call *x = context;
@@ -131,23 +156,71 @@ static void put_origin(void *context, const struct rights_origin *origin)
         buf_u64(b, line->place.line);
         buf_str(b, ", to ");
     }
-    buf_str(b, origin->group.n ? "group " : "the account itself");
-    buf_put(b, origin->group);
+    put_to(b, origin);
     explain_names(x->e, "rights", buf_span(&names));
     explain_field(x->e, "group", origin->group);
     if (line) explain_place(x->e, &line->place);
-    explain_end(x->e, line              ? origin->group.n ? "right.group" : "right.user"
-                      : origin->group.n ? "database.group"
-                                        : "database.user");
+    explain_end(x->e, origin_rule(origin));
+}
+
+/* Its groups, and those that the outside authority says. */
+static bool add_groups(struct explain_call *x)
+{
+    struct identity_principal *p = &x->who;
+    struct span said = x->q->groups ? span_str(x->q->groups) : SPAN("");
+    struct span *all = arena_take_array(x->people->arena, p->n_groups + LIMIT_IDENTITY_GROUPS, sizeof *all);
+    if (!all) return false;
+    if (p->n_groups) memcpy(all, p->groups, p->n_groups * sizeof *all);
+    p->groups = all;
+    for (unsigned n = 0; said.n && n < LIMIT_IDENTITY_GROUPS; n++) {
+        struct span group = span_head(said, span_find(said, ','));
+        said = span_skip(said, group.n + 1);
+        if (group.n) all[p->n_groups++] = group;
+    }
+    return true;
+}
+
+/* As service/login_who has it: the account of that name, else an outsider. */
+static enum identity_found find_outside(struct explain_call *x)
+{
+    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf b = buf_on(memory, sizeof memory);
+    if (!identity_name(span_str(x->q->user), x->people->names.home, &b) || b.over) return IDENTITY_UNKNOWN;
+    struct span name = arena_copy(x->people->arena, buf_span(&b));
+    enum identity_found found = IDENTITY_UNREADABLE;
+    if (name.p) found = identity_named(x->identity, name, x->people->arena, &x->who);
+    if (found == IDENTITY_UNKNOWN && span_find(name, '@') != SPAN_NPOS) {
+        identity_outsider(name, &x->who);
+        found = IDENTITY_FOUND;
+    }
+    return found == IDENTITY_FOUND && !add_groups(x) ? IDENTITY_UNREADABLE : found;
+}
+
+static void put_account(struct explain_call *x, struct buf *b)
+{
+    const struct identity_principal *p = &x->who;
+    buf_str(b, !x->exists ? ": there is no such account (or app password, from there and now)"
+               : p->number & IDENTITY_OUTSIDE ? ": an outsider, in no database here"
+               : p->kind == PRINCIPAL_HOST    ? ": a host"
+                                              : ": a user");
+    if (x->exists && x->outside) buf_str(b, ", for whom an outside authority vouches");
+    if (p->app_password) buf_str(b, ", by an app password");
+    for (uint32_t i = 0; i < p->n_groups; i++) {
+        buf_str(b, i ? ", " : ", in the groups ");
+        buf_put(b, p->groups[i]);
+    }
+    if (p->locked) buf_str(b, ", locked");
 }
 
 /* False: the database cannot be read, which is told. */
 static bool find(struct explain_call *x, uint64_t now)
 {
     enum identity_found found = IDENTITY_UNREADABLE;
+    x->outside = x->q->outside || x->q->groups || x->server->login == CONFIG_LOGIN_DOVECOT;
     if (x->identity)
-        found = identity_find(x->identity, span_str(x->q->user), x->people->names.home, &x->q->address, now,
-                              x->people->arena, &x->who);
+        found = x->outside ? find_outside(x)
+                           : identity_find(x->identity, span_str(x->q->user), x->people->names.home,
+                                           &x->q->address, now, x->people->arena, &x->who);
     x->exists = found == IDENTITY_FOUND;
     struct buf *b = explain_begin(x->e, "account");
     buf_put(b, x->exists ? x->who.name : span_str(x->q->user));
@@ -158,18 +231,12 @@ static bool find(struct explain_call *x, uint64_t now)
         explain_end(x->e, "account.unreadable");
         return refuse(x, 454, "4.7.0", "Temporary authentication failure, try again later");
     }
-    buf_str(b, !x->exists ? ": there is no such account (or app password, from there and now)"
-               : x->who.kind == PRINCIPAL_HOST ? ": a host"
-                                               : ": a user");
-    if (x->who.app_password) buf_str(b, ", by an app password");
-    for (uint32_t i = 0; i < x->who.n_groups; i++) {
-        buf_str(b, i ? ", " : ", in the groups ");
-        buf_put(b, x->who.groups[i]);
-    }
-    if (x->who.locked) buf_str(b, ", locked");
+    put_account(x, b);
     if (x->exists) explain_field(x->e, "name", x->who.name);
     if (x->exists) explain_flag(x->e, "locked", x->who.locked);
-    explain_end(x->e, x->exists ? "account.found" : "account.unknown");
+    explain_end(x->e, !x->exists                         ? "account.unknown"
+                      : x->who.number & IDENTITY_OUTSIDE ? "account.outside"
+                                                         : "account.found");
     return true;
 }
 

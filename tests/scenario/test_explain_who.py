@@ -121,6 +121,37 @@ def test_where_rights_come_from(s):
     assert rules(explain(s, "submission", "127.0.0.1", NORIGHTS, NORIGHTS, REMOTE, "--tls"), "right") == ["right.none"]
 
 
+def test_who_is_known_outside_only(s):
+    """By a candidate configuration, that no server has read."""
+    candidate = s.folder / "candidate.conf"
+    candidate.write_text(s.config.read_text() + f"""
+winbind CORP corp.example as corp.example
+server domain {{ listen 127.0.0.1:25  tls starttls certificate tls/chain.pem key tls/key.pem  access authenticated mechanisms NTLM  recipients {DOMAIN}
+    right submit to domain corp.example
+    right relay to group relays@corp.example
+}}
+""")
+
+    def asked(server, who, sender, recipient, *more):
+        done = s.cli("explain", "--server", server, "--client", "192.0.2.1", "--from", sender, "--to", recipient, "--user", who, "--tls", "--outside", "--json", *more,
+                     "--config", candidate, config=False, check=False)
+        return json.loads(done.stdout)
+
+    def origin(who, *more):
+        said = asked("domain", who, who, REMOTE, *more)
+        return rules(said, "account") + rules(said, "right") + rules(said, "login") + [said["reply"]["code"]]
+    assert origin("ann@corp.example") == ["account.outside", "right.domain", "login.accepted", 550]
+    assert origin("ann@corp.example", "--groups", "users,relays@corp.example") == ["account.outside", "right.domain", "right.group", "login.accepted", 250]
+    assert origin("bob@elsewhere.example") == ["account.outside", "right.none", "login.no-right", 535]
+    assert origin(ME)[:2] == ["account.found", "database.user"] and origin(LOCKED)[-2:] == ["login.locked", 535]
+    said = asked("domain", "ann@corp.example", "ann+x@corp.example", ME)
+    assert rules(said, "sender") == ["sender.own"] and said["accepted"]
+    assert rules(asked("domain", "ann@corp.example", ME, ME), "sender") == ["sender.not-listed"]
+    assert rules(asked("submission", ME, ME, ME), "auth") == ["mechanism.no-secret"] * 4 + ["mechanism.not-configured"]  # nobody outside is asked there
+    done = s.cli("explain", "--client", "127.0.0.1", "--from", ME, "--to", ME, "--outside", check=False)
+    assert done.returncode == 64
+
+
 def test_mechanisms_and_why_not(s):
     said = explain(s, "clear", "192.0.2.1", ME, ME, ME)  # not of a network that may log in without TLS
     assert said["reply"]["code"] == 538 and rules(said, "auth") == ["mechanism.not-offered"] * 2 + ["mechanism.not-configured"]
