@@ -281,6 +281,7 @@ void credentials_load(struct credentials *k)
             file_load(&k->files[i]);
     }
     if (k->n) k->thread = workers_create(k->child->loop, 1, &none, work, done, k);
+    workers_give_way(k->thread); /* PBKDF2 as a server wants it */
     if (k->n && !k->thread) log_note(LOG_LEVEL_ERROR, "credential-unusable", "no memory for a thread", errno);
 }
 

@@ -429,8 +429,7 @@ static void asked(void *context, uint16_t type, struct span payload, const int *
     struct login_begin begin;
     struct login_step step;
     struct sender_question question;
-    (void)fds;
-    (void)n_fds;
+    (void)fds, (void)n_fds;
     if (!e->channel) return; /* closed while its packet is worked off */
     if (type == MSG_LOGIN_BEGIN && login_begin_read(payload, &begin))
         asked_begin(e, &begin);
@@ -510,6 +509,7 @@ void logins_open(struct logins *l, int identity, struct span home)
         l->workers[q] = workers_create(l->child->loop, threads_of[q], first, work, done, l);
         l->open &= l->workers[q] != NULL;
     }
+    workers_give_way(l->workers[LOGIN_SLOW]);
     if (!l->open) log_note(LOG_LEVEL_ERROR, "identity-unusable", "no memory for threads", errno);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -198,6 +199,7 @@ static const struct call calls[] = {
                 CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
             CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)),
     IF(prctl, SANDBOX_THREADS, LOW(0, PR_SET_NAME)),
+    IF2(setpriority, SANDBOX_THREADS, LOW(0, PRIO_PROCESS), LOW(1, 0)),
 };
 
 /* What fails instead of ending the process where an ability is missing: memory that libc would like to have. */

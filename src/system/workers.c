@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { GIVES_WAY = 5 }; /* nice: a third of the share of others, and whoever wakes up runs at once */
 
 struct queue {
     struct worker_task *first, **last;
@@ -27,6 +30,7 @@ struct workers {
     void *context;
     struct worker threads[WORKERS_MAX];
     unsigned n;
+    bool gives_way;
     pthread_mutex_t mutex; /* for what follows */
     pthread_cond_t changed;
     struct queue waiting, finished;
@@ -53,6 +57,7 @@ static void *run(void *argument)
 {
     struct worker *me = argument;
     struct workers *w = me->all;
+    if (w->gives_way) (void)setpriority(PRIO_PROCESS, 0, GIVES_WAY); /* of this thread: Linux */
     pthread_mutex_lock(&w->mutex);
     while (!w->stop) {
         struct worker_task *t = take(&w->waiting);
@@ -110,6 +115,11 @@ struct workers *workers_create(struct loop *l, unsigned threads, void *const *st
     if (fd >= 0) close(fd);
     free(w);
     return NULL;
+}
+
+void workers_give_way(struct workers *w)
+{
+    if (w) w->gives_way = true;
 }
 
 bool workers_start(struct workers *w)

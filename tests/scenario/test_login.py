@@ -217,3 +217,10 @@ def test_a_change_counts_at_once(s):
     with session(s) as c:
         assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))[0] == 535
     s.cli("user", "unlock", ME)
+
+
+def test_password_checks_give_way(s):
+    """The threads that compute for long are nice; who answers clients is not."""
+    directory = s.processes()["directory"]
+    nice = [int(open(f"/proc/{directory}/task/{thread}/stat").read().rsplit(")", 1)[1].split()[16]) for thread in os.listdir(f"/proc/{directory}/task")]
+    assert max(nice) - min(nice) == 5 and int(open(f"/proc/{directory}/stat").read().rsplit(")", 1)[1].split()[16]) == min(nice)
