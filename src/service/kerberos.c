@@ -253,7 +253,6 @@ bool kerberos_unwrap(struct kerberos_session *s, struct span message, struct buf
         (void)gss_release_buffer(&minor, &text);
         return false;
     }
-    s->unwrapped++;
     buf_put(plain, span_of(text.value, text.length));
     (void)gss_release_buffer(&minor, &text);
     return !plain->over;
@@ -271,7 +270,7 @@ bool kerberos_is_new(struct kerberos_acceptor *a, struct kerberos_session *s, ui
     if (major != GSS_S_COMPLETE) return false;
     const gss_krb5_lucid_context_v1_t *c = opened;
     const gss_krb5_lucid_key_t *key = &c->cfx_kd.ctx_key;
-    uint64_t first = c->recv_seq - s->unwrapped;
+    uint64_t first = c->recv_seq; /* that of its first message, however many came */
     s->ends = c->endtime;
     uint8_t memory[sizeof first + 64];
     struct buf b = buf_on(memory, sizeof memory);

@@ -29,8 +29,7 @@ struct kerberos_session { /* one client; zeroed at first */
     size_t principal_n; /* after DONE; 0: too long */
     uint64_t
         ends; /* after kerberos_is_new: its ticket, unix seconds; clocks may differ by LIMIT_KERBEROS_CLOCK_SECONDS */
-    unsigned unwrapped; /* messages that were */
-    const char *event;  /* after REFUSED: a stable name: "ticket", "binding", "mechanism" */
+    const char *event; /* after REFUSED: a stable name: "ticket", "binding", "mechanism" */
     uint8_t detail[LIMIT_LOGIN_DETAIL_OCTETS];
     size_t detail_n; /* after REFUSED: the library's words, for the log; parts of it are hostile */
 };
