@@ -93,10 +93,11 @@ static void explain_client(struct explain_call *x)
         x->relay_network |= network_holds(&s->relay_networks[i], &x->q->address);
     buf_str(b, "server ");
     buf_put(b, s->name);
-    buf_str(b, x->relay_network ? ": the client's address is in a relay network"
-                                : ": the client's address is in no relay network");
     x->device = pin_holds(s->pins, s->n_pins, &x->q->address);
-    explain_end(x->e, x->relay_network ? "relay-network" : "client.stranger");
+    buf_str(b, x->relay_network ? ": the client's address is in a relay network"
+               : x->device ? ": the client's address is that of a device with a sender, in no relay network"
+                           : ": the client's address is in no relay network");
+    explain_end(x->e, x->relay_network ? "relay-network" : x->device ? "client.device" : "client.stranger");
 }
 
 static bool connect_refused(struct explain_call *x, bool by_name)

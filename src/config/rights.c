@@ -21,12 +21,13 @@ static bool is_for(const struct config_grant *g, const struct rights_subject *wh
 uint32_t rights_of(const struct config_server *s, const struct rights_subject *who, rights_origin_fn *fn,
                    void *context)
 {
-    uint32_t rights = 0;
+    uint32_t rights = 0, possible = s->profile == PROFILE_LEGACY_DEVICE ? LEGACY_RIGHTS : UINT32_MAX;
 
     for (uint32_t i = 0; i < who->n_grants; i++) {
         const struct right_grant *g = &who->grants[i];
-        rights |= g->rights;
-        if (fn) fn(context, &(struct rights_origin){.rights = g->rights, .group = g->group});
+        uint32_t had = g->rights & possible;
+        rights |= had;
+        if (fn && had) fn(context, &(struct rights_origin){.rights = had, .group = g->group});
     }
     for (uint32_t i = 0; i < s->n_grants; i++) {
         const struct config_grant *g = &s->grants[i];
@@ -37,7 +38,7 @@ uint32_t rights_of(const struct config_server *s, const struct rights_subject *w
                                                 .line = g,
                                                 .group = g->to == GRANT_TO_GROUP ? g->name : SPAN("")});
     }
-    return s->profile == PROFILE_LEGACY_DEVICE ? rights & LEGACY_RIGHTS : rights;
+    return rights; /* lines of such a server grant nothing else: config/legacy */
 }
 
 bool rights_open_door(uint32_t rights)

@@ -22,7 +22,7 @@ struct rights_origin { /* one reason for having some */
 };
 typedef void rights_origin_fn(void *context, const struct rights_origin *origin);
 
-/* The set of enum right. fn (may be null) hears every reason, also of what was had already: the database first, then lines as they stand. */
+/* The set of enum right: what the server has no place for (LEGACY_RIGHTS) is not in it. fn (may be null) hears every reason, also of what was had already: the database first, then lines as they stand. */
 uint32_t rights_of(const struct config_server *s, const struct rights_subject *who, rights_origin_fn *fn,
                    void *context);
 /* Is that enough for 235? Whoever may not submit, nor anything of the organisation, has no business here. */

@@ -108,6 +108,8 @@ def test_what_it_may_not(s, source, sender, to, code, rule):
 
 
 def test_explain(s):
+    said = s.cli("explain", "--server", "printers", "--client", LOGS_IN, "--user", COPIER, "--from", f"boss@{DOMAIN}", "--to", ME, check=False)
+    assert said.returncode == 1 and b"553 5.7.1" in said.stdout and b"any-sender" not in said.stdout
     assert s.cli("explain", "--server", "printers", "--client", LISTED, "--from", SCANNER, "--to", ME).returncode == 0
     assert s.cli("explain", "--server", "printers", "--client", RELAYED, "--from", SCANNER, "--to", "a@partner.example").returncode == 0
 

@@ -115,6 +115,11 @@ static void limits(void **state)
     parsed_free(&p);
 }
 
+static void count_origin(void *context, const struct rights_origin *o)
+{
+    *(uint32_t *)context |= o->rights;
+}
+
 static void rights(void **state)
 {
     static const struct right_grant all[] = {{.rights = 255}};
@@ -125,6 +130,9 @@ static void rights(void **state)
     parse(&p, LEGACY(" connections allow 10.1.2.0/24") "server t { listen 127.0.0.1:26 }");
     assert_int_equal(rights_of(&p.config->servers[0], &who, NULL, NULL), RIGHT_SUBMIT | RIGHT_RELAY);
     assert_int_equal(rights_of(&p.config->servers[1], &who, NULL, NULL), 255);
+    uint32_t told = 0;
+    (void)rights_of(&p.config->servers[0], &who, count_origin, &told);
+    assert_int_equal(told, RIGHT_SUBMIT | RIGHT_RELAY); /* explain names no other */
     assert_int_equal(p.config->servers[1].tls_minimum, TLS_MINIMUM_1_2);
     parsed_free(&p);
 }
