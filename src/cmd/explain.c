@@ -279,7 +279,11 @@ int command_explain(struct command_call *v)
     if (load.config) x.server = find_server(load.config, q.server);
     int code = !load.config ? complain(EXIT_CONFIG, "%s has errors: sallyport check names them", v->config)
                : !x.server  ? command_usage(v, "no such server in the configuration", q.server)
-                            : with_people(&x, v->json);
+                            : EXIT_YES;
+    if (code == EXIT_YES) {
+        explain_config(&x, &load);
+        code = with_people(&x, v->json);
+    }
     config_load_free(&load);
     return code;
 }

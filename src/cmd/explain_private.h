@@ -8,6 +8,7 @@
 #include "cmd/load_people.h"
 #include "cmd/path_word.h"
 #include "identity/identity.h"
+#include "service/config_load.h"
 
 enum { EXPLAIN_KEY_OCTETS = LIMIT_LOCAL_PART_OCTETS + LIMIT_DOMAIN_OCTETS + 8 };
 
@@ -34,6 +35,9 @@ struct explain_call {
     struct identity_principal who; /* then it; number 0: nobody has logged in */
     uint32_t rights;               /* what whoever has logged in may do */
 };
+
+/* explain_config.c: is the configuration what the running service has read? */
+void explain_config(struct explain_call *x, const struct config_load *load);
 
 /* explain_ban.c: false: the client is turned away at the door. */
 bool explain_ban(struct explain_call *x, uint64_t unix_seconds);

@@ -1,4 +1,5 @@
 /* bundle: all files of a configuration in one span: u32 count, then name and text of each with u32 lengths. */
+#include "base/crc32c.h"
 #include "base/wire.h"
 #include "config/config.h"
 
@@ -34,6 +35,19 @@ void config_bundle_put(struct buf *b, const struct config_source *sources, size_
         put(b, sources[i].name);
         put(b, sources[i].text);
     }
+}
+
+uint32_t config_bundle_digest(const struct config_source *sources, size_t n)
+{
+    uint32_t digest = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t octets[] = {sources[i].name.n, sources[i].text.n};
+        digest = crc32c(digest, octets, sizeof octets);
+        digest = crc32c(digest, sources[i].name.p, sources[i].name.n);
+        digest = crc32c(digest, sources[i].text.p, sources[i].text.n);
+    }
+    return digest;
 }
 
 bool config_bundle_read(struct arena *arena, struct span bundle, struct config_source **sources, size_t *n)

@@ -225,6 +225,8 @@ struct config *config_parse(struct arena *arena, const struct config_source *sou
 struct buf;
 size_t config_bundle_octets(const struct config_source *sources, size_t n);
 void config_bundle_put(struct buf *b, const struct config_source *sources, size_t n);
+/* A number that tells two bundles apart, names and texts: whether a file is what the running service has read. */
+uint32_t config_bundle_digest(const struct config_source *sources, size_t n);
 /* Sources into arena memory, pointing into the bundle. False when it is malformed. */
 bool config_bundle_read(struct arena *arena, struct span bundle, struct config_source **sources, size_t *n);
 

@@ -107,6 +107,11 @@ static void answer_status(struct supervisor *s)
     if (!admin) return;
     buf_str(&b, "{\"version\":\"" SALLYPORT_VERSION "\",\"generation\":");
     buf_u64(&b, s->serving ? s->serving->number : 0);
+    buf_str(&b, ",\"configuration\":");
+    if (s->serving)
+        buf_u64(&b, config_bundle_digest(s->serving->load.sources, s->serving->load.n_sources));
+    else
+        buf_str(&b, "null");
     buf_str(&b, ",\"starting\":");
     buf_str(&b, s->serving ? "false" : "true");
     buf_str(&b, ",\"stopping\":");

@@ -109,6 +109,27 @@ def test_what_is_said_is_what_is_done(s, server, tls):
     assert len(compared) >= 2, compared
 
 
+def test_the_live_configuration_and_a_candidate(s):
+    def config(*more):
+        said = json.loads(s.cli("explain", "--client", "127.0.0.1", "--from", ME, "--to", ME, "--json", *more, config=False, check=False).stdout)
+        return rules(said, "config")
+    text = s.config.read_text()
+    assert config("--config", s.config) == ["config.live"]
+    try:
+        s.config.write_text(text + "# changed\n")
+        assert config("--config", s.config) == ["config.candidate"]
+        s.cli("reload")
+        assert config("--config", s.config) == ["config.live"]
+    finally:
+        s.config.write_text(text)
+        s.cli("reload")
+    other = s.folder / "other.conf"
+    other.write_text(text)
+    assert config("--config", other) == ["config.candidate"]
+    other.write_text(text + "control nowhere.sock\n")
+    assert config("--config", other) == ["config.no-service"]
+
+
 def test_where_rights_come_from(s):
     at = ("127.0.0.1", LINE, LINE, REMOTE, "--tls")
     it, = (step for step in explain(s, "both", *at)["steps"] if step["step"] == "right")

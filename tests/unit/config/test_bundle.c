@@ -89,9 +89,27 @@ static void a_buffer_too_small_is_over(void **state)
     }
 }
 
+static void a_digest_tells_them_apart(void **state)
+{
+    struct config_source other[2] = {sources[0], sources[1]};
+    uint32_t digest = config_bundle_digest(sources, 2);
+    (void)state;
+    assert_int_equal(config_bundle_digest(other, 2), digest);
+    assert_true(config_bundle_digest(sources, 1) != digest);
+    other[1].text = SPAN("#");
+    assert_true(config_bundle_digest(other, 2) != digest);
+    other[1] = (struct config_source){.name = SPAN("/d/c"), .text = SPAN("")};
+    assert_true(config_bundle_digest(other, 2) != digest);
+    other[0] = (struct config_source){.name = SPAN("/d/sallyport.confi"),
+                                      .text = SPAN("nclude b\nhostname a.example\n")};
+    other[1] = sources[1];
+    assert_true(config_bundle_digest(other, 2) != digest); /* where a name ends */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_digest_tells_them_apart),
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(every_cut_and_every_surplus_is_refused),
         cmocka_unit_test(lies_about_sizes),
