@@ -159,7 +159,7 @@ static void take_name(struct kerberos_session *s, gss_name_t name)
     gss_OID type = GSS_C_NO_OID;
     if (gss_display_name(&minor, name, &text, &type) != GSS_S_COMPLETE) return;
     s->anonymous |= type && gss_oid_equal(type, GSS_C_NT_ANONYMOUS);
-    if (text.length <= sizeof s->principal) {
+    if (text.length > 0 && text.length <= sizeof s->principal) {
         memcpy(s->principal, text.value, text.length);
         s->principal_n = text.length;
     }
