@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -272,8 +273,22 @@ static int send_one(void)
     return ok;
 }
 
+/* Its own turn for the processor is no part of what is measured: a short slice runs as soon as it wakes up (Linux 6.12). */
+static void be_quick(void)
+{
+    struct {
+        unsigned size, policy;
+        unsigned long long flags;
+        int nice;
+        unsigned priority;
+        unsigned long long runtime, deadline, period;
+    } a = {.size = sizeof a, .runtime = 100000};
+    (void)syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
 static void *probe(void *context_)
 {
+    be_quick();
     while (!stopping) {
         double began = now();
         if (send_one())

@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -199,7 +198,8 @@ static const struct call calls[] = {
                 CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP,
             CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)),
     IF(prctl, SANDBOX_THREADS, LOW(0, PR_SET_NAME)),
-    IF2(setpriority, SANDBOX_THREADS, LOW(0, PRIO_PROCESS), LOW(1, 0)),
+    /* of the calling thread; without a capability it can only give way */
+    IF(sched_setattr, SANDBOX_THREADS, LOW(0, 0)),
 };
 
 /* What fails instead of ending the process where an ability is missing: memory that libc would like to have. */

@@ -17,7 +17,7 @@ typedef void worker_done_fn(void *context, struct worker_task *task);
 /* threads: 1..WORKERS_MAX. states: one a thread, borrowed. Null: no memory or no descriptor. */
 struct workers *workers_create(struct loop *l, unsigned threads, void *const *states, worker_fn *work,
                                worker_done_fn *done, void *context);
-/* Before workers_start: its threads give way to whatever else wants to run on this machine (nice), so that long computations do not delay who
+/* Before workers_start: its threads give way to whatever else wants to run on this machine, so that long computations do not delay who
  * answers quickly. */
 void workers_give_way(struct workers *w); /* accepts null */
 bool workers_start(struct workers *w);    /* makes the threads; false: it could not */
