@@ -27,6 +27,8 @@
 #define LIMIT_ASKS                  64 /* threads that wait at once */
 #define LIMIT_DOVECOT_SECONDS       10 /* of one step: for its socket, its greeting and its answer together */
 #define LIMIT_DOVECOT_CHECK_SECONDS 2  /* that `check` waits for its greeting */
+#define LIMIT_DOVECOT_COMPLAINT_MS                                                                           \
+    10000 /* between two lines of the log that say why it cannot be connected to */
 #define LIMIT_DOVECOT_REFUSAL_MS                                                                             \
     3000 /* as LIMIT_LOGIN_REFUSAL_MS: beyond the 2 s that Dovecot itself waits, as it comes */
 #define LIMIT_DOVECOT_CONNECTIONS       256 /* of all conversations; Dovecot permits 1,000 to all who ask it */

@@ -31,6 +31,7 @@ struct connector {
     int admin_fd;      /* as above */
     bool admin_broken; /* as above */
     struct connector_client clients[CLIENTS];
+    uint64_t complain_ms; /* not before: of a service that cannot be connected to */
     bool started;
 };
 
@@ -132,6 +133,17 @@ static void on_service_question(void *context, uint16_t type, struct span payloa
         client_closed(r, "malformed question");
 }
 
+/* A login is refused for it, and its line in the log says only that. */
+static void complain(struct connector *k, struct span why)
+{
+    uint64_t now = loop_now_ms(k->child->loop);
+    if (now < k->complain_ms) return;
+    k->complain_ms = now + LIMIT_DOVECOT_COMPLAINT_MS;
+    log_begin(LOG_LEVEL_ERROR, "dovecot-unavailable");
+    log_span("text", why);
+    log_end();
+}
+
 static void send_answer(void *context, const void *asker, const struct connect_answer *a, int fd)
 {
     struct connector *k = context;
@@ -139,6 +151,7 @@ static void send_answer(void *context, const void *asker, const struct connect_a
     struct buf b = buf_on(memory, sizeof memory);
     struct connector_client *r = &k->clients[(const struct connector_client *)asker - k->clients];
     connect_answer_put(&b, a);
+    if (r->role == PROC_DIRECTORY && a->status != CONNECT_OPEN) complain(k, a->text);
     if (!r->channel || r->broken) return;
     r->broken = b.over || !(fd >= 0 ? ipc_send_fd(r->channel, MSG_CONNECT_OPEN, buf_span(&b), fd)
                                     : ipc_send(r->channel, MSG_CONNECT_ANSWER, buf_span(&b)));

@@ -328,6 +328,8 @@ def test_down_and_back():
             assert c.docmd(b64("c=biws,r=abc,p=AAAA"))[0] == 454
             assert plain(c, f"joe@{DOMAIN}", SECRET)[0] == 454
             s.wait_refusals(1, "dovecot-away")
+            why, = s.it.log("dovecot-unavailable")  # and what the system said
+            assert str(s.path) in why["text"] and ("refused" in why["text"] or "No such file" in why["text"]), why
             s.dovecot.start()
             assert plain(c, f"joe@{DOMAIN}", SECRET)[0] == 235
         s.it.cli("reload")
