@@ -1,5 +1,6 @@
 """NTLM logins that a domain controller checks: Samba as the controller, real clients, the whole daemon in its cages."""
 import hashlib
+import os
 import signal
 import statistics
 import threading
@@ -209,6 +210,23 @@ def test_winbindd_dies_in_the_middle_and_comes_back(ad):
     ad.domain.start()
     assert wait_for(lambda: answer(ad) == 235, 20, 0.5)
     assert [p for p in ad.log("process-exit") if p["name"] in ("winbind", "directory")] == []
+
+
+def test_the_process_that_asks_dies(ad):
+    """In the middle of a login, and is back at once."""
+    pid, codes = ad.processes()["winbind"], []
+    ad.domain.signal(signal.SIGSTOP)
+    try:
+        waiting = threading.Thread(target=lambda: codes.append(answer(ad)))
+        waiting.start()
+        time.sleep(1)
+        os.kill(pid, signal.SIGKILL)
+        waiting.join(60)
+    finally:
+        ad.domain.signal(signal.SIGCONT)
+    assert codes == [454]
+    wait_for(lambda: ad.processes().get("winbind", pid) != pid)
+    assert wait_for(lambda: answer(ad) == 235, 20, 0.5)
 
 
 def test_a_user_who_is_not_in_the_group(ad):
