@@ -37,7 +37,7 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static enum credential_status broken(struct sasl_client *x, const char *why)
 {
-    x->why.n = 0;
+    x->why = buf_on(x->text, sizeof x->text); /* whatever stood there, too much of it included */
     buf_str(&x->why, why);
     return CREDENTIAL_BROKEN;
 }

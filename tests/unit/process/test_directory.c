@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "directory/credential.h"
 #include "directory/expand.h"
 #include "directory/recipients.h"
@@ -86,17 +87,18 @@ static struct config_route routes[] = {
     {.pattern = SPAN("c.test"), .hop = {.kind = NEXT_HOP_HOST, .user = SPAN("/c/broken")}},
     {.pattern = SPAN("d.test"), .hop = {.kind = NEXT_HOP_HOST, .user = SPAN("/c/joe")}},
     {.pattern = SPAN("e.test"), .hop = {.kind = NEXT_HOP_HOST, .user = SPAN("/c/ann")}},
+    {.pattern = SPAN("f.test"), .secret = {.token = true, .user = SPAN("joe@example.net")}}, /* token_path */
 };
 static const struct config config = {.hostname = SPAN("mail.example.org"),
                                      .servers = &server,
                                      .n_servers = 1,
                                      .routes = routes,
-                                     .n_routes = 5,
+                                     .n_routes = 6,
                                      .users_folder = SPAN("users"),
                                      .aliases_file = SPAN("aliases")};
 static pid_t pid;
 static int channel, relay_channel, map_fd, users_at = -1;
-static char folder_path[64];
+static char folder_path[64], token_folder[] = "/tmp/sallyport-token-XXXXXX", token_path[64];
 
 static void turn(void *context)
 {
@@ -140,11 +142,14 @@ static _Noreturn void directory_run(int folder, const char *aliases, int fd, int
 {
     static struct child c;
     const char *error = "";
+    int tokens = open(token_folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct sandbox s = {.process = "directory",
                         .abilities = SANDBOX_RECEIVE_FDS | SANDBOX_SEND_FDS | SANDBOX_FILES_AT |
                                      SANDBOX_MEMORY | SANDBOX_MEMFD | SANDBOX_THREADS /* as roles.c has it */,
                         .directories = &folder,
                         .n_directories = folder >= 0,
+                        .read_only = &tokens,
+                        .n_read_only = 1,
                         .max_fds = 256,
                         .debug = true};
     signal(SIGPIPE, SIG_IGN);
@@ -156,7 +161,8 @@ static _Noreturn void directory_run(int folder, const char *aliases, int fd, int
     directory_hooks.grant(&c, GRANT_CREDENTIALS, 0, 0, file_of("joe\nto0 secret\n"));
     directory_hooks.grant(&c, GRANT_CREDENTIALS, 1, 0, file_of("only a name\n"));
     directory_hooks.grant(&c, GRANT_CREDENTIALS, 2, 0, file_of("ann\nword"));
-    directory_hooks.grant(&c, GRANT_CREDENTIALS, 3, 0, file_of("nobody\nasked\n"));
+    directory_hooks.grant(&c, GRANT_TOKEN_FOLDER, 3, 0, dup(tokens));
+    directory_hooks.grant(&c, GRANT_CREDENTIALS, 4, 0, file_of("nobody\nasked\n"));
     directory_hooks.peer(&c, PROC_SPOOLER, 0, 1, fd);
     directory_hooks.peer(&c, PROC_RELAY, 1, 1, relay_fd);
     if (!directory_hooks.prepare(&c, &error)) {
@@ -433,6 +439,64 @@ static void credentials(void **state)
     end();
 }
 
+/* In the cage: the file that has the name now, and none elsewhere. */
+static void tokens(void **state)
+{
+    char fresh[64];
+    (void)state;
+    begin("", "");
+    assert_string_equal(credential(token_path, "PLAIN XOAUTH2", 0, ""), "2  ");
+    snprintf(fresh, sizeof fresh, "%s/new", token_folder);
+    for (unsigned i = 0; i < 2; i++) {
+        FILE *f = fopen(fresh, "w");
+        assert_non_null(f);
+        fputs(i ? "two\n" : "one\n", f);
+        fclose(f);
+        assert_int_equal(rename(fresh, token_path), 0);
+        /* user=joe@example.net ^A auth=Bearer one ^A ^A */
+        assert_string_equal(credential(token_path, "PLAIN XOAUTH2", 0, ""),
+                            i ? "0 XOAUTH2 dXNlcj1qb2VAZXhhbXBsZS5uZXQBYXV0aD1CZWFyZXIgdHdvAQE="
+                              : "0 XOAUTH2 dXNlcj1qb2VAZXhhbXBsZS5uZXQBYXV0aD1CZWFyZXIgb25lAQE=");
+        assert_string_equal(credential(token_path, "", 1, "e30="), "0 XOAUTH2 "); /* {} */
+    }
+    assert_string_equal(credential(token_path, "PLAIN LOGIN SCRAM-SHA-256", 0, ""), "1  ");
+    assert_int_equal(unlink(token_path), 0);
+    assert_string_equal(credential(token_path, "PLAIN XOAUTH2", 0, ""), "2  ");
+    end();
+}
+
+/* What a relay hears of a password by SCRAM: a proof, and nothing that begins like it a second time. */
+static void scram(void **state)
+{
+    uint8_t clear[400], text[400], encoded[600];
+    char nonces[2][32];
+    (void)state;
+    begin("", "");
+    for (unsigned i = 0; i < 2; i++) {
+        struct buf b = buf_on(clear, sizeof clear - 1), first = buf_on(text, sizeof text),
+                   c = buf_on(encoded, 599);
+        const char *said = credential("/c/joe", "PLAIN SCRAM-SHA-256", 0, "");
+        assert_int_equal(strncmp(said, "0 SCRAM-SHA-256 ", 16), 0);
+        assert_true(base64_decode(span_str(said + 16), &b));
+        clear[b.n] = 0;
+        assert_int_equal(sscanf((char *)clear, "n,,n=joe,r=%30s", nonces[i]), 1);
+        buf_str(&first, "r=");
+        buf_str(&first, nonces[i]);
+        buf_str(&first, "xyz,s=c2FsdA==,i=4096");
+        base64_encode(buf_span(&first), &c);
+        encoded[c.n] = 0;
+        said = credential("/c/joe", "", 1, (const char *)encoded);
+        assert_int_equal(strncmp(said, "0 SCRAM-SHA-256 ", 16), 0);
+        b.n = 0;
+        assert_true(base64_decode(span_str(said + 16), &b));
+        assert_null(memmem(clear, b.n, "to0 secret", 10));
+        assert_string_equal(credential("/c/joe", "", 2, "dj1BQUFB"), "3  "); /* v=AAAA */
+        assert_string_equal(credential("/c/joe", "", 3, ""), "3  ");         /* it is forgotten */
+    }
+    assert_string_not_equal(nonces[0], nonces[1]);
+    end();
+}
+
 static void malformed_relay(void **state)
 {
     (void)state;
@@ -447,6 +511,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(map_is_sealed), cmocka_unit_test(questions),
                                        cmocka_unit_test(large_answers), cmocka_unit_test(malformed),
-                                       cmocka_unit_test(credentials),   cmocka_unit_test(malformed_relay)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                       cmocka_unit_test(credentials),   cmocka_unit_test(tokens),
+                                       cmocka_unit_test(scram),         cmocka_unit_test(malformed_relay)};
+    if (!mkdtemp(token_folder)) return 1;
+    snprintf(token_path, sizeof token_path, "%s/t", token_folder);
+    routes[5].hop = (struct next_hop){.kind = NEXT_HOP_HOST, .user = span_str(token_path)};
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rmdir(token_folder);
+    return failed;
 }

@@ -142,6 +142,50 @@ static void user_files(void **state)
     assert_non_null(said("cannot read the user-file "));
 }
 
+/* Tokens: something else writes them, so an absent one is no error; the folder has to be there, and open to the directory process. */
+static void token_files(void **state)
+{
+    static const char routes[] = NOBODY "relay a via smarthost h:25 token-file t/token user joe\n";
+    struct config_files_who w = who(true);
+    const struct config_problem *p;
+    (void)state;
+    look(routes);
+    assert_int_equal(report.errors, 1);
+    assert_non_null(said("cannot read the folder of the token-file "));
+    assert_int_equal(mkdir("t", 0700), 0);
+    look(routes);
+    assert_int_equal(report.errors, 0);
+    p = said("/t/token does not exist: mail for its smarthost waits");
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_WARNING);
+    assert_int_equal(p->place.line, 3);
+    put("t/token", "not one token\n");
+    assert_int_equal(chmod("t/token", 0600), 0);
+    look(routes);
+    assert_non_null(said("/t/token holds something else than one token, written "));
+    assert_null(said("not one"));
+    put("t/token", "ya29.x-y_z\n");
+    look(routes);
+    assert_null(said("token-file"));
+    assert_int_equal(chmod("t/token", 0644), 0);
+    look(routes);
+    assert_non_null(said("others may read or write the token-file "));
+    assert_int_equal(chmod("t/token", 0600), 0);
+    w.directory = (struct config_files_owner){"directory", geteuid() + 1, getegid() + 1};
+    look_as(routes, w);
+    assert_int_equal(report.errors, 1);
+    p = said("the folder of the token-file ");
+    assert_non_null(p);
+    assert_int_equal(p->severity, CONFIG_ERROR);
+    assert_int_equal(chmod("t", 0711), 0);
+    look_as(routes, w);
+    assert_int_equal(report.errors, 0);
+    assert_non_null(said("/t/token is not open to the directory process, whose user id is "));
+    assert_int_equal(chmod("t/token", 0644), 0);
+    look_as(routes, w);
+    assert_null(said("is not open to"));
+}
+
 static void folders_elsewhere_are_not_made(void **state)
 {
     struct stat st;
@@ -347,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(missing_folders_beside_the_file_are_made, begin, end),
         cmocka_unit_test_setup_teardown(user_files, begin, end),
+        cmocka_unit_test_setup_teardown(token_files, begin, end),
         cmocka_unit_test_setup_teardown(folders_elsewhere_are_not_made, begin, end),
         cmocka_unit_test_setup_teardown(folders_of_the_wrong_kind, begin, end),
         cmocka_unit_test_setup_teardown(folders_of_somebody_else, begin, end),
