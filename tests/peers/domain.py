@@ -36,6 +36,13 @@ class Domain:
             (self.top / part).mkdir(parents=True)
         (self.top / "upper/etc/hosts").write_text(f"127.0.0.1 localhost\n{ADDRESS} dc1.dom.example dc1\n")
         (self.top / "upper/etc/resolv.conf").write_text(f"nameserver {ADDRESS}\n")
+        try:
+            self.make(users, commands)
+        except BaseException:
+            self.close()
+            raise
+
+    def make(self, users, commands):
         self.run(PROVISION)
         self.start()
         self.tool("domain passwordsettings set --complexity=off --min-pwd-length=4 --min-pwd-age=0 --account-lockout-threshold=3", "group add 'Mail Users'",
