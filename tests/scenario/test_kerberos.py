@@ -328,6 +328,7 @@ def test_old_tickets(s, kdc, life, said):
     assert line["reason"] == "ticket" and said in line["detail"].lower(), line
 
 
+@pytest.mark.takes(90)  # with the others of this file, which one process plays
 def test_a_login_ends_with_its_ticket(s, kdc):
     """A ticket that ended minutes ago, which the permitted difference of clocks still lets in: half a minute later it does not any more."""
     past = ("faketime", "-f", "-285s")
