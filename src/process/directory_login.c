@@ -307,7 +307,7 @@ static void work(struct worker_task *task, void *state)
 static void line_up(struct conversation *c)
 {
     struct logins *l = c->all;
-    c->queue = login_queue(c->login);
+    c->queue = (uint8_t)login_queue(c->login);
     c->unix_seconds = loop_unix_ms(l->child->loop) / 1000;
     c->began_ms = loop_now_ms(l->child->loop);
     turns_stand(l->turns, &c->turn, c->queue);
