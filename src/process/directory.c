@@ -2,8 +2,6 @@
  * edges, and then answers what the spooler asks: where does mail for this recipient go? What relays ask: directory_credentials. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -189,8 +187,6 @@ static bool load(struct directory *d, const char **error)
 static bool directory_prepare(struct child *c, const char **error)
 {
     struct directory *d = directory_of(c);
-    mallopt(M_TRIM_THRESHOLD,
-            INT_MAX); /* before it gives back what threads had it looks into a file, and may not */
     *error = "the library of cryptography cannot be used";
     if (!secret_warm_up()) return false; /* it opens files at its first use */
     *error = "no memory";

@@ -1,6 +1,7 @@
 #include "system/sandbox.h"
 
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <malloc.h>
 #include <pwd.h>
@@ -113,6 +114,8 @@ enum sandbox_result sandbox_enter(const struct sandbox *s, const char **error)
 {
     /* A thread too many for its heaps and malloc would count the processors, by a call that nobody may make. */
     mallopt(M_ARENA_MAX, ARENAS);
+    /* Before it gives back what a thread had it would look into a file of /proc. */
+    if (s->abilities & SANDBOX_THREADS) mallopt(M_TRIM_THRESHOLD, INT_MAX);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         *error = "no-new-privs or not-dumpable cannot be set";
         return SANDBOX_FAILED;

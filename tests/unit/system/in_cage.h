@@ -23,9 +23,11 @@ static inline int caged(unsigned abilities, const int *folder, action_fn *action
         struct sigaction standard = {.sa_handler = SIG_DFL};
         for (int s = 1; s < 32; s++)
             sigaction(s, &standard, NULL);
-        mallopt(M_MMAP_MAX, 0);
-        mallopt(M_TRIM_THRESHOLD, INT32_MAX);
-        void *volatile reserve = malloc(1 << 20); /* as the skeleton does */
+        if (!(abilities & SANDBOX_MEMORY)) { /* as the skeleton does */
+            mallopt(M_MMAP_MAX, 0);
+            mallopt(M_TRIM_THRESHOLD, INT32_MAX);
+        }
+        void *volatile reserve = malloc(1 << 20);
         free(reserve);
         struct sandbox s = {.process = "test",
                             .abilities = abilities,

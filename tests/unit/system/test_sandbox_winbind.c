@@ -111,6 +111,29 @@ static bool start_many_threads(void)
     return true;
 }
 
+static void *give_much_back(void *arg)
+{
+    enum { BLOCKS = 300, OCTETS = 100000 };
+    static void *volatile blocks[BLOCKS];
+    for (unsigned i = 0; i < BLOCKS; i++)
+        blocks[i] = malloc(OCTETS);
+    for (unsigned i = BLOCKS; i-- > 0;)
+        free(blocks[i]);
+    return arg;
+}
+static bool threads_give_much_back(void)
+{
+    pthread_t t;
+    return pthread_create(&t, NULL, give_much_back, NULL) == 0 && pthread_join(t, NULL) == 0;
+}
+
+/* The C library would look in /proc whether memory of a thread may be given back. */
+static void memory_of_threads(void **state)
+{
+    (void)state;
+    assert_int_equal(in_cage(SANDBOX_MEMORY | SANDBOX_THREADS, threads_give_much_back), WORKED);
+}
+
 static void as_many_threads_as_it_likes(void **state)
 {
     (void)state;
@@ -145,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sockets_of_this_host_alone),
+        cmocka_unit_test(memory_of_threads),
         cmocka_unit_test(as_many_threads_as_it_likes),
         cmocka_unit_test(one_more_group),
     };
