@@ -28,6 +28,7 @@ struct conversation {        /* a login, or a question for a sender */
     bool waiting;   /* it has not begun: its source must wait */
     bool working;   /* a thread has it */
     bool cancelled; /* nobody waits for it */
+    bool counted;   /* what became of it: once */
     struct login *login;
     struct span response; /* of the step in hand; malloc, wiped */
     uint64_t unix_seconds, began_ms;
@@ -93,7 +94,8 @@ void logins_step_work(struct worker_task *task, void *login_thread);
 void logins_step_done(void *logins, struct worker_task *task);
 /* The last answer of a login. c is forgotten. */
 void logins_step_tell(struct conversation *c);
-/* Its client went away. A refusal that it was told in a challenge counts all the same. c is forgotten. */
+/* Its client went away. A refusal counts all the same, told in a challenge or not yet told: else whoever hangs up in time could guess, and have
+ * accounts locked elsewhere, unseen. c is forgotten. */
 void logins_step_abandon(struct conversation *c);
 
 #endif

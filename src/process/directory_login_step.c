@@ -61,12 +61,23 @@ static void told_later(struct timer *t)
     logins_step_tell((struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer)));
 }
 
+/* Returns how much longer its client is to wait for the answer (ms). */
+static uint64_t count(struct conversation *c)
+{
+    struct logins *l = c->all;
+    switch (c->answer.kind) {
+    case LOGIN_SUCCESS: l->succeeded++; break;
+    case LOGIN_LATER: l->failed++; break;
+    default: l->refused++;
+    }
+    c->counted = true;
+    logins_log_refused(l->child->config, c->login);
+    return guard_ended(l->guard, c->login, &c->answer);
+}
+
 void logins_step_abandon(struct conversation *c)
 {
-    if (c->login && login_report_of(c->login)->event) {
-        c->all->refused++;
-        logins_log_refused(c->all->child->config, c->login);
-    }
+    if (c->login && !c->counted && login_report_of(c->login)->event) (void)count(c);
     conversation_forget(c);
 }
 
@@ -80,20 +91,14 @@ static void login_done(struct conversation *c)
     struct logins *l = c->all;
     uint64_t now = loop_now_ms(l->child->loop);
     uint64_t spent = now - c->began_ms;
-    switch (c->answer.kind) {
-    case LOGIN_CHALLENGE:
-        if (!send_answer(c)) {
+    if (c->answer.kind == LOGIN_CHALLENGE) {
+        if (send_answer(c))
+            loop_timer_set(l->child->loop, &c->timer, now + LIMIT_LOGIN_IDLE_SECONDS * 1000, client_is_slow);
+        else
             conversation_forget(c);
-            return;
-        }
-        loop_timer_set(l->child->loop, &c->timer, now + LIMIT_LOGIN_IDLE_SECONDS * 1000, client_is_slow);
         return;
-    case LOGIN_SUCCESS: l->succeeded++; break;
-    case LOGIN_LATER: l->failed++; break;
-    default: l->refused++;
     }
-    logins_log_refused(l->child->config, c->login);
-    uint64_t wait = guard_ended(l->guard, c->login, &c->answer);
+    uint64_t wait = count(c);
     if (c->answer.kind != LOGIN_SUCCESS && c->answer.kind != LOGIN_LATER)
         wait += login_refusal_ms(c->login) - spent % login_refusal_ms(c->login);
     if (wait)
@@ -109,7 +114,7 @@ void logins_step_done(void *context, struct worker_task *task)
     c->working = false;
     if (!c->sender) l->at_work[c->queue]--;
     if (c->cancelled) {
-        conversation_forget(c);
+        logins_step_abandon(c);
     } else if (c->sender) {
         struct sender_answer verdict = c->verdict;
         struct login_edge *e = &c->all->edges[c->edge];

@@ -7,6 +7,9 @@ import hmac
 import os
 import signal
 import smtplib
+import socket
+import struct
+import threading
 import time
 
 import pytest
@@ -453,6 +456,39 @@ def test_what_it_hears(fake):
     assert {b"service=smtp", b"secured=tls", b"nologin"} <= set(fields) and any(f.startswith(b"rip=127.") for f in fields)
     assert len(set(fake.fake.numbers)) == len(fake.fake.numbers) > 10
     assert SECRET not in fake.it.log_text() and b64(SECRET) not in fake.it.log_text()
+
+
+def hang_up(c):
+    """So that the server hears of it at once (RST)."""
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    c.close()
+
+
+def test_who_hangs_up_is_refused_all_the_same(fake):
+    """Before Dovecot has said it, and between that and the reply: each is in the log, and once."""
+    said = threading.Event()
+
+    def script(line):
+        if line.startswith(b"AUTH"):
+            said.wait(8)
+            return b"FAIL\t1\tuser=joe\n"
+        return b""
+
+    fake.fake.hello, fake.fake.script = Fake.HELLO, script
+    fake.fake.heard.clear()
+    c = fake.session()
+    c.putcmd("AUTH", "PLAIN " + b64("\0early\0guess"))
+    wait_for(lambda: [line for line in fake.fake.heard if line.startswith(b"AUTH")])
+    hang_up(c)
+    time.sleep(0.5)
+    said.set()
+    fake.wait_refusals(1, "wrong-secret", "joe")
+    c = fake.session()
+    c.putcmd("AUTH", "PLAIN " + b64("\0late\0guess"))
+    fake.wait_refusals(2, "wrong-secret", "joe")
+    hang_up(c)
+    time.sleep(0.5)
+    assert len(fake.refusals("wrong-secret", "joe")) == 2
 
 
 def test_a_challenge_too_long_and_too_many(fake):
