@@ -48,6 +48,24 @@ static bool name_of(const struct login *l, const struct config_winbind *w, const
     return ret->n > 0;
 }
 
+/* A group of a domain, by its name there or its SID. */
+static bool is_domains(const struct config *c, struct span group)
+{
+    size_t at = span_rfind(group, '@');
+    for (uint32_t i = 0; at != SPAN_NPOS && i < c->n_winbinds; i++)
+        if (span_eq_nocase(span_skip(group, at + 1), c->winbinds[i].domain)) return true;
+    return at == SPAN_NPOS && span_starts_nocase(group, SPAN("S-1-"));
+}
+
+/* Who is in groups of ours the identity database alone says, whatever comes from the process winbind. */
+static void drop_groups_of_ours(const struct config *c, struct domain_answer *a)
+{
+    uint16_t n = 0;
+    for (uint16_t i = 0; i < a->n_groups; i++)
+        if (is_domains(c, a->groups[i])) a->groups[n++] = a->groups[i];
+    a->n_groups = n;
+}
+
 enum login_kind login_domain(struct login *l, const struct config_winbind *w, const struct ntlm *n,
                              const struct ntlm_login *claimed, struct domain_answer *ret, struct span *name)
 {
@@ -61,5 +79,6 @@ enum login_kind login_domain(struct login *l, const struct config_winbind *w, co
         return refused(l, DOMAIN_UNKNOWN_USER); /* AD has no longer ones */
     if (!ask(l, &q, ret)) return refused(l, DOMAIN_UNAVAILABLE);
     if (ret->status != DOMAIN_PROVEN) return refused(l, ret->status);
+    drop_groups_of_ours(l->world->config, ret);
     return name_of(l, w, ret, name) ? LOGIN_SUCCESS : login_refuse(l, "foreign-account");
 }

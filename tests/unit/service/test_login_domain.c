@@ -15,7 +15,7 @@
     "winbind CORP corp.example as example.org default\nwinbind OTHER as other.example\n"                     \
     "server s {\n listen 127.0.0.1:2525\n access authenticated mechanisms NTLM\n allow-cleartext-auth "      \
     "127.0.0.0/8\n right submit to user joe@example.org\n right submit to group \"Mail "                     \
-    "Users@example.org\"\n}\n"
+    "Users@example.org\"\n right submit to group operators\n right submit to group S-1-5-21-1-2-3-513\n}\n"
 
 enum { NOW = 1700000000 };
 
@@ -204,6 +204,12 @@ static void what_it_permits(void **state)
     good((struct client){.user = "ann", .domain = "CORP"}, "ann@example.org");
     dc.says.groups[0] = SPAN("Mail Users@other.example");
     bad((struct client){.user = "ann", .domain = "CORP"}, LOGIN_REFUSED, "no-right");
+    dc.says.groups[0] = SPAN("operators"); /* a group of ours, which no domain has members of */
+    bad((struct client){.user = "ann", .domain = "CORP"}, LOGIN_REFUSED, "no-right");
+    dc.says.n_groups = 2;
+    dc.says.groups[1] = SPAN("S-1-5-21-1-2-3-513");
+    good((struct client){.user = "ann", .domain = "CORP"}, "ann@example.org");
+    dc.says.n_groups = 0;
     uint32_t number = fixture_user("ann@example.org", "secret");
     assert_true(change_begin(fixture));
     assert_int_equal(change_grant(fixture, (struct change_subject){false, number}, RIGHT_SUBMIT, true),
