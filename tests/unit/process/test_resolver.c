@@ -131,14 +131,29 @@ static void on_closed(void *context, const char *reason)
 
 static const struct ipc_allowed from_resolver[] = {{MSG_DNS_ANSWER, 20, LIMIT_IPC_MESSAGE_OCTETS, 0}};
 
+static struct peer *met[4];
+static unsigned n_met;
+
 static void meet(struct peer *p, enum role role, unsigned index, unsigned generation)
 {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     *p = (struct peer){.fd = pair[0]};
+    assert_true(n_met < sizeof met / sizeof met[0]);
+    met[n_met++] = p;
     p->channel = ipc_open(child.loop, pair[0], from_resolver, 1, 512, on_answer, on_closed, p);
     assert_non_null(p->channel);
     resolver_hooks.peer(&child, role, index, generation, pair[1]);
+}
+
+/* All of them, at the end of a test. */
+static void part(void)
+{
+    struct peer none = {0};
+    for (unsigned i = 0; i < n_met; i++)
+        ipc_close(&met[i]->channel);
+    n_met = 0;
+    turns(&none);
 }
 
 static void ask(struct peer *p, uint64_t tag, enum dns_type type, const char *name)
@@ -161,7 +176,7 @@ static int begin(void **state)
     static const struct config config;
     const char *error = NULL;
     (void)state;
-    n_asked = lost = 0;
+    n_asked = lost = n_met = 0;
     log_open(open("/dev/null", O_WRONLY | O_CLOEXEC), "test", LOG_LEVEL_INFO);
     child = (struct child){.loop = loop_create(64), .config = &config};
     return child.loop && resolver_hooks.prepare(&child, &error) && resolver_hooks.start(&child, &error) ? 0
@@ -171,7 +186,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    free(child.state); /* its channels go with the process */
+    free(child.state);
+    loop_destroy(&child.loop);
     return 0;
 }
 
@@ -215,6 +231,7 @@ static void what_an_edge_may_ask(void **state)
     assert_int_equal(edge.answers, 10);
     assert_int_equal(connector.answers, sizeof t / sizeof t[0]);
     assert_int_equal(lost, 0);
+    part();
 }
 
 static void an_edge_asks_so_much_and_no_more(void **state)
@@ -239,6 +256,7 @@ static void an_edge_asks_so_much_and_no_more(void **state)
     ask(&edge, 9999, DNS_A, "a.example"); /* one came back */
     turns(&edge);
     assert_int_equal(n_asked, LIMIT_EDGE_DNS_OPEN + 3);
+    part();
 }
 
 static void an_edge_that_is_started_again(void **state)
@@ -261,6 +279,7 @@ static void an_edge_that_is_started_again(void **state)
         answer(i); /* those of before meet nobody */
     turns(&again);
     assert_int_equal(again.answers, 1);
+    part();
 }
 
 static void a_malformed_question_ends_it(void **state)
@@ -276,6 +295,7 @@ static void a_malformed_question_ends_it(void **state)
     ask(&other, 1, DNS_A, "a.example");
     turns(&other);
     assert_int_equal(n_asked, 1);
+    part();
 }
 
 int main(void)
