@@ -33,14 +33,15 @@ static enum login_kind refused(struct login *l, uint8_t status)
     return LOGIN_LATER;
 }
 
-/* Whoever answers says whose account it is: one of another domain is nobody's here (winbindd may try a domain of its own choice). */
+/* Whoever answers says whose account it is: one of another domain is nobody's here (winbindd may try a domain of its own choice), and a
+ * machine's (NAME$) no person's, as with Kerberos. */
 static bool name_of(const struct login *l, const struct config_winbind *w, const struct domain_answer *a,
                     struct span *ret)
 {
     uint8_t memory[LIMIT_DOMAIN_NAME_OCTETS + 1 + LIMIT_DOMAIN_OCTETS];
     struct buf name = buf_on(memory, sizeof memory);
-    if (config_winbind_of(l->world->config, a->domain) != w || span_find(a->account, '@') != SPAN_NPOS)
-        return false;
+    bool person = span_find(a->account, '@') == SPAN_NPOS && a->account.p[a->account.n - 1] != '$';
+    if (config_winbind_of(l->world->config, a->domain) != w || !person) return false;
     buf_put(&name, a->account);
     buf_byte(&name, '@');
     buf_put(&name, w->domain);

@@ -222,10 +222,10 @@ static void what_it_permits(void **state)
     bad((struct client){.user = "ann", .domain = "CORP"}, LOGIN_REFUSED, "locked");
 }
 
-/* winbindd tries what it likes: an account of this host, of a trusted domain. */
+/* winbindd tries what it likes: an account of this host, of a trusted domain, of a machine. */
 static void another_account_than_was_asked_for(void **state)
 {
-    static const struct span accounts[] = {SPAN("joe@example.org"), SPAN("joe@"), SPAN("@")};
+    static const struct span accounts[] = {SPAN("joe@example.org"), SPAN("joe@"), SPAN("@"), SPAN("JOE$")};
     (void)state;
     dc.says.domain = SPAN("MAILHOST");
     bad((struct client){.user = "joe", .domain = "CORP"}, LOGIN_REFUSED, "foreign-account");
