@@ -8,11 +8,11 @@ enum kerberos_name_kind {
     KERBEROS_NAME_USER,
     KERBEROS_NAME_ANONYMOUS, /* RFC 8062 3: WELLKNOWN/ANONYMOUS, or anybody of the realm WELLKNOWN:ANONYMOUS */
     KERBEROS_NAME_SERVICE,   /* with an instance (host/..., alice/admin), or a machine (NAME$) */
-    KERBEROS_NAME_ODD,       /* what is nobody's address here: with "\", an empty part, controls, too long */
+    KERBEROS_NAME_ODD, /* what is nobody's address here: with "\" or a quotation mark, an empty part, controls, too long */
 };
 
 struct
-    kerberos_name { /* point into what was read; of a USER neither is empty, and neither has "/", "@" or "\" in it */
+    kerberos_name { /* point into what was read; of a USER neither is empty, and neither has "/", "@", "\" or a quotation mark in it */
     struct span local, realm;
 };
 

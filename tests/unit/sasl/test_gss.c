@@ -121,6 +121,8 @@ static void principals(void **state)
         {"alice@CORP\\@EXAMPLE", KERBEROS_NAME_ODD},
         {"alice@CORP/EXAMPLE", KERBEROS_NAME_ODD},
         {"ali\nce@CORP.EXAMPLE", KERBEROS_NAME_ODD},
+        {"\"alice\"@CORP.EXAMPLE",
+         KERBEROS_NAME_ODD}, /* an address would lose the quotation marks, and be alice's */
         {"ali\xff@CORP.EXAMPLE", KERBEROS_NAME_ODD},
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
