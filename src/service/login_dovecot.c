@@ -163,6 +163,12 @@ static enum login_kind failed(struct login *l, enum dovecot_code code)
     return login_refuse(l, events[code]);
 }
 
+/* Of names that have none. */
+static struct span domain_of(const struct login_world *w)
+{
+    return w->config->dovecot.domain.n ? w->config->dovecot.domain : w->home;
+}
+
 static bool is_anonymous(const struct dovecot_reply *r)
 {
     struct span local = span_head(r->user, span_find(r->user, '@'));
@@ -181,7 +187,7 @@ static enum login_kind vouched(struct login *l, struct login_thread *t, const st
     buf_put(&name, r->user);
     if (span_find(r->user, '@') == SPAN_NPOS) {
         buf_byte(&name, '@');
-        buf_put(&name, w->config->dovecot.domain.n ? w->config->dovecot.domain : w->home);
+        buf_put(&name, domain_of(w));
     }
     return name.over ? login_refuse(l, "unknown-user") : login_outside(l, t, buf_span(&name), NULL, 0);
 }
@@ -204,7 +210,9 @@ static enum login_kind listen_to_it(struct login *l, struct login_thread *t, str
     if (r.kind != DOVECOT_FAIL && (r.kind != DOVECOT_OK || r.user.n == 0))
         return later(l, k, "dovecot-nonsense");
     hang_up(k);
-    return r.kind == DOVECOT_OK ? vouched(l, t, &r) : failed(l, r.code);
+    if (r.kind == DOVECOT_OK) return vouched(l, t, &r);
+    login_suspect(l, t, span_of(l->report.claimed, l->report.claimed_n), domain_of(l->world));
+    return failed(l, r.code);
 }
 
 static enum login_kind begin(struct login *l, struct login_thread *t, struct talk *k, enum mechanism m,

@@ -145,6 +145,14 @@ static enum login_kind verify(struct login *l, struct login_thread *t, struct ex
     return verified(l, ntlm_verify(&x->ntlm, &x->login, &policy, &crypto, l->who.has_nt ? l->who.nt : NULL));
 }
 
+/* The account of the domain that the client means, however it writes it. */
+static void suspect(struct login *l, struct login_thread *t, struct span user, const struct config_winbind *w)
+{
+    size_t backslash = span_rfind(user, '\\');
+    if (backslash != SPAN_NPOS) user = span_skip(user, backslash + 1);
+    login_suspect(l, t, span_head(user, span_find(user, '@')), w->domain);
+}
+
 /* The same for somebody whose password a domain controller has. */
 static enum login_kind verify_domain(struct login *l, struct login_thread *t, struct exchange *x,
                                      const struct config_winbind *w)
@@ -157,6 +165,7 @@ static enum login_kind verify_domain(struct login *l, struct login_thread *t, st
     enum ntlm_verdict v = NTLM_FAILED;
     if (kind == LOGIN_SUCCESS) v = ntlm_verify_key(&x->ntlm, &x->login, &policy, &crypto, a.session_key);
     explicit_bzero(a.session_key, sizeof a.session_key);
+    if (kind == LOGIN_REFUSED) suspect(l, t, x->login.user, w);
     if (kind != LOGIN_SUCCESS) return kind;
     return v == NTLM_PROVEN ? login_outside(l, t, name, a.groups, a.n_groups) : verified(l, v);
 }

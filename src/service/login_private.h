@@ -76,6 +76,9 @@ bool login_find(struct login *l, struct login_thread *t, struct span name);
  * LOGIN_SUCCESS: l->who and l->proven are set; else a refusal, or LOGIN_LATER, reported. */
 enum login_kind login_outside(struct login *l, struct login_thread *t, struct span name,
                               const struct span *groups, uint32_t n_groups);
+/* Whom the outside authority has refused, for the report alone: so that failures count for the account that login_outside() would have found.
+ * name: as it was claimed; domain: of a name without one, may not be empty. */
+void login_suspect(struct login *l, struct login_thread *t, struct span name, struct span domain);
 /* Reads l->who anew by what was proven of it, its number, and by what login_outside() has heard: whatever else a mechanism left in it is gone.
  * UNKNOWN: nobody. */
 enum identity_found login_who_now(struct login *l, struct login_thread *t);

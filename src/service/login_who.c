@@ -82,6 +82,18 @@ enum login_kind login_outside(struct login *l, struct login_thread *t, struct sp
     return LOGIN_SUCCESS;
 }
 
+void login_suspect(struct login *l, struct login_thread *t, struct span name, struct span domain)
+{
+    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf canonical = buf_on(memory, sizeof memory);
+    struct identity_principal who = {.number = 0};
+    if (!identity_name(name, domain, &canonical) || canonical.over) return;
+    if (identity_named(t->identity, buf_span(&canonical), l->arena, &who) == IDENTITY_UNKNOWN)
+        identity_outsider(buf_span(&canonical), &who);
+    l->report.principal = who.number;
+    explicit_bzero(&who, sizeof who);
+}
+
 enum identity_found login_who_now(struct login *l, struct login_thread *t)
 {
     const struct login_vouched *v = &l->vouched;

@@ -24,6 +24,8 @@ static struct login_world world;
 static struct login_thread *thread;
 static struct arena *arena;
 
+static uint32_t account; /* that the last login counts for */
+
 /* --- the domain controller */
 
 static struct {
@@ -118,6 +120,7 @@ static struct login_answer login_of(struct client it, const char **event)
     const char *e = login_report_of(l)->event;
     snprintf(said, sizeof said, "%s", e ? e : "");
     *event = said;
+    account = login_report_of(l)->principal;
     login_free(&l);
     return a;
 }
@@ -161,6 +164,23 @@ static void who_is_asked_and_what(void **state)
     bad((struct client){.user = "", .domain = "CORP"}, LOGIN_REFUSED, "anonymous");
     bad((struct client){.user = "Guest", .domain = "CORP"}, LOGIN_REFUSED, "guest");
     assert_int_equal(dc.asked, 0); /* accounts of ours, and what no domain controller gets to see */
+}
+
+/* A wrong password counts for the account that the right one would have found, however the name is written. */
+static void whose_failure_it_is(void **state)
+{
+    (void)state;
+    good((struct client){.user = "joe", .domain = "CORP"}, "joe@example.org");
+    uint32_t joe = account;
+    assert_true(joe & IDENTITY_OUTSIDE);
+    dc.says.status = DOMAIN_WRONG_SECRET;
+    bad((struct client){.user = "JOE", .domain = "CORP"}, LOGIN_REFUSED, "wrong-secret");
+    assert_int_equal(account, joe);
+    bad((struct client){.user = "joe@corp.example", .domain = "CORP"}, LOGIN_REFUSED, "wrong-secret");
+    assert_int_equal(account, joe);
+    uint32_t number = fixture_user("joe@example.org", "secret");
+    bad((struct client){.user = "joe", .domain = "CORP"}, LOGIN_REFUSED, "wrong-secret");
+    assert_int_equal(account, number);
 }
 
 static void who_says_no_domain(void **state)
@@ -291,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(who_is_asked_and_what),
+        TEST(whose_failure_it_is),
         TEST(who_says_no_domain),
         TEST(every_answer_has_its_word_in_the_log),
         TEST(what_it_permits),

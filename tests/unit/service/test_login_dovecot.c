@@ -151,6 +151,9 @@ static void passwords(void **state)
     says = HELLO "FAIL\t1\tuser=joe@example.org\n";
     assert_int_equal(begin(MECHANISM_PLAIN, true, JOE), LOGIN_REFUSED);
     expect_event("wrong-secret");
+    struct identity_principal joe; /* whom the right one would have found */
+    identity_outsider(SPAN("joe@example.org"), &joe);
+    assert_int_equal(login_report_of(login)->principal, joe.number);
     assert_int_equal(login_refusal_ms(login), LIMIT_DOVECOT_REFUSAL_MS);
     assert_int_equal(begin(MECHANISM_PLAIN, true, SPAN("joe")), LOGIN_MALFORMED);
     assert_int_equal(begin(MECHANISM_PLAIN, true, SPAN("ann\0joe@example.org\0secret")), LOGIN_REFUSED);
