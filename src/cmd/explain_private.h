@@ -19,6 +19,8 @@ struct explain_question {
     char from_text[PATH_WORD_OCTETS], to_text[PATH_WORD_OCTETS];
 };
 
+enum explain_missing { EXPLAIN_NO_USER, EXPLAIN_NO_APP, EXPLAIN_APP_EXPIRED, EXPLAIN_APP_NETWORK };
+
 struct explain_call {
     struct explain *e;
     const struct explain_question *q;
@@ -32,6 +34,7 @@ struct explain_call {
     bool banned;                   /* its logins are refused */
     bool outside;                  /* an outside authority vouches for it */
     bool exists;                   /* who is asked for (--user) */
+    enum explain_missing missing;  /* else why not */
     struct identity_principal who; /* then it; number 0: nobody has logged in */
     uint32_t rights;               /* what whoever has logged in may do */
 };

@@ -196,10 +196,38 @@ static enum identity_found find_outside(struct explain_call *x)
     return found == IDENTITY_FOUND && !add_groups(x) ? IDENTITY_UNREADABLE : found;
 }
 
+/* Why nobody logs in under that name. */
+static const struct {
+    const char *account, *login, *text;
+} no_account[] = {
+    [EXPLAIN_NO_USER] = {"account.unknown", "login.unknown-user", ": there is no such account"},
+    [EXPLAIN_NO_APP] = {"account.app-unknown", "login.unknown-user",
+                        ": the account is there, and has no app password of that label"},
+    [EXPLAIN_APP_EXPIRED] = {"account.app-expired", "login.app-expired", ": that app password has expired"},
+    [EXPLAIN_APP_NETWORK] = {"account.app-network", "login.app-network",
+                             ": that app password may not be used from there (sallyport user app list)"},
+};
+
+static enum identity_found find_inside(struct explain_call *x, uint64_t now)
+{
+    struct span said = span_str(x->q->user), home = x->people->names.home;
+    size_t slash = span_find(said, '/');
+    struct arena *a = x->people->arena;
+    struct identity_principal p;
+    enum identity_found found = identity_find(x->identity, said, home, &x->q->address, now, a, &p), user;
+    if (found == IDENTITY_FOUND) x->who = p;
+    if (found == IDENTITY_EXPIRED) x->missing = EXPLAIN_APP_EXPIRED;
+    if (found == IDENTITY_ELSEWHERE) x->missing = EXPLAIN_APP_NETWORK;
+    if (found != IDENTITY_UNKNOWN || slash == SPAN_NPOS) return found;
+    user = identity_find(x->identity, span_head(said, slash), home, &x->q->address, now, a, &p);
+    if (user == IDENTITY_FOUND) x->missing = EXPLAIN_NO_APP;
+    return user == IDENTITY_UNREADABLE ? user : found;
+}
+
 static void put_account(struct explain_call *x, struct buf *b)
 {
     const struct identity_principal *p = &x->who;
-    buf_str(b, !x->exists ? ": there is no such account (or app password, from there and now)"
+    buf_str(b, !x->exists                     ? no_account[x->missing].text
                : p->number & IDENTITY_OUTSIDE ? ": an outsider, in no database here"
                : p->kind == PRINCIPAL_HOST    ? ": a host"
                                               : ": a user");
@@ -217,10 +245,7 @@ static bool find(struct explain_call *x, uint64_t now)
 {
     enum identity_found found = IDENTITY_UNREADABLE;
     x->outside = x->q->outside || x->q->groups || x->server->login == CONFIG_LOGIN_DOVECOT;
-    if (x->identity)
-        found = x->outside ? find_outside(x)
-                           : identity_find(x->identity, span_str(x->q->user), x->people->names.home,
-                                           &x->q->address, now, x->people->arena, &x->who);
+    if (x->identity) found = x->outside ? find_outside(x) : find_inside(x, now);
     x->exists = found == IDENTITY_FOUND;
     struct buf *b = explain_begin(x->e, "account");
     buf_put(b, x->exists ? x->who.name : span_str(x->q->user));
@@ -234,7 +259,7 @@ static bool find(struct explain_call *x, uint64_t now)
     put_account(x, b);
     if (x->exists) explain_field(x->e, "name", x->who.name);
     if (x->exists) explain_flag(x->e, "locked", x->who.locked);
-    explain_end(x->e, !x->exists                         ? "account.unknown"
+    explain_end(x->e, !x->exists                         ? no_account[x->missing].account
                       : x->who.number & IDENTITY_OUTSIDE ? "account.outside"
                                                          : "account.found");
     return true;
@@ -276,7 +301,7 @@ static bool decide(struct explain_call *x, uint32_t offered, uint32_t usable)
         return refuse(x, 421, "4.7.0", "Too many failed logins from your address, try again later");
     }
     if (!x->exists)
-        rule = "login.unknown-user";
+        rule = no_account[x->missing].login;
     else if (!usable)
         rule = "login.no-secret";
     else if (x->who.locked)
@@ -284,7 +309,7 @@ static bool decide(struct explain_call *x, uint32_t offered, uint32_t usable)
     else if (!rights_open_door(x->rights))
         rule = "login.no-right";
     buf_str(b, !rule        ? "AUTH: a proof of who it is opens the door: it has the right"
-               : !x->exists ? "AUTH: whatever the password, for there is no such account"
+               : !x->exists ? "AUTH: whatever the password, for nobody logs in under that name"
                : !usable    ? "AUTH: it has nothing to prove itself by, with any mechanism that is offered"
                : x->who.locked
                    ? "AUTH: the account is locked (sallyport user unlock)"

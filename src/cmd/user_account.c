@@ -73,7 +73,7 @@ int user_add(struct user_call *u)
     case IDENTITY_FOUND: return complain(EXIT_NO, "%.*s is there already", SPAN_ARG(name));
     case IDENTITY_UNREADABLE:
         return complain(EXIT_NO, "the users cannot be read: %s", change_why(u->identity));
-    case IDENTITY_UNKNOWN: break;
+    default: break;
     }
     if (!u->host && !user_read_secrets(u, &secrets)) return EXIT_NO;
     int code = add(u, name, &secrets, rights);

@@ -12,7 +12,7 @@
 struct import {
     struct user_call *u;
     const char *file;
-    uint32_t line, rights, added, known, wrong;
+    uint32_t line, rights, added, known, wrong, no_scram;
 };
 
 typedef const char *read_secret_fn(const struct import *m, struct span secret,
@@ -138,6 +138,11 @@ static bool split(struct span line, struct span *name, struct span *secret)
     return true;
 }
 
+static bool has_any(const struct change_secrets *s)
+{
+    return s->verifier[0] || s->has_nt || s->has_cram || s->scram_1.key_octets;
+}
+
 static const char *add(struct import *m, struct span name, const struct change_secrets *secrets)
 {
     struct identity *i = m->u->identity;
@@ -152,6 +157,7 @@ static const char *add(struct import *m, struct span name, const struct change_s
         change = user_rights_give(m->u, (struct change_subject){.number = number}, m->rights);
     if (change != CHANGE_DONE) return change_why(i);
     m->added++;
+    m->no_scram += secrets->scram_256.key_octets == 0 && has_any(secrets);
     return NULL;
 }
 
@@ -190,6 +196,16 @@ static void read_lines(struct import *m, struct span text)
     }
 }
 
+/* SCRAM-SHA-256 is offered first, and many clients do not try another mechanism when that fails. */
+static void tell_scram(const struct import *m)
+{
+    if (m->no_scram)
+        fprintf(stderr,
+                "note: %u of the added users have no keys for SCRAM-SHA-256, which is offered first: clients "
+                "that choose it fail until `sallyport user passwd` sets a new password\n",
+                m->no_scram);
+}
+
 static int finish(struct import *m)
 {
     struct user_call *u = m->u;
@@ -200,11 +216,14 @@ static int finish(struct import *m)
     if (u->dry_run) {
         change_undo(u->identity);
         if (!u->v->json) printf("%u would be added, %u are there already.\n", m->added, m->known);
+        tell_scram(m);
         return EXIT_YES;
     }
     u->recipients_changed = m->added && !u->no_mailbox;
-    return user_end(u, CHANGE_DONE, "", "%u users of %s were added, %u were there already", m->added, m->file,
-                    m->known);
+    int code = user_end(u, CHANGE_DONE, "", "%u users of %s were added, %u were there already", m->added,
+                        m->file, m->known);
+    if (code == EXIT_YES) tell_scram(m);
+    return code;
 }
 
 int user_import(struct user_call *u)

@@ -147,7 +147,7 @@ static enum identity_found read_principal(struct identity *i, sqlite3_stmt *s, s
 
 /* --- app passwords */
 
-/* Without networks it may be used from everywhere. */
+/* Without networks it may be used from everywhere. UNKNOWN: not from there. */
 static enum identity_found comes_from(struct identity *i, uint32_t app, const struct address *client)
 {
     static const char sql[] = "SELECT network FROM app_network WHERE app=?1";
@@ -169,6 +169,15 @@ static enum identity_found comes_from(struct identity *i, uint32_t app, const st
     return any || fits ? IDENTITY_FOUND : IDENTITY_UNKNOWN;
 }
 
+/* Whether an app password that is there opens anything now, from there. */
+static enum identity_found usable(struct identity *i, uint32_t app, uint64_t expires, uint64_t unix_seconds,
+                                  const struct address *client)
+{
+    enum identity_found found = comes_from(i, app, client);
+    if (found == IDENTITY_UNREADABLE) return found;
+    return expires <= unix_seconds ? IDENTITY_EXPIRED : found == IDENTITY_FOUND ? found : IDENTITY_ELSEWHERE;
+}
+
 static uint64_t expiry(sqlite3_stmt *s, int at)
 {
     return sqlite3_column_type(s, at) == SQLITE_NULL ? UINT64_MAX : (uint64_t)sqlite3_column_int64(s, at);
@@ -179,16 +188,12 @@ static enum identity_found become_app(struct identity *i, struct span label, con
                                       uint64_t unix_seconds, struct arena *a, struct identity_principal *p)
 {
     static const char sql[] =
-        "SELECT number, nt, cram, digest, expires FROM app WHERE principal=?1 AND label=?2 AND "
-        "(expires IS NULL OR expires>?3)";
+        "SELECT number, nt, cram, digest, expires FROM app WHERE principal=?1 AND label=?2";
     uint8_t memory[SECRET_DIGEST_VERIFIER_OCTETS];
     struct buf verifier = buf_on(memory, sizeof memory);
     sqlite3_stmt *s = identity_prepare(i, sql);
 
-    if (s) {
-        sqlite3_bind_int64(s, 1, p->number);
-        sqlite3_bind_int64(s, 3, (sqlite3_int64)unix_seconds);
-    }
+    if (s) sqlite3_bind_int64(s, 1, p->number);
     identity_bind_text(s, 2, label);
     enum identity_found found = identity_step(s);
     if (found != IDENTITY_FOUND) return found;
@@ -199,30 +204,26 @@ static enum identity_found become_app(struct identity *i, struct span label, con
     secret_put_digest(&verifier, identity_column(s, 3));
     ok = ok && !verifier.over && copy(a, buf_span(&verifier), &p->crypt);
     sqlite3_reset(s);
-    return ok ? comes_from(i, p->app_password, client) : IDENTITY_UNREADABLE;
+    return ok ? usable(i, p->app_password, p->expires, unix_seconds, client) : IDENTITY_UNREADABLE;
 }
 
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
                                           uint32_t *number, uint64_t *expires)
 {
-    static const char sql[] = "SELECT number, expires FROM app WHERE principal=?1 AND digest=?2 AND "
-                              "(expires IS NULL OR expires>?3)";
+    static const char sql[] = "SELECT number, expires FROM app WHERE principal=?1 AND digest=?2";
     uint8_t digest[SECRET_DIGEST_OCTETS];
     sqlite3_stmt *s = identity_prepare(i, sql);
 
     if (!secret_digest(password, digest)) return IDENTITY_UNREADABLE;
-    if (s) {
-        sqlite3_bind_int64(s, 1, principal);
-        sqlite3_bind_int64(s, 3, (sqlite3_int64)unix_seconds);
-    }
+    if (s) sqlite3_bind_int64(s, 1, principal);
     identity_bind_blob(s, 2, span_of(digest, sizeof digest));
     enum identity_found found = identity_step(s);
     if (found != IDENTITY_FOUND) return found;
     uint32_t app = (uint32_t)sqlite3_column_int64(s, 0);
     uint64_t ends = expiry(s, 1);
     sqlite3_reset(s);
-    found = comes_from(i, app, client);
+    found = usable(i, app, ends, unix_seconds, client);
     if (found != IDENTITY_FOUND) return found;
     *number = app;
     *expires = ends;
@@ -263,9 +264,14 @@ enum identity_found identity_find(struct identity *i, struct span login, struct 
     enum identity_found found = read_principal(i, s, a, &p);
     if (found == IDENTITY_FOUND && slash != SPAN_NPOS)
         found = become_app(i, label, client, unix_seconds, a, &p);
-    if (found == IDENTITY_FOUND)
-        found = read_scram(i, p.app_password != 0, p.app_password ? p.app_password : p.number, a, &p);
-    if (found == IDENTITY_FOUND) *ret = p;
+    if (found != IDENTITY_UNKNOWN && found != IDENTITY_UNREADABLE) {
+        enum identity_found keys =
+            read_scram(i, p.app_password != 0, p.app_password ? p.app_password : p.number, a, &p);
+        if (keys == IDENTITY_FOUND)
+            *ret = p;
+        else
+            found = keys;
+    }
     explicit_bzero(&p, sizeof p);
     return end(i, found);
 }

@@ -30,7 +30,9 @@ bool identity_name(struct span written, struct span home, struct buf *ret);
 enum identity_found {
     IDENTITY_FOUND,
     IDENTITY_UNKNOWN,
-    IDENTITY_UNREADABLE /* for now: damaged, locked, no memory */
+    IDENTITY_UNREADABLE, /* for now: damaged, locked, no memory */
+    IDENTITY_EXPIRED,    /* an app password that is there, and has expired */
+    IDENTITY_ELSEWHERE   /* one that may not be used from there */
 };
 
 struct identity_scram { /* RFC 5803; empty spans: there are no such keys */
@@ -58,14 +60,14 @@ struct identity_principal {
     uint64_t expires;      /* unix seconds: of that app password; UINT64_MAX: never */
 };
 
-/* login: as the client said it, UTF-8, hostile; its name as identity_name takes it. With "/label" behind it the app password of that label: the secrets are then those of the app password, and it is UNKNOWN when it has
- * expired (unix seconds) or client is not in its networks. */
+/* login: as the client said it, UTF-8, hostile; its name as identity_name takes it. With "/label" behind it the app password of that label: the secrets are then those of the app password. EXPIRED (unix seconds), ELSEWHERE
+ * (client is not in its networks): ret is as when it is found, so that a proof can be looked at; whatever it proves, it opens nothing. */
 enum identity_found identity_find(struct identity *i, struct span login, struct span home,
                                   const struct address *client, uint64_t unix_seconds, struct arena *a,
                                   struct identity_principal *ret);
-/* An app password without label (they are long and random, so that their SHA-256 finds them): of that principal, not expired, from
- * there. FOUND: *number is the app password's, *expires when it ends (unix seconds; UINT64_MAX: never). Whether the principal is locked
- * identity_find has said. */
+/* An app password without label (they are long and random, so that their SHA-256 finds them): of that principal. FOUND: not expired,
+ * from there; *number is the app password's, *expires when it ends (unix seconds; UINT64_MAX: never). EXPIRED, ELSEWHERE: it is the one, and
+ * opens nothing. Whether the principal is locked identity_find has said. */
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
                                           uint32_t *number, uint64_t *expires);

@@ -210,6 +210,9 @@ static bool guess_of(const struct login_report *r, enum guess_failure *ret)
         enum guess_failure kind;
     } events[] = {{"wrong-secret", true, GUESS_WRONG_SECRET},
                   {"unknown-user", true, GUESS_UNKNOWN_USER},
+                  {"no-secret", true, GUESS_WRONG_SECRET}, /* else a ban would tell who has none */
+                  {"app-expired", false, GUESS_MALFORMED}, /* both are said of a proof that fits alone */
+                  {"app-network", false, GUESS_MALFORMED},
                   {"locked", false, GUESS_MALFORMED},
                   {"no-right", false, GUESS_MALFORMED},
                   /* a ticket that is good, and whose it is */

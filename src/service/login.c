@@ -174,11 +174,13 @@ static enum login_kind authorise(struct login *l, struct login_thread *t, struct
 {
     if (!l->proven || l->who.number == 0 || l->who.kind == PRINCIPAL_ANONYMOUS)
         return login_refuse(l, "anonymous");
-    switch (login_who_now(l, t)) {
-    case IDENTITY_FOUND: break;
-    case IDENTITY_UNKNOWN: return login_refuse(l, "unknown-user");
-    case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return LOGIN_LATER;
+    enum identity_found found = login_who_now(l, t);
+    if (found == IDENTITY_UNREADABLE) {
+        l->report.event = "unavailable";
+        return LOGIN_LATER;
     }
+    if (found != IDENTITY_FOUND) return login_refuse(l, "unknown-user");
+    if (l->useless) return login_refuse(l, l->useless);
     if (l->who.locked) return login_refuse(l, "locked");
     uint32_t rights = rights_here(l);
     if (!rights_open_door(rights)) return login_refuse(l, "no-right");

@@ -27,7 +27,7 @@ struct login_thread;
 struct login_thread *login_thread_create(const struct login_world *w, const char **why);
 void login_thread_free(struct login_thread **t);
 
-/* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "no-secret", "locked", "no-right",
+/* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "no-secret", "app-expired", "app-network", "locked", "no-right",
  * "malformed", "anonymous", "service-principal", "principal", "realm", "ticket", "replay", "mechanism", "layer", "clear", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable", "token-expired" and its like (service/token.h) ...; null: nothing to report. */
 struct login_report {
     const char *event;

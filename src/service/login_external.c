@@ -32,11 +32,12 @@ enum login_kind login_external(struct login *l, struct login_thread *t, struct s
     if (!external_read(response, &authzid)) return LOGIN_MALFORMED;
     if (!tls_certificate_key_hash(l->begin.certificate, key)) return login_refuse(l, "no-certificate");
     claim_key(l, key);
-    switch (identity_by_key(t->identity, key, l->arena, &l->who)) {
-    case IDENTITY_FOUND: break;
-    case IDENTITY_UNKNOWN: return login_refuse(l, "unknown-user");
-    case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return LOGIN_LATER;
+    enum identity_found found = identity_by_key(t->identity, key, l->arena, &l->who);
+    if (found == IDENTITY_UNREADABLE) {
+        l->report.event = "unavailable";
+        return LOGIN_LATER;
     }
+    if (found != IDENTITY_FOUND) return login_refuse(l, "unknown-user");
     if (!acts_as_itself(l, authzid)) return LOGIN_REFUSED;
     l->proven = true;
     return LOGIN_SUCCESS;

@@ -13,14 +13,16 @@ bool login_password_fits(struct login *l, struct login_thread *t, struct span pa
     uint64_t expires = UINT64_MAX;
     bool known = l->who.number != 0, has = l->who.crypt.n > 0;
     memcpy(client.octets, l->begin.client, sizeof client.octets);
-    bool app = identity_app_password(t->identity, l->who.number, password, &client, l->unix_seconds, &number,
-                                     &expires) == IDENTITY_FOUND;
+    enum identity_found found = identity_app_password(t->identity, l->who.number, password, &client,
+                                                      l->unix_seconds, &number, &expires);
+    bool app = found == IDENTITY_FOUND, useless = found == IDENTITY_EXPIRED || found == IDENTITY_ELSEWHERE;
     bool own = secret_fits(password, has ? l->who.crypt : SPAN(NO_VERIFIER)) && has;
     if (known && app && !own) {
         l->who.app_password = number;
         login_ends(l, expires);
     }
-    return known && (own || app);
+    if (known && useless && !own) login_useless(l, found);
+    return known && (own || app || useless);
 }
 
 static enum login_kind check(struct login *l, struct login_thread *t, const struct plain_message *p)

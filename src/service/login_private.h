@@ -32,6 +32,9 @@ struct login {
     void *state;                   /* the mechanism's own, in the arena */
     void (*end)(struct login *l);  /* what of state is not in the arena; or null */
     struct identity_principal who; /* who it is, once known; number 0: nobody */
+    bool no_scram_256, no_scram_1; /* those keys of who are made up */
+    const char
+        *useless; /* the reason why what it logs in by opens nothing, whatever is proven; null: it may */
     struct login_vouched vouched;
     uint64_t valid_until; /* unix seconds: login_ends() */
     bool proven;          /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
@@ -66,6 +69,8 @@ void login_detail(struct login *l, struct span text);
 enum login_kind login_refuse(struct login *l, const char *event);
 /* The reason of a proof that failed, for the log alone: whether there is such a user, and whether it has a secret of this kind. */
 const char *login_wrong_secret(const struct login *l, bool has_one);
+/* What it logs in by is an app password that is there, and opens nothing: EXPIRED or ELSEWHERE. */
+void login_useless(struct login *l, enum identity_found found);
 /* Who that name is. When nobody, l->who is made up so that every further step takes as long: proof against it fails. False: the store cannot
  * be read now (reported). */
 bool login_find(struct login *l, struct login_thread *t, struct span name);

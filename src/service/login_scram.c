@@ -97,11 +97,17 @@ static struct scram *open_session(struct login *l, struct login_thread *t)
     return s;
 }
 
+static bool has_keys(const struct login *l)
+{
+    return !(is_sha_1(l) ? l->no_scram_1 : l->no_scram_256);
+}
+
 static enum login_kind success(struct login *l, struct scram *s)
 {
     const char *authzid = gsasl_property_fast(s->session, GSASL_AUTHZID);
     const char *authid = gsasl_property_fast(s->session, GSASL_AUTHID);
-    if (l->who.number == 0 || !authid) return login_refuse(l, "unknown-user"); /* nobody knows those keys */
+    if (l->who.number == 0 || !has_keys(l) || !authid) /* nobody knows those keys */
+        return login_refuse(l, login_wrong_secret(l, has_keys(l)));
     if (authzid && !login_authzid_permitted(l, span_str(authzid), span_str(authid))) return LOGIN_REFUSED;
     l->proven = true;
     return LOGIN_SUCCESS;
@@ -111,7 +117,7 @@ static enum login_kind failure(struct login *l, const struct scram *s, int r)
 {
     if (s->unavailable) return LOGIN_LATER;
     if (r == GSASL_MECHANISM_PARSE_ERROR) return LOGIN_MALFORMED;
-    return login_refuse(l, s->found ? l->who.number ? "wrong-secret" : "unknown-user" : "binding");
+    return login_refuse(l, s->found ? login_wrong_secret(l, has_keys(l)) : "binding");
 }
 
 enum login_kind login_scram(struct login *l, struct login_thread *t, struct span response, bool initial)

@@ -26,14 +26,24 @@ static struct identity_scram made_up(struct login *l, struct span name, uint8_t 
     return s;
 }
 
+void login_useless(struct login *l, enum identity_found found)
+{
+    l->useless = found == IDENTITY_EXPIRED ? "app-expired" : "app-network";
+}
+
 bool login_find(struct login *l, struct login_thread *t, struct span name)
 {
     struct address client;
     memcpy(client.octets, l->begin.client, sizeof client.octets);
     login_claim(l, name);
     l->who = (struct identity_principal){0};
-    switch (identity_find(t->identity, name, l->world->home, &client, l->unix_seconds, l->arena, &l->who)) {
+    l->useless = NULL;
+    enum identity_found found =
+        identity_find(t->identity, name, l->world->home, &client, l->unix_seconds, l->arena, &l->who);
+    switch (found) {
     case IDENTITY_FOUND: login_ends(l, l->who.expires); break;
+    case IDENTITY_EXPIRED:
+    case IDENTITY_ELSEWHERE: login_useless(l, found); break;
     case IDENTITY_UNKNOWN:
         l->who = (struct identity_principal){0};
         l->report.event = "unknown-user";
@@ -41,8 +51,10 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return false;
     }
     l->report.principal = l->who.number;
-    if (l->who.scram_256.salt.n == 0) l->who.scram_256 = made_up(l, name, 2);
-    if (l->who.scram_1.salt.n == 0) l->who.scram_1 = made_up(l, name, 1);
+    l->no_scram_256 = l->who.scram_256.salt.n == 0;
+    l->no_scram_1 = l->who.scram_1.salt.n == 0;
+    if (l->no_scram_256) l->who.scram_256 = made_up(l, name, 2);
+    if (l->no_scram_1) l->who.scram_1 = made_up(l, name, 1);
     return l->who.scram_256.salt.p && l->who.scram_1.salt.p;
 }
 

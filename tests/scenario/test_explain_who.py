@@ -6,7 +6,7 @@ import smtplib
 
 import pytest
 
-from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, wait_for
 
 ME, REMOTE = f"{USER}@{DOMAIN}", "someone@elsewhere.example"
 LINE = f"line@{DOMAIN}"  # its right is a line of the server
@@ -189,7 +189,13 @@ def test_an_app_password_counts_where_it_may(s):
     s.cli("user", "app", "add", BARE, "phone", "--from", "192.0.2.0/24")
     assert explain(s, "submission", "192.0.2.9", f"{BARE}/phone", BARE, ME, "--tls")["accepted"]
     said = explain(s, "submission", "198.51.100.9", f"{BARE}/phone", BARE, ME, "--tls")
-    assert said["reply"]["code"] == 535 and rules(said, "account") == ["account.unknown"]
+    assert said["reply"]["code"] == 535 and rules(said, "account") == ["account.app-network"] and rules(said, "login") == ["login.app-network"]
+    s.cli("user", "app", "add", BARE, "old", "--expires", "1s")
+    wait_for(lambda: rules(explain(s, "submission", "192.0.2.9", f"{BARE}/old", BARE, ME, "--tls"), "account") == ["account.app-expired"])
+    for name, rule in ((f"{BARE}/tablet", "account.app-unknown"), (f"nobody@{DOMAIN}/tablet", "account.unknown")):
+        said = explain(s, "submission", "192.0.2.9", name, BARE, ME, "--tls")
+        assert said["reply"]["code"] == 535 and rules(said, "account") == [rule] and rules(said, "login") == ["login.unknown-user"]
+    s.cli("user", "app", "remove", BARE, "old")
     s.cli("user", "app", "remove", BARE, "phone")
 
 

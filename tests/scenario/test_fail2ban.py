@@ -35,5 +35,5 @@ def test_the_filters_find_who_failed_and_who_is_banned():
     assert found("sallyport", lines) == ["127.66.2.2"] * n + ["127.66.3.3"]
     assert found("sallyport", ["Nov 25 12:00:00 host sallyportd[7]: " + line for line in lines]) == ["127.66.2.2"] * n + ["127.66.3.3"]
     assert found("sallyport-banned", lines) == ["127.66.2.2/32"]
-    for innocent in ("locked", "no-right", "expired", "unavailable", "dovecot-away"):
+    for innocent in ("locked", "no-right", "app-expired", "app-network", "expired", "unavailable", "dovecot-away"):
         assert found("sallyport", [line.replace('"reason":"unknown-user"', f'"reason":"{innocent}"') for line in lines]) == ["127.66.3.3"], innocent

@@ -232,9 +232,10 @@ def test_import(s, tmp_path):
     file.write_text("\n".join(["# of 0.1", f"old@{DOMAIN}\t{CRYPT}\t", f"drop@{DOMAIN}\t!\t", "htpasswd:" + CRYPT, "dovecot:{SHA256-CRYPT}" + CRYPT + ":5000:5000::/home::",
                                 f"csv@{DOMAIN},{CRYPT}", "scram:{SCRAM-SHA-256}" + scram, "plain:{PLAIN}secret word", "nt:{NTLM}" + "ab" * 16,
                                 "cram:{CRAM-MD5}" + "01" * 16 + "02" * 16, ME + ":" + CRYPT]) + "\n")
-    assert "9 would be added, 1 are there already" in user(s, "import", file, "--domain", DOMAIN, "--dry-run")
+    said = user(s, "import", file, "--domain", DOMAIN, "--dry-run")
+    assert "9 would be added, 1 are there already" in said and "6 of the added users have no keys for SCRAM-SHA-256" in said
     assert len(s.ask("user", "list")) == 1
-    user(s, "import", file, "--domain", DOMAIN, "--grant", "submit")
+    assert "6 of the added users have no keys for SCRAM-SHA-256" in user(s, "import", file, "--domain", DOMAIN, "--grant", "submit")
     users = {u["user"].split("@")[0]: u for u in s.ask("user", "list")}
     assert len(users) == 10 and users["old"]["rights"] == ["submit"] and users[USER]["rights"] == ["submit", "relay"]
     assert [n for n, u in users.items() if not u["password"]] == ["drop", "nt", "cram"] and users["nt"]["nt"] and users["cram"]["cram"]

@@ -196,12 +196,14 @@ static void an_app_password_has_a_place_and_a_time(void **state)
     uint32_t phone = p.app_password;
     assert_int_equal(find("joe/phone", "example.org", NULL, 4999), IDENTITY_FOUND);
     assert_int_equal(p.expires, 5000);
-    assert_int_equal(find("joe@example.org/phone", "", NULL, 5000), IDENTITY_UNKNOWN);
+    assert_int_equal(find("joe@example.org/phone", "", NULL, 5000), IDENTITY_EXPIRED);
+    assert_int_equal(p.app_password, phone); /* a proof against it can be looked at */
+    assert_int_equal(p.scram_256.iterations, 5000);
     assert_int_equal(find("joe@example.org/tablet", "", NULL, 1), IDENTITY_UNKNOWN);
     assert_int_equal(find("ann@example.org/phone", "", NULL, 1), IDENTITY_UNKNOWN);
     assert_int_equal(find("joe@example.org/printer", "", "192.0.2.9", 9999), IDENTITY_FOUND);
-    assert_int_equal(find("joe@example.org/printer", "", "198.51.100.1", 9999), IDENTITY_UNKNOWN);
-    assert_int_equal(find("joe@example.org/printer", "", NULL, 9999), IDENTITY_UNKNOWN);
+    assert_int_equal(find("joe@example.org/printer", "", "198.51.100.1", 9999), IDENTITY_ELSEWHERE);
+    assert_int_equal(find("joe@example.org/printer", "", NULL, 9999), IDENTITY_ELSEWHERE);
 
     /* without its label */
     assert_int_equal(
@@ -211,7 +213,7 @@ static void an_app_password_has_a_place_and_a_time(void **state)
     assert_int_equal(expires, 5000);
     assert_int_equal(
         identity_app_password(fixture, joe, SPAN("phone-secret"), &outside, 5000, &number, &expires),
-        IDENTITY_UNKNOWN);
+        IDENTITY_EXPIRED);
     assert_int_equal(
         identity_app_password(fixture, ann, SPAN("phone-secret"), &outside, 1, &number, &expires),
         IDENTITY_UNKNOWN);
@@ -223,7 +225,7 @@ static void an_app_password_has_a_place_and_a_time(void **state)
     assert_int_equal(expires, UINT64_MAX);
     assert_int_equal(
         identity_app_password(fixture, joe, SPAN("printer-secret"), &outside, 1, &number, &expires),
-        IDENTITY_UNKNOWN);
+        IDENTITY_ELSEWHERE);
 }
 
 static void a_key_is_pinned_to_one(void **state)
