@@ -6,7 +6,13 @@
 
 #include "base/limits.h"
 
-enum { ROW = 8, ROWS = LIMIT_KERBEROS_SEEN / ROW };
+enum {
+    ROW = 8,
+    ROWS = LIMIT_KERBEROS_SEEN / ROW,
+    /* A client's clock may be ahead by as much as ours may run on; the last second counts; and what is told is the time when the step began to
+     * stand in line, the library looks at its own. */
+    KEPT_SECONDS = 2 * LIMIT_KERBEROS_CLOCK_SECONDS + LIMIT_DIRECTORY_SECONDS + 1
+};
 
 struct kerberos_seen {
     pthread_mutex_t lock;
@@ -45,7 +51,7 @@ bool kerberos_seen_add(struct kerberos_seen *s, const uint8_t hash[KERBEROS_SEEN
         if (s->rows[number % ROWS][i].until < s->rows[number % ROWS][oldest].until) oldest = i;
     }
     if (!seen) {
-        s->rows[number % ROWS][oldest].until = unix_seconds + 2 * LIMIT_KERBEROS_CLOCK_SECONDS;
+        s->rows[number % ROWS][oldest].until = unix_seconds + KEPT_SECONDS;
         memcpy(s->rows[number % ROWS][oldest].hash, hash, KERBEROS_SEEN_OCTETS);
     }
     pthread_mutex_unlock(&s->lock);
