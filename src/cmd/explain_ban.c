@@ -52,7 +52,7 @@ bool explain_ban(struct explain_call *x, uint64_t unix_seconds)
     bool never = false, by_hand = ban.reason == GUESS_BY_HAND;
     for (uint32_t i = 0; i < c->n_never_ban; i++)
         never |= network_holds(&c->never_ban[i], &x->q->address);
-    bool door = !never && guess_bars(&ban) && (by_hand || x->server->mechanisms);
+    bool door = !never && guess_bars(&ban, x->server->mechanisms != 0);
     struct buf *b = explain_begin(x->e, "ban");
     put_ban(b, &ban);
     buf_str(b, never   ? "; but never-ban names the client"

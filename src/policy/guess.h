@@ -81,10 +81,11 @@ void guess_give_back(struct guess *g, const struct guess_ban *ban);
 void guess_load(struct guess *g, const struct guess_ban *bans, size_t n, uint64_t unix_ms);
 /* Another number when another list for the edges would come of it. */
 uint64_t guess_version(const struct guess *g);
-/* Is that one for the list of those who are turned away at the door? Not when it is of a network around single sources. */
-bool guess_bars(const struct guess_ban *ban);
-/* That list, in any order: at most LIMIT_GUESS_SOURCES + LIMIT_GUESS_BANS_BY_HAND. Returns how many. */
-uint32_t guess_barred(const struct guess *g, uint64_t unix_ms, struct barred_entry *ret);
+/* Does that one turn away at the door of a server? logins: one may log in there. Never when it is of a network around single sources. */
+bool guess_bars(const struct guess_ban *ban, bool logins);
+/* The list of those, in any order: at most GUESS_BARRED_MAX. Returns how many. */
+uint32_t guess_barred(const struct guess *g, bool logins, uint64_t unix_ms, struct barred_entry *ret);
+#define GUESS_BARRED_MAX (LIMIT_GUESS_SOURCES + LIMIT_GUESS_BANS_BY_HAND)
 /* Bans in force. */
 uint32_t guess_count(const struct guess *g, uint64_t unix_ms);
 

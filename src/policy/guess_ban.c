@@ -128,13 +128,13 @@ uint64_t guess_version(const struct guess *g)
     return g->version;
 }
 
-bool guess_bars(const struct guess_ban *ban)
+bool guess_bars(const struct guess_ban *ban, bool logins)
 {
     struct network source = guess_network(&ban->network.base, false);
-    return ban->reason == GUESS_BY_HAND || guess_same(&source, &ban->network);
+    return ban->reason == GUESS_BY_HAND || (logins && guess_same(&source, &ban->network));
 }
 
-uint32_t guess_barred(const struct guess *g, uint64_t unix_ms, struct barred_entry *ret)
+uint32_t guess_barred(const struct guess *g, bool logins, uint64_t unix_ms, struct barred_entry *ret)
 {
     const uint64_t now = unix_ms / 1000;
     uint32_t n = 0;
@@ -143,7 +143,7 @@ uint32_t guess_barred(const struct guess *g, uint64_t unix_ms, struct barred_ent
             ret[n++] = (struct barred_entry){g->by_hand[i].network, g->by_hand[i].until, true, false};
     for (uint32_t i = 0; i < LIMIT_GUESS_SOURCES; i++) {
         const struct guess_ban *ban = &g->sources[i].ban;
-        if (ban->until > now && guess_bars(ban))
+        if (ban->until > now && guess_bars(ban, logins))
             ret[n++] = (struct barred_entry){ban->network, ban->until, false, false};
     }
     return n;

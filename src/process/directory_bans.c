@@ -5,7 +5,6 @@
 #include "process/messages.h"
 
 enum {
-    ENTRIES_MAX = LIMIT_GUESS_SOURCES + LIMIT_GUESS_BANS_BY_HAND,
     PACKETS_LEFT = 32, /* in a channel, for answers to logins */
 };
 
@@ -16,7 +15,7 @@ struct bans {
     uint64_t version; /* of guess that it is of */
     uint64_t made_ms;
     uint32_t n;
-    struct barred_entry entries[ENTRIES_MAX];
+    struct barred_entry entries[GUESS_BARRED_MAX];
 };
 
 struct bans *bans_create(struct child *c, const struct guess *g)
@@ -42,7 +41,7 @@ void bans_look(struct bans *b)
         return; /* the next look at the store is a turn, too */
     b->version = guess_version(b->guess);
     b->made_ms = now;
-    b->n = guess_barred(b->guess, loop_unix_ms(b->child->loop), b->entries);
+    b->n = guess_barred(b->guess, true, loop_unix_ms(b->child->loop), b->entries);
     qsort(b->entries, b->n, sizeof *b->entries, barred_order);
     b->list++;
 }

@@ -188,11 +188,12 @@ static void of_failed_logins(void **state)
         }
     assert_true(address_parse(SPAN("192.0.2.200"), &a));
     assert_true(guess_banned(g, &a, 1000000)); /* its neighbours did it: that is not said at the door */
-    uint32_t n = guess_barred(g, 1000000, list);
+    uint32_t n = guess_barred(g, true, 1000000, list);
     qsort(list, n, sizeof *list, barred_order);
     assert_true(take(list, n, true, true));
     assert_non_null(find("192.0.2.3", true, 1001));
     assert_null(find("192.0.2.200", true, 1001));
+    assert_int_equal(guess_barred(g, false, 1000000, list), 1); /* where nobody logs in: that by hand */
     assert_non_null(find("203.0.113.7", false, 1001));
     free(g);
 }
