@@ -19,8 +19,13 @@ static bool make_folder(const char *path)
     struct config_files_owner owner;
     role_account(PROC_DIRECTORY, &owner);
     if (mkdir(path, 0700) != 0) return false;
-    if (owner.uid == geteuid() || chown(path, owner.uid, owner.gid) == 0) return true;
+    /* by its descriptor: whoever may write beside it could have put a link in its place */
+    int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool given = fd >= 0 && (owner.uid == geteuid() || fchownat(fd, "", owner.uid, owner.gid,
+                                                                AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0);
     int error = errno;
+    if (fd >= 0) close(fd);
+    if (given) return true;
     rmdir(path); /* made a moment ago, and empty */
     errno = error;
     return false;

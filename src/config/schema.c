@@ -132,7 +132,7 @@ const struct schema_row schema_table[] = {
     {.name = "keytab", .where = SCHEMA_KERBEROS, .type = SCHEMA_PATH, .offset = offsetof(struct config, kerberos.keytab_file), .arguments = "FILE", .since = "0.1",
      .doc = "The keys of this service, read at start and at reload. Only AES and Camellia keys of the services and realms named here are used. A secret: for its owner alone. Needed."},
     {.name = "realm", .where = SCHEMA_KERBEROS, .type = SCHEMA_OWN, .repeat = true, .arguments = "REALM domain DOMAIN", .since = "0.1", .read = read_kerberos_realm,
-     .doc = "NAME@REALM is the account NAME@DOMAIN. Capitals count in a REALM. One at least is needed; a client of any other realm is nobody here, whoever trusts it."},
+     .doc = "NAME@REALM is the account NAME@DOMAIN. Capitals count in a REALM, not in a NAME: where people may make accounts of their own, Alice and alice must not be two. The name alone counts, as the realm gives it out. One at least is needed; a client of any other realm is nobody here, whoever trusts it."},
     {.name = "service", .where = SCHEMA_KERBEROS, .type = SCHEMA_OWN, .arguments = "NAME ...", .fallback_text = "smtp smtpsvc", .since = "0.1",
      .read = read_kerberos_service, .doc = "The first part of the principals whose keys are used: smtp/mail.example.org. Capitals do not count."},
     {.name = "channel-binding", .where = SCHEMA_KERBEROS, .type = SCHEMA_CHOICE, TAKES(struct config, kerberos.bindings), .arguments = "POLICY",

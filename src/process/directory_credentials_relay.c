@@ -95,7 +95,7 @@ static void relay_asked(void *context, uint16_t type, struct span payload, const
 
 void credentials_relay_open(struct credential_relay *r, int fd)
 {
-    ipc_close(&r->channel);
+    if (r->channel) relay_lost(r, "replaced"); /* what is in work for it is nobody's now */
     r->channel = ipc_open(r->credentials->child->loop, fd, allowed, sizeof allowed / sizeof allowed[0],
                           ANSWERS_QUEUED, relay_asked, relay_closed, r);
     if (r->channel)
