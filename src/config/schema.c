@@ -212,7 +212,9 @@ const struct schema_row schema_table[] = {
     {.name = "from-lock", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, from_free), .arguments = "YES-NO", .choices = "yes no",
      .fallback_text = "yes", .since = "0.1",
      .doc = "From and Sender of a message from somebody who has logged in may name only addresses that somebody may send from (see sallyport user sender), as the "
-            "reverse-path may. Whoever has the right any-sender is not asked."},
+            "reverse-path may. Its header section (65,536 octets at most) must be fields and nothing else (RFC 5322, also in obsolete syntax): whatever others might read a From in "
+            "is refused, too (550 5.7.1, from-malformed in the log): a line without a colon, a name with blanks, controls or 8-bit octets in it, a CR or LF alone, a NUL. "
+            "Resent-From and Resent-Sender may name anybody. Whoever has the right any-sender is not asked."},
     {.name = "normalize-bare-lf", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, normalize), .arguments = "YES-NO", .choices = "no yes",
      .fallback_text = "no: such mail is refused", .since = "0.1",
      .doc = "For old devices: a bare LF in a message becomes CR LF; it never ends a message."},

@@ -112,17 +112,55 @@ struct span header_section(struct span content, size_t max, bool *whole)
     return span_head(content, used);
 }
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* A line with those that continue it. */
+static struct span unfolded(struct span section)
+{
+    size_t n = line_octets(section);
+    while (n < section.n && is_blank(section.p[n]))
+        n += line_octets(span_skip(section, n));
+    return span_head(section, n);
+}
+
+static bool has_stray(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == 0) return true;
+        if (s.p[i] == '\n') return true;
+        if (s.p[i] == '\r' && (++i == s.n || s.p[i] != '\n')) return true;
+    }
+    return false;
+}
+
+enum header_answer header_next(struct span *section, struct header_field *ret)
+{
+    struct span lines = unfolded(*section);
+    size_t name_n = 0;
+    if (!section->n) return HEADER_END;
+    *section = span_skip(*section, lines.n);
+    if (has_stray(lines)) return HEADER_STRAY;
+    while (name_n < lines.n && lines.p[name_n] > ' ' && lines.p[name_n] <= '~' && lines.p[name_n] != ':')
+        name_n++;
+    size_t colon = name_n;
+    while (colon < lines.n && is_blank(lines.p[colon]))
+        colon++;
+    if (name_n && colon < lines.n && lines.p[colon] == ':') {
+        *ret = (struct header_field){span_head(lines, name_n), span_skip(lines, colon + 1)};
+        return HEADER_FIELD;
+    }
+    struct span line = span_head(lines, line_octets(lines));
+    return span_find(line, ':') == SPAN_NPOS ? HEADER_NO_COLON : HEADER_NAME;
+}
+
 struct span header_find(struct span section, struct span field_name)
 {
-    while (section.n) {
-        size_t n = line_octets(section);
-        struct span value = span_skip(section, field_name.n);
-        if (span_starts_nocase(section, field_name) && value.n && value.p[0] == ':') {
-            while (n < section.n && (section.p[n] == ' ' || section.p[n] == '\t'))
-                n += line_octets(span_skip(section, n));
-            return span_head(span_skip(value, 1), n - field_name.n - 1);
-        }
-        section = span_skip(section, n);
-    }
+    struct header_field f;
+    enum header_answer a;
+    while ((a = header_next(&section, &f)) != HEADER_END)
+        if (a == HEADER_FIELD && span_eq_nocase(f.name, field_name)) return f.value;
     return (struct span){NULL, 0};
 }

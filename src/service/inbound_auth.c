@@ -244,7 +244,7 @@ static void tell_from(struct session *s, uint8_t verdict, struct buf *out)
         .code = 451, .enhanced = "4.3.0", .text = SPAN("Your right to this From cannot be checked now")};
     struct inbound_principal *p = s->principal;
     p->from_asked = false;
-    p->from_bad |= verdict == SENDER_REFUSED;
+    if (verdict == SENDER_REFUSED && s->transaction) s->transaction->from = FROM_NOT_YOURS;
     s->wait &= (uint8_t)~WAIT_DIRECTORY;
     if (verdict == SENDER_LATER || verdict == SENDER_ENDED) {
         /* what was read of it is not trusted, and not refused */
@@ -274,7 +274,7 @@ static void tell_sender(struct session *s, uint8_t verdict)
     }
     const struct server_verdict *v = verdict == SENDER_ENDED ? &inbound_login_ended : &verdicts[verdict];
     if (v->code) {
-        inbound_log_sender(s, v);
+        inbound_log_sender(s, v, verdict == SENDER_ENDED ? "login.ended" : "sender-lock");
         inbound_transaction_drop(s);
     }
     server_answer(&s->engine, loop_now_ms(s->in->setup.loop), v, &out);

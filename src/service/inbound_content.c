@@ -143,5 +143,6 @@ bool inbound_content_begin(struct session *s)
     received_put(&b, &r);
     t->content[t->n_content - 1].length = (uint32_t)b.n;
     t->octets = b.n;
+    t->own_n = (uint16_t)b.n;
     return !b.over;
 }

@@ -28,10 +28,9 @@ void inbound_end_content(struct session *s, struct buf *out)
         return;
     }
     if (from == INBOUND_FROM_REFUSED) {
-        v = (struct server_verdict){.code = 550,
-                                    .enhanced = "5.7.1",
-                                    .text = SPAN("From or Sender names an address that is not yours")};
-        inbound_log_sender(s, &v);
+        const char *rule;
+        v = *inbound_from_refusal(s, &rule);
+        inbound_log_sender(s, &v, rule);
     } else {
         s->in->counters.deferred++;
     }

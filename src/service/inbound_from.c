@@ -1,5 +1,7 @@
 /* The From field of who has logged in: it names the same addresses as the reverse-path may, unless any-sender was granted. Sender is looked at
- * too (RFC 5322 3.6.2). The header section is read before the first chunk leaves, at the latest when the content ends. */
+ * too (RFC 5322 3.6.2). The header section is read before the first chunk leaves, at the latest when the content ends. It is refused where
+ * it is more than fields: whoever reads the message later may find another From in what we do not understand. Resent-From and Resent-Sender
+ * are not looked at: those of others who sent it on before stay in a message (3.6.6), and none of them says who wrote it. */
 #include "mail/header.h"
 #include "mail/mailbox_list.h"
 #include "service/inbound_private.h"
@@ -26,24 +28,31 @@ static bool keep_addresses(struct inbound_principal *p, struct span value)
     }
 }
 
-static bool keep_fields(struct inbound_principal *p, struct span section, struct span name)
+static enum from_look look_at(struct inbound_principal *p, struct span section)
 {
-    for (struct span value; (value = header_find(section, name)).p;) {
-        if (!keep_addresses(p, value)) return false;
-        section = span_skip(section, (size_t)(value.p + value.n - section.p));
+    enum from_look found = FROM_READ;
+    struct header_field f;
+    for (;;) {
+        switch (header_next(&section, &f)) {
+        case HEADER_END: return found;
+        case HEADER_NO_COLON: return FROM_NO_COLON;
+        case HEADER_NAME: return FROM_NAME;
+        case HEADER_STRAY: return FROM_STRAY;
+        case HEADER_FIELD: break;
+        }
+        if (!span_eq_nocase(f.name, SPAN("From")) && !span_eq_nocase(f.name, SPAN("Sender"))) continue;
+        if (!keep_addresses(p, f.value)) found = FROM_NOT_YOURS;
     }
-    return true;
 }
 
 void inbound_from_read(struct session *s, bool ended)
 {
     static uint8_t memory[LIMIT_FROM_SECTION_OCTETS];
     struct inbound_principal *p = s->principal;
-    const struct transaction *t = s->transaction;
+    struct transaction *t = s->transaction;
     struct buf b = buf_on(memory, sizeof memory);
     bool whole;
-    if (!inbound_from_locked(s) || p->from_read) return;
-    p->from_read = true;
+    if (!inbound_from_locked(s) || t->from != FROM_UNREAD) return;
     for (unsigned i = 0; i < t->n_content && buf_room(&b); i++) {
         struct buf block = inbound_block(s->in, &t->content[i]);
         buf_put(&b, span_head(buf_span(&block), buf_room(&b)));
@@ -51,15 +60,15 @@ void inbound_from_read(struct session *s, bool ended)
     struct span section = header_section(buf_span(&b), sizeof memory - 1, &whole);
     /* what ends with the octets that are here, and not with an empty line, goes on in a chunk to come */
     whole &= section.n < b.n || ended;
-    p->from_bad =
-        !whole || !keep_fields(p, section, SPAN("From")) || !keep_fields(p, section, SPAN("Sender"));
+    /* what begins with a blank does not continue our field */
+    t->from = (uint8_t)(whole ? look_at(p, span_skip(section, t->own_n)) : FROM_TOO_LONG);
 }
 
 void inbound_from_begin(struct session *s)
 {
     struct inbound_principal *p = s->principal;
     if (!p) return;
-    p->from_read = p->from_bad = p->from_asked = false;
+    p->from_asked = false;
     p->from_n = p->from_at = 0;
 }
 
@@ -74,11 +83,29 @@ enum inbound_from inbound_from_check(struct session *s)
     struct inbound_principal *p = s->principal;
     if (!inbound_from_locked(s)) return INBOUND_FROM_PERMITTED;
     inbound_from_read(s, true);
-    if (p->from_bad) return INBOUND_FROM_REFUSED;
+    if (s->transaction->from != FROM_READ) return INBOUND_FROM_REFUSED;
     if (p->from_at == p->from_n) return INBOUND_FROM_PERMITTED;
     struct span rest = span_of(p->from + p->from_at, (size_t)(p->from_n - p->from_at));
     struct span key = span_head(rest, span_find(rest, 0));
     p->from_at = (uint16_t)(p->from_at + key.n + 1);
     p->from_asked = inbound_ask_sender(s, key);
     return p->from_asked ? INBOUND_FROM_ASKED : INBOUND_FROM_LATER;
+}
+
+const struct server_verdict *inbound_from_refusal(const struct session *s, const char **rule)
+{
+#define REFUSED(reason)                                                                                      \
+    {                                                                                                        \
+        .code = 550, .enhanced = "5.7.1", .text = SPAN(reason)                                               \
+    }
+    static const struct server_verdict refusals[FROM_LOOK_COUNT] = {
+        [FROM_NOT_YOURS] = REFUSED("From or Sender names an address that is not yours"),
+        [FROM_TOO_LONG] = REFUSED("The header section is too long to look for From in it"),
+        [FROM_NO_COLON] = REFUSED("The header section has a line that is no field: no colon in it"),
+        [FROM_NAME] = REFUSED(
+            "The header section has a field without a name, or with blanks, controls or 8-bit octets in it"),
+        [FROM_STRAY] = REFUSED("The header section has a CR or LF alone, or a NUL"),
+    };
+    *rule = s->transaction->from == FROM_NOT_YOURS ? "sender-lock" : "from-malformed";
+    return &refusals[s->transaction->from];
 }

@@ -109,7 +109,7 @@ void inbound_log_login(const struct session *s)
     log_end();
 }
 
-void inbound_log_sender(const struct session *s, const struct server_verdict *v)
+void inbound_log_sender(const struct session *s, const struct server_verdict *v, const char *rule)
 {
     log_begin(LOG_LEVEL_INFO, "refused");
     inbound_log_session(s);
@@ -118,7 +118,7 @@ void inbound_log_sender(const struct session *s, const struct server_verdict *v)
     log_u64("code", v->code);
     log_str("enhanced", v->enhanced);
     log_span("text", v->text);
-    log_str("rule", v == &inbound_login_ended ? "login.ended" : "sender-lock");
+    log_str("rule", rule);
     log_end();
 }
 

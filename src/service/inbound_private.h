@@ -52,6 +52,8 @@ struct transaction {
     bool failed;    /* the spooler refused a chunk */
     bool utf8_path; /* an address beyond ASCII is in its envelope */
     bool aborting;  /* it is over, but the spooler could not be told yet */
+    uint8_t from;   /* enum from_look */
+    uint16_t own_n; /* octets of our Received field, in front of the content */
     struct block_ref envelope[INBOUND_ENVELOPE_BLOCKS];
     struct block_ref content[INBOUND_CONTENT_BLOCKS];
     uint32_t sent[INBOUND_SENT_BLOCKS]; /* oldest first */
@@ -77,9 +79,8 @@ struct inbound_principal { /* who has logged in */
     uint32_t number, rights;
     uint64_t valid_until; /* unix seconds: then its proof has ended; UINT64_MAX: never */
     uint16_t name_n;
-    uint8_t kind; /* enum principal */
-    bool from_read, from_bad,
-        from_asked;           /* of this message: its From was read, is not permitted, is being asked for */
+    uint8_t kind;             /* enum principal */
+    bool from_asked;          /* of this message: an address of its From is being asked for */
     uint16_t from_n, from_at; /* octets in from, and of those that were asked for */
     char name[LIMIT_PRINCIPAL_NAME_OCTETS];
     char from
@@ -244,6 +245,16 @@ uint32_t inbound_rights(const struct session *s);
 struct span inbound_principal_name(const struct session *s); /* empty: nobody */
 
 /* inbound_from.c */
+enum from_look { /* at the header section of a message */
+                 FROM_UNREAD,
+                 FROM_READ,
+                 FROM_NOT_YOURS, /* it names an address that is not permitted, or that cannot be read */
+                 FROM_TOO_LONG,  /* the section: From may be where it was not looked for */
+                 FROM_NO_COLON,  /* these as in mail/header: others might read a From in it that we do not */
+                 FROM_NAME,
+                 FROM_STRAY,
+                 FROM_LOOK_COUNT
+};
 enum inbound_from { INBOUND_FROM_PERMITTED, INBOUND_FROM_REFUSED, INBOUND_FROM_ASKED, INBOUND_FROM_LATER };
 bool inbound_from_locked(const struct session *s);
 void inbound_from_begin(struct session *s); /* another message */
@@ -251,6 +262,8 @@ void inbound_from_read(struct session *s,
                        bool ended); /* before the first content leaves; only once a message */
 enum inbound_from
 inbound_from_check(struct session *s); /* the content is whole. ASKED: again, when the answer is there */
+const struct server_verdict *inbound_from_refusal(const struct session *s,
+                                                  const char **rule); /* of REFUSED */
 
 /* inbound_policy.c */
 /* False: the answer comes later (the directory was asked). */
@@ -315,8 +328,8 @@ void inbound_log_denied(const struct session *s, const struct admission_rule *ru
                         const struct admission_name *name);
 void inbound_log_banned(const struct session *s, const struct barred_entry *ban);
 void inbound_log_login(const struct session *s);
-void inbound_log_sender(const struct session *s,
-                        const struct server_verdict *v); /* not permitted to its principal */
+void inbound_log_sender(const struct session *s, const struct server_verdict *v,
+                        const char *rule); /* of a message that was begun */
 void inbound_log_end(const struct session *s, const char *why);
 
 #endif

@@ -35,6 +35,36 @@ static struct header_scan naive(struct span s)
     return h;
 }
 
+/* Fields of a section: each of its octets belongs to one, a name is a name, and what is found is the first of that name. */
+static void fields(struct span section)
+{
+    struct span rest = section, value = header_find(section, SPAN("From"));
+    struct header_field f;
+    enum header_answer a;
+    bool found = false;
+    while ((a = header_next(&rest, &f)) != HEADER_END) {
+        if (a != HEADER_FIELD) continue;
+        must(f.name.n > 0 && f.name.p >= section.p && f.value.p + f.value.n == rest.p);
+        for (size_t i = 0; i < f.name.n; i++)
+            must(f.name.p[i] > 32 && f.name.p[i] < 127 && f.name.p[i] != ':');
+        for (const uint8_t *p = f.name.p + f.name.n; p < f.value.p - 1; p++)
+            must(*p == ' ' || *p == '\t');
+        must(f.value.p[-1] == ':');
+        for (size_t i = 0; i < f.value.n; i++) { /* a line ends with CR LF, and goes on with a blank */
+            const uint8_t *c = f.value.p + i;
+            must(*c != 0 && (*c != '\n' || c[-1] == '\r'));
+            if (*c != '\r') continue;
+            must(i + 1 < f.value.n && c[1] == '\n');
+            must(i + 2 == f.value.n || c[2] == ' ' || c[2] == '\t');
+        }
+        if (!found && span_eq_nocase(f.name, SPAN("from"))) {
+            found = true;
+            must(value.p == f.value.p && value.n == f.value.n);
+        }
+    }
+    must(rest.n == 0 && found == (value.p != NULL));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1) return 0;
@@ -49,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(section.n <= 200 && (section.n == 0 || section.p == rest.p));
     struct span value = header_find(section, SPAN("Received"));
     if (value.n) must(value.p > section.p && value.p + value.n <= section.p + section.n);
+    fields(section);
     while (rest.n) {
         header_scan_feed(&cut, span_head(rest, step));
         rest = span_skip(rest, step);

@@ -170,14 +170,71 @@ def test_from_is_locked_too(s, size):
         for fields in (f"From: <{ME}>\n", f"From: You <{ME.upper()}>, The Team\n <team@team.example>\n", "Subject: none\n", f"From: {ME} (boss@team.example)\n"):
             assert message(c, fields, size)[0] == 250, fields
         for fields in ("From: boss@team.example\n", f"From: <{ME}>, <boss@team.example>\n", f"From: <{ME}>\nFrom: boss@team.example\n",
-                       f"From: <{ME}>\nsender: <boss@team.example>\n", f"From: <{ME}> <boss@team.example>\n", "From: Boss\n",
-                       "Subject: x\n" * 9000 + "From: boss@team.example\n"):
+                       f"From: <{ME}>\nsender: <boss@team.example>\n", f"From: <{ME}> <boss@team.example>\n", "From: Boss\n"):
             assert message(c, fields, size) == (550, b"5.7.1 From or Sender names an address that is not yours"), fields[:100]
+        assert message(c, "Subject: x\n" * 9000 + "From: boss@team.example\n", size) == (550, b"5.7.1 " + TOO_LONG)
         s.cli("user", "grant", ME, "any-sender")
     with session(s) as c:
         c.login(ME, PASSWORD)
         assert message(c, "From: boss@team.example\n", size)[0] == 250
     s.cli("user", "revoke", ME, "any-sender")
+
+
+NOT_YOURS = b"From or Sender names an address that is not yours"
+NO_COLON, NAME, STRAY, TOO_LONG = (b"The header section " + what for what in (
+    b"has a line that is no field: no colon in it", b"has a field without a name, or with blanks, controls or 8-bit octets in it",
+    b"has a CR or LF alone, or a NUL", b"is too long to look for From in it"))
+BOSS = b"boss@team.example"
+
+
+def chunked(c, content, cut):
+    """The reply to the last chunk; cut: octets of the first one."""
+    assert c.docmd("MAIL", f"FROM:<{ME}> BODY=BINARYMIME")[0] == 250
+    assert c.docmd("RCPT", f"TO:<{ME}>")[0] == 250
+    if cut:
+        c.send(b"BDAT %d\r\n" % cut + content[:cut])
+        assert c.getreply()[0] == 250
+    c.send(b"BDAT %d LAST\r\n" % len(content[cut:]) + content[cut:])
+    return c.getreply()
+
+
+@pytest.mark.parametrize("fields, why", [
+    # fields in obsolete syntax are fields: RFC 5322 4.5
+    (b"From : MINE\r\n", None), (b"FROM\t :\r\n MINE\r\n", None), (b"Subject : x\r\n", None), (b"From: MINE\r\nResent-From: " + BOSS + b"\r\n", None),
+    (b"From: team: MINE;\r\n", None), (b"From: =?utf-8?q?boss=40team.example?= <MINE>\r\n", None), (b"", None),
+    (b"Content-Type: message/rfc822\r\n\r\nFrom: " + BOSS + b"\r\n", None),
+    (b"From : " + BOSS + b"\r\n", NOT_YOURS), (b"From\t: " + BOSS + b"\r\n", NOT_YOURS), (b"fRoM \t : " + BOSS + b"\r\n", NOT_YOURS),
+    (b"From: MINE\r\nSender : " + BOSS + b"\r\n", NOT_YOURS), (b"From: MINE\r\nFrom : " + BOSS + b"\r\n", NOT_YOURS),
+    (b"From : " + BOSS + b"\r\nFrom: MINE\r\n", NOT_YOURS), (b"From: team: MINE, " + BOSS + b";\r\n", NOT_YOURS), (b"From: =?utf-8?q?boss=40team.example?=\r\n", NOT_YOURS),
+    # what another program may take for one is refused
+    (b"From\r\n : " + BOSS + b"\r\n", NO_COLON), (b"From\r\n: " + BOSS + b"\r\n", NO_COLON), (b"Hello,\r\nFrom: MINE\r\n", NO_COLON), (b" \r\nFrom: MINE\r\n", NO_COLON),
+    (b"From boss@team.example Thu Nov 26 03:00:00 2026\r\n", NAME), (b">From boss@team.example\r\n", NO_COLON), (b" From: " + BOSS + b"\r\n", NAME), (b": " + BOSS + b"\r\n", NAME),
+    (b"\xef\xbb\xbfFrom: " + BOSS + b"\r\n", NAME), (b"From\xc2\xa0: " + BOSS + b"\r\n", NAME), (b"From\xa0: " + BOSS + b"\r\n", NAME), (b"\x0cFrom: " + BOSS + b"\r\n", NAME),
+    (b"From\x7f: " + BOSS + b"\r\n", NAME),
+    # BINARYMIME only: lines for whoever ends them by less than CR LF
+    (b"Subject: x\nFrom: " + BOSS + b"\r\n", STRAY), (b"Subject: x\rFrom: " + BOSS + b"\r\n", STRAY), (b"Fr\0om: " + BOSS + b"\r\n", STRAY), (b"From: MINE\0\r\n", STRAY),
+    (b"X: y\n\nFrom: " + BOSS + b"\r\n", STRAY),
+])
+def test_no_spelling_of_from_gets_around_the_lock(s, fields, why):
+    count = len(s.log("refused"))
+    content = fields.replace(b"MINE", ME.encode()) + b"\r\nHello.\r\n"
+    expected = (550, b"5.7.1 " + why) if why else None
+    with session(s) as c:
+        c.login(ME, PASSWORD)
+        for cut in (0, 3, len(fields)):
+            got = chunked(c, content, min(cut, len(fields)))
+            assert got == expected if why else got[0] == 250, got
+        if why != STRAY:
+            c.docmd("MAIL", f"FROM:<{ME}>")
+            c.docmd("RCPT", f"TO:<{ME}>")
+            c.putcmd("DATA")
+            assert c.getreply()[0] == 354
+            c.send(content + b".\r\n")
+            got = c.getreply()
+            assert got == expected if why else got[0] == 250, got
+    if why:
+        line = wait_for(lambda: s.log("refused")[count:])[-1]
+        assert (line["user"], line["rule"], line["text"]) == (ME, "sender-lock" if why == NOT_YOURS else "from-malformed", why.decode())
 
 
 def test_too_many_failures_end_the_session(s):

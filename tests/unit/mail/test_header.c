@@ -76,8 +76,73 @@ static void splits(void **state)
     }
 }
 
+static void finds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *section, *value; /* of From; null: there is none */
+    } t[] = {
+        {"From: a\r\n", " a\r\n"},          {"To: b\r\nfROM:\r\n a\r\nX: c\r\n", "\r\n a\r\n"},
+        {"From : a\r\n", " a\r\n"}, /* RFC 5322 4.5: obsolete */
+        {"X: y\r\nFrom\t :a\r\n", "a\r\n"}, {"Fro: a\r\nFromm: b\r\nX-From: c\r\n", NULL},
+        {"X: y\r\n From: a\r\n", NULL},     {"From\r\n : a\r\n", NULL},
+        {"no field\r\n : a\r\nFrom:", ""},  {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct span value = header_find(span_str(t[i].section), SPAN("From"));
+        if (!value.p != !t[i].value || (value.p && !span_eq(value, span_str(t[i].value))))
+            fail_msg("%zu: %.*s", i, (int)value.n, (const char *)value.p);
+    }
+}
+
+/* One letter for each field of a section, by what it is. */
+static void is_a_field(void **state)
+{
+    (void)state;
+    static const struct {
+        struct span section;
+        const char *kinds;
+    } t[] = {
+        {SPAN(""), ""},
+        {SPAN("A: b\r\n c\r\nD:\r\n"), "ff"},
+        {SPAN("A : b\r\n!~ \t :c\r\n"), "ff"},
+        {SPAN("A: \xff \x01 \x1b$B\r\n"), "f"},
+        {SPAN("A: b"), "f"},
+        {SPAN("A\r\n : b\r\nC: d\r\n"), "cf"},
+        {SPAN("hello\r\n"), "c"},
+        {SPAN(" A: b\r\nC: d\r\n"), "nf"},
+        {SPAN(": b\r\n"), "n"},
+        {SPAN("From a@b.example Thu Nov 26 03:00:00 2026\r\n"), "n"},
+        {SPAN("\xef\xbb\xbf"
+              "From: a\r\n"),
+         "n"},
+        {SPAN("From\xc2\xa0: a\r\n"), "n"},
+        {SPAN("From\x7f: a\r\n\x0b"
+              "From: a\r\n"),
+         "nn"},
+        {SPAN("A: b\nFrom: c\r\nD: e\r\n"), "sf"},
+        {SPAN("A: b\rFrom: c\r\n"), "s"},
+        {SPAN("A: b\r\n c\r\r\n"), "s"},
+        {SPAN("A: b\r"), "s"},
+        {SPAN("A: b\0\r\n"), "s"},
+        {SPAN("Fr\0om: b\r\n"), "s"},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct span rest = t[i].section;
+        struct header_field f;
+        char kinds[8] = "";
+        for (size_t k = 0; k < sizeof kinds - 1; k++) {
+            enum header_answer a = header_next(&rest, &f);
+            if (a == HEADER_END) break;
+            kinds[k] = a == HEADER_FIELD ? 'f' : a == HEADER_NO_COLON ? 'c' : a == HEADER_NAME ? 'n' : 's';
+        }
+        if (strcmp(kinds, t[i].kinds) != 0 || rest.n) fail_msg("%zu: %s", i, kinds);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(counts), cmocka_unit_test(splits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(counts), cmocka_unit_test(splits),
+                                       cmocka_unit_test(finds), cmocka_unit_test(is_a_field)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
