@@ -4,13 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/calendar.h"
 #include "cmd/complain.h"
-#include "cmd/queue_filter.h"
 #include "cmd/user_store.h"
 #include "service/config_load.h"
 
-enum { TEXT_OCTETS = 2048 };
+enum { TEXT_OCTETS = 2048, LIFTED_OCTETS = 640, LIFTED_NAMED = 8 };
 
 /* --- the store */
 
@@ -46,11 +44,12 @@ int ban_in_force(struct user_call *u, struct guess_ban *ret)
 
 /* --- what is shown */
 
-static void put_time(struct buf *b, uint64_t seconds)
+/* "1 account", "2 accounts" */
+static void put_count(struct buf *b, uint32_t n, const char *what)
 {
-    struct calendar c = calendar_of(seconds);
-    calendar_put(b, &c);
-    buf_byte(b, 'Z');
+    buf_u64(b, n);
+    buf_str(b, what);
+    if (n != 1) buf_byte(b, 's');
 }
 
 static void put_json(struct buf *b, const struct guess_ban *ban)
@@ -58,11 +57,11 @@ static void put_json(struct buf *b, const struct guess_ban *ban)
     buf_str(b, "{\"network\":\"");
     network_put(b, &ban->network);
     buf_str(b, "\",\"since\":\"");
-    put_time(b, ban->since);
+    user_put_time(b, ban->since);
     buf_str(b, "\",\"until\":");
     if (ban->until < BAN_FOREVER) {
         buf_byte(b, '"');
-        put_time(b, ban->until);
+        user_put_time(b, ban->until);
         buf_byte(b, '"');
     } else {
         buf_str(b, "null");
@@ -84,16 +83,16 @@ static void put_text(struct buf *b, const struct guess_ban *ban)
 {
     network_put(b, &ban->network);
     buf_str(b, "  since ");
-    put_time(b, ban->since);
+    user_put_time(b, ban->since);
     buf_str(b, ban->until < BAN_FOREVER ? "  until " : "  for good");
-    if (ban->until < BAN_FOREVER) put_time(b, ban->until);
+    if (ban->until < BAN_FOREVER) user_put_time(b, ban->until);
     buf_str(b, "\n    ");
     if (ban->reason != GUESS_BY_HAND) {
-        buf_u64(b, ban->failures);
-        buf_str(b, " failed logins, of ");
-        buf_u64(b, ban->accounts);
-        buf_str(b, ban->reason == GUESS_BY_SPRAY ? " accounts or more: few tries at many. Ban number "
-                                                 : " accounts. Ban number ");
+        put_count(b, ban->failures, " failed login");
+        buf_str(b, ", of ");
+        put_count(b, ban->accounts, " account");
+        buf_str(b,
+                ban->reason == GUESS_BY_SPRAY ? " or more: few tries at many. Ban number " : ". Ban number ");
         buf_u64(b, ban->strikes);
         buf_str(b, ban->text[0] ? ". Tried: " : ".");
     } else {
@@ -149,8 +148,16 @@ static int show(struct user_call *u, void *context)
     }
     if (n < 0) return EXIT_NO;
     if (never_banned(u->config, &a))
-        return complain(EXIT_NO, "%s may log in: never-ban names it", b->words[0]);
+        return complain(EXIT_NO, "%s may connect and log in: never-ban names it", b->words[0]);
     return shown ? EXIT_YES : complain(EXIT_NO, "%s is not banned", b->words[0]);
+}
+
+/* What was lifted, by its name: it may be more than what was asked for. */
+static void note_lifted(struct buf *b, const struct guess_ban *ban)
+{
+    if (b->n) buf_str(b, ", ");
+    network_put(b, &ban->network);
+    if (ban->reason == GUESS_BY_HAND) buf_str(b, " (by hand)");
 }
 
 /* Of an address every ban that it is in, of a network that one. */
@@ -160,7 +167,10 @@ static int lift(struct user_call *u, void *context)
     struct address a;
     struct network network;
     bool lone = address_parse(span_str(b->words[0]), &a);
-    enum change all = CHANGE_NONE;
+    bool wider = false;
+    unsigned lifted = 0;
+    char memory[LIFTED_OCTETS];
+    struct buf names = buf_on(memory, sizeof memory);
     if (!lone && !network_parse(span_str(b->words[0]), &network))
         return command_usage(u->v, "this is no address and no network", b->words[0]);
     if (!user_begin(u)) return EXIT_NO;
@@ -173,9 +183,47 @@ static int lift(struct user_call *u, void *context)
                     memcmp(one->base.octets, network.base.octets, sizeof network.base.octets) == 0;
         if (!same && !(lone && network_holds(one, &a))) continue;
         if (ban_remove(u->identity, one) == CHANGE_FAILED) return user_failed(u);
-        if (b->bans[i].until > u->now) all = CHANGE_DONE;
+        if (b->bans[i].until <= u->now) continue;
+        if (lifted++ < LIFTED_NAMED) note_lifted(&names, &b->bans[i]);
+        wider |= lone && one->bits < 128;
     }
-    return user_end(u, all, "it is not banned", "%s may log in again", b->words[0]);
+    return user_end(u, lifted ? CHANGE_DONE : CHANGE_NONE, "it is not banned", "%.*s%s banned no more%s%s",
+                    SPAN_ARG(buf_span(&names)),
+                    lifted > LIFTED_NAMED ? " and others are"
+                    : lifted > 1          ? " are"
+                                          : " is",
+                    wider ? ": all of it, not only " : "", wider ? b->words[0] : "");
+}
+
+/* Is all of it exempt, so that a ban would say nothing? */
+static bool exempt(const struct config *c, const struct network *n)
+{
+    for (uint32_t i = 0; i < c->n_never_ban; i++)
+        if (c->never_ban[i].bits <= n->bits && network_holds(&c->never_ban[i], &n->base)) return true;
+    return false;
+}
+
+/* False: complained. */
+static bool read_network(const struct user_call *u, const char *word, struct network *ret)
+{
+    char memory[128];
+    struct buf b = buf_on(memory, sizeof memory - 1);
+    struct network exact;
+    if (!network_parse_around(span_str(word), ret)) {
+        command_usage(u->v, "this is no address and no network", word);
+        return false;
+    }
+    if (network_union_too_wide(ret, 1)) {
+        command_usage(u->v, "this is nearly everybody: at most an IPv4 /8 or an IPv6 /32", word);
+        return false;
+    }
+    if (network_parse(span_str(word), &exact)) return true;
+    buf_str(&b, "host bits are set: write ");
+    network_put(&b, ret);
+    buf_str(&b, " for the network, or the address without a slash");
+    memory[b.n] = 0;
+    command_usage(u->v, memory, word);
+    return false;
 }
 
 static int add(struct user_call *u, void *context)
@@ -183,28 +231,28 @@ static int add(struct user_call *u, void *context)
     struct ban_call *b = context;
     struct guess_ban ban = {.since = u->now, .until = BAN_FOREVER, .strikes = 1, .reason = GUESS_BY_HAND};
     struct span reason = span_str(b->reason);
-    uint64_t ms = 0;
-    char memory[64];
-    struct buf shown = buf_on(memory, sizeof memory);
+    uint64_t seconds = 0;
+    char memory[64], last[64];
+    struct buf shown = buf_on(memory, sizeof memory), until = buf_on(last, sizeof last);
 
-    if (!network_parse(span_str(b->words[0]), &ban.network))
-        return command_usage(u->v, "this is no address and no network", b->words[0]);
-    if (network_union_too_wide(&ban.network, 1))
-        return command_usage(u->v, "this is nearly everybody: at most an IPv4 /8 or an IPv6 /32", NULL);
+    if (!read_network(u, b->words[0], &ban.network)) return EXIT_USAGE;
     if (!reason.n) return command_usage(u->v, "say why: --reason TEXT", NULL);
     if (reason.n >= sizeof ban.text || !span_no_controls(reason))
         return command_usage(u->v, "the reason is too long, or not one line", NULL);
-    if (b->last && (!queue_filter_age(span_str(b->last), &ms) || ms < 1000))
-        return command_usage(u->v, "write for how long: 30m, 12h, 90d", b->last);
-    if (never_banned(u->config, &ban.network.base))
+    if (b->last && !user_period(u->v, b->last, &seconds)) return EXIT_USAGE;
+    if (exempt(u->config, &ban.network))
         return complain(EXIT_NO, "nothing was changed: never-ban names %s", b->words[0]);
     memcpy(ban.text, reason.p, reason.n);
-    if (b->last) ban.until = u->now + ms / 1000;
+    if (b->last) {
+        ban.until = u->now + seconds;
+        buf_str(&until, " until ");
+        user_put_time(&until, ban.until);
+    }
     if (!user_begin(u)) return EXIT_NO;
     if (!ban_put(u->identity, &ban)) return user_failed(u);
     network_put(&shown, &ban.network);
-    return user_end(u, CHANGE_DONE, "", "%.*s may not log in %s%s: %s", SPAN_ARG(buf_span(&shown)),
-                    b->last ? "for " : "any more", b->last ? b->last : "", b->reason);
+    return user_end(u, CHANGE_DONE, "", "%.*s may not connect to any server%.*s: %s",
+                    SPAN_ARG(buf_span(&shown)), SPAN_ARG(buf_span(&until)), b->reason);
 }
 
 int command_ban(struct command_call *v)

@@ -2,14 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/calendar.h"
 #include "cmd/complain.h"
 #include "cmd/control_client.h"
+#include "cmd/queue_filter.h"
 #include "cmd/user_store.h"
 #include "service/config_load.h"
 
@@ -122,6 +125,33 @@ bool user_is_label(const char *text)
     for (size_t i = 0; i < n; i++)
         if (!octet_is_alnum((uint8_t)text[i]) && !strchr("-._", text[i])) return false;
     return n > 0 && n <= LIMIT_IDENTITY_LABEL_OCTETS;
+}
+
+bool user_period(const struct command_call *v, const char *text, uint64_t *seconds)
+{
+    uint64_t number, ms = 0;
+
+    if (span_u64(span_str(text), &number)) {
+        char memory[USER_SHOWN_OCTETS];
+        snprintf(memory, sizeof memory,
+                 "a number alone does not say of what: write %" PRIu64 "d for days, %" PRIu64 "h for hours",
+                 number, number);
+        command_usage(v, memory, text);
+        return false;
+    }
+    if (!queue_filter_age(span_str(text), &ms) || ms < 1000) {
+        command_usage(v, "write for how long: 30m, 12h, 90d", text);
+        return false;
+    }
+    *seconds = ms / 1000;
+    return true;
+}
+
+void user_put_time(struct buf *b, uint64_t unix_seconds)
+{
+    struct calendar c = calendar_of(unix_seconds);
+    calendar_put(b, &c);
+    buf_byte(b, 'Z');
 }
 
 bool user_begin(struct user_call *u)

@@ -4,7 +4,6 @@
 
 #include "base/hex.h"
 #include "cmd/complain.h"
-#include "cmd/queue_filter.h"
 #include "cmd/user_private.h"
 #include "service/config_load.h"
 #include "system/tls_certificate.h"
@@ -53,7 +52,7 @@ static bool read_networks(struct user_call *u, struct span *networks, uint32_t *
 
 static bool read_app(struct user_call *u, struct change_app *app, struct span *networks)
 {
-    uint64_t ms = 0;
+    uint64_t seconds = 0;
 
     if (!user_is_label(u->words[1])) {
         command_usage(u->v, "a label has up to 64 letters, digits, hyphens, dots and underscores",
@@ -63,19 +62,18 @@ static bool read_app(struct user_call *u, struct change_app *app, struct span *n
     app->label = span_str(u->words[1]);
     app->networks = networks;
     if (u->from && !read_networks(u, networks, &app->n_networks)) return false;
-    if (u->expires && (!queue_filter_age(span_str(u->expires), &ms) || ms < 1000)) {
-        command_usage(u->v, "write after how long it expires: 12h, 90d", u->expires);
-        return false;
-    }
-    app->expires = u->expires ? u->now + ms / 1000 : 0;
+    if (u->expires && !user_period(u->v, u->expires, &seconds)) return false;
+    app->expires = u->expires ? u->now + seconds : 0;
     return true;
 }
 
 /* Shown once, and kept nowhere. */
-static void show_password(const struct user_call *u, struct span name, const char *password)
+static void show_password(const struct user_call *u, struct span name, struct span until,
+                          const char *password)
 {
     if (u->v->json)
-        printf("{\"login\":\"%.*s/%s\",\"password\":\"%s\"}\n", SPAN_ARG(name), u->words[1], password);
+        printf("{\"login\":\"%.*s/%s\",\"password\":\"%s\"%s%.*s%s}\n", SPAN_ARG(name), u->words[1], password,
+               until.n ? ",\"until\":\"" : "", SPAN_ARG(until), until.n ? "\"" : "");
     else
         printf("user name  %.*s/%s\n           (or %.*s alone, where the device sends the password "
                "itself)\npassword   %s\nIt is not shown again.\n",
@@ -86,20 +84,22 @@ int user_app_add(struct user_call *u)
 {
     struct span networks[NETWORKS], name;
     struct change_app app = {.expires = 0};
-    char password[PASSWORD_LETTERS + 1];
+    char password[PASSWORD_LETTERS + 1], memory[32];
+    struct buf until = buf_on(memory, sizeof memory);
     const char *why = "no random numbers";
     uint32_t number;
 
     if (!user_name(u, &name) || !read_app(u, &app, networks)) return EXIT_USAGE;
     if (!user_number(u, name, &number)) return EXIT_NO;
+    if (app.expires) user_put_time(&until, app.expires);
     bool good = make_password(password) && secret_digest(span_str(password), app.digest) &&
                 user_make_secrets(u, span_str(password), false, &app.secrets, &why);
     int code = good ? EXIT_NO : complain(EXIT_NO, "%s", why);
     if (good && user_begin(u))
         code = user_end(u, change_app_add(u->identity, number, &app, u->now),
-                        "there is an app password of that label", "%.*s has an app password %s",
-                        SPAN_ARG(name), u->words[1]);
-    if (code == EXIT_YES) show_password(u, name, password);
+                        "there is an app password of that label", "%.*s has an app password %s%s%.*s",
+                        SPAN_ARG(name), u->words[1], until.n ? " until " : "", SPAN_ARG(buf_span(&until)));
+    if (code == EXIT_YES) show_password(u, name, buf_span(&until), password);
     explicit_bzero(password, sizeof password);
     explicit_bzero(&app, sizeof app);
     return code;

@@ -193,7 +193,7 @@ static bool within(const struct address *base, unsigned bits, const struct addre
     return true;
 }
 
-bool network_parse(struct span s, struct network *ret)
+bool network_parse_around(struct span s, struct network *ret)
 {
     struct network n;
     size_t slash = span_find(s, '/');
@@ -205,7 +205,18 @@ bool network_parse(struct span s, struct network *ret)
     if (slash != SPAN_NPOS && !decimal(span_skip(s, slash + 1), bits, &bits)) return false;
     n.bits = (uint8_t)(dotted ? 96 + bits : bits);
     for (unsigned i = 0; i < 16; i++)
-        if (n.base.octets[i] & (uint8_t)~mask_octet(n.bits, i)) return false;
+        n.base.octets[i] &= mask_octet(n.bits, i);
+    *ret = n;
+    return true;
+}
+
+bool network_parse(struct span s, struct network *ret)
+{
+    struct network n;
+    struct address written;
+    if (!network_parse_around(s, &n) || !address_parse(span_head(s, span_find(s, '/')), &written) ||
+        memcmp(written.octets, n.base.octets, sizeof written.octets) != 0)
+        return false;
     *ret = n;
     return true;
 }

@@ -20,6 +20,8 @@ void address_put(struct buf *b, const struct address *a);         /* canonical t
 void address_put_literal(struct buf *b, const struct address *a); /* [192.0.2.1], [IPv6:2001:db8::1] */
 /* 192.0.2.0/24; a lone address is /32 or /128; host bits that are set are an error. */
 bool network_parse(struct span s, struct network *ret);
+/* The same of what may have host bits: the network that it lies in, 192.0.2.0/24 of 192.0.2.7/24. */
+bool network_parse_around(struct span s, struct network *ret);
 void network_put(struct buf *b, const struct network *n); /* 192.0.2.0/24 */
 /* An IPv6 network of any width holds no IPv4 address, unless it is written within ::ffff:0:0/96. */
 bool network_holds(const struct network *n, const struct address *a);

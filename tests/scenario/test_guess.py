@@ -7,6 +7,7 @@ import shutil
 import signal
 import smtplib
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -280,7 +281,7 @@ def test_the_operator_lists_explains_lifts_and_adds(s):
     s.cli("ban", "add", "127.66.2.3", "--reason", "for good")
     assert bans(s)["127.66.2.3/32"]["until"] is None
     said = s.cli("user", "audit").stdout.decode()
-    for what in ("127.66.2.2 may log in again", "127.66.2.0/26 may not log in for 1h: they said", "127.66.2.3/32 may not log in any more: for good"):
+    for what in ("127.66.2.2/32 is banned no more", "127.66.2.0/26 may not connect to any server until 20", "127.66.2.3/32 may not connect to any server: for good"):
         assert what in said
 
 
@@ -288,10 +289,37 @@ def test_the_operator_lists_explains_lifts_and_adds(s):
     (("ban",), 64), (("ban", "lost"), 64), (("ban", "list", "more"), 64), (("ban", "list", "--for", "1h"), 64), (("ban", "show", "x"), 64),
     (("ban", "add", "192.0.2.1/24", "--reason", "host bits"), 64), (("ban", "add", "198.51.100.1"), 64), (("ban", "add", "198.51.100.1", "--reason", "two\nlines"), 64),
     (("ban", "add", "0.0.0.0/0", "--reason", "all"), 64), (("ban", "add", "198.51.100.1", "--for", "soon", "--reason", "x"), 64),
-    (("ban", "add", "192.0.2.7", "--reason", "never-ban names it"), 1), (("firewall",), 64), (("firewall", "lost"), 1)])
+    (("ban", "add", "192.0.2.7", "--reason", "never-ban names it"), 1), (("ban", "add", "192.0.2.0/25", "--reason", "all of it"), 1), (("firewall",), 64), (("firewall", "lost"), 1)])
 def test_what_is_no_ban(idle, words, code):
     done = idle.cli(*words, check=False)
     assert done.returncode == code, done.stderr
+
+
+def said(idle, *words):
+    """The exit code, and what was answered."""
+    done = idle.cli(*words, check=False)
+    return done.returncode, (done.stdout + done.stderr).decode()
+
+
+def test_what_is_said_of_bans_is_what_happens(idle):
+    code, text = said(idle, "ban", "add", "198.51.100.0/24", "--for", "2h", "--reason", "x")
+    assert code == 0 and text.startswith("198.51.100.0/24 may not connect to any server until 20") and text.endswith("Z: x.\n"), text
+    assert said(idle, "ban", "lift", "198.51.100.9") == (0, "198.51.100.0/24 (by hand) is banned no more: all of it, not only 198.51.100.9.\n")
+    assert "198.51.100.0/24 (by hand) is banned no more: all of it, not only 198.51.100.9" in said(idle, "user", "audit")[1]
+    assert said(idle, "ban", "add", "203.0.113.7/24", "--reason", "x")[1].splitlines()[0].endswith("host bits are set: write 203.0.113.0/24 for the network, or the address without a slash: 203.0.113.7/24")
+    assert said(idle, "ban", "add", "2001:db8::7/48", "--reason", "x")[1].count("write 2001:db8::/48 for the network") == 1
+    for wide in ("10.0.0.0/7", "10.9.8.7/4", "2001:db8::/31"):
+        code, text = said(idle, "ban", "add", wide, "--reason", "x")
+        assert code == 64 and f"this is nearly everybody: at most an IPv4 /8 or an IPv6 /32: {wide}" in text, text
+    code, text = said(idle, "ban", "add", "203.0.113.8", "--for", "5", "--reason", "x")
+    assert code == 64 and "a number alone does not say of what: write 5d for days, 5h for hours: 5" in text
+    assert said(idle, "ban", "add", "192.0.0.0/8", "--reason", "more than never-ban names")[0] == 0
+    assert said(idle, "ban", "lift", "192.0.0.0/8") == (0, "192.0.0.0/8 (by hand) is banned no more.\n")
+    with sqlite3.connect(idle.folder / "users/identity.db") as db:
+        db.execute("INSERT INTO ban VALUES ('198.51.100.1/32', 1, 99999999999, 1, 1, 1, 0, 'x')")
+    db.close()
+    assert "    1 failed login, of 1 account. Ban number 1. Tried: x" in said(idle, "ban", "show", "198.51.100.1")[1]
+    assert said(idle, "ban", "lift", "198.51.100.1") == (0, "198.51.100.1/32 is banned no more.\n")
 
 
 @pytest.fixture(scope="module")

@@ -177,10 +177,13 @@ def test_app_passwords(s):
     assert made[-1]["login"] == f"{ME}/phone" and len(password) == 24 and set(password) <= set("abcdefghijkmnpqrstuvwxyz23456789")
     assert s.ask("user", "app", "list")[0]["networks"] == ["192.0.2.0/24", "2001:db8::/32"]
     assert row(s, "SELECT digest, expires - made FROM app") == [(hashlib.sha256(password.encode()).digest(), 90 * 86400)]
+    until = s.ask("user", "app", "list")[0]["expires"]
+    assert made[-1]["until"] == until and made[0]["done"] == f"{ME} has an app password phone until {until}"
     assert password.encode() not in b"".join(p.read_bytes() for p in (s.folder / "users").iterdir())
     assert "label" in user(s, "app", "add", ME, "phone", code=1)
-    for bad in (["a/b"], ["x" * 65], ["tv", "--from", "nowhere"], ["tv", "--expires", "soon"], ["tv", "--from", "192.0.2.1/24"]):
+    for bad in (["a/b"], ["x" * 65], ["tv", "--from", "nowhere"], ["tv", "--expires", "soon"], ["tv", "--expires", "5"], ["tv", "--from", "192.0.2.1/24"]):
         user(s, "app", "add", ME, *bad, code=64)
+    assert "write 5d for days, 5h for hours" in user(s, "app", "add", ME, "tv", "--expires", "5", code=64)
     user(s, "app", "remove", ME, "phone")
     assert s.ask("user", "app", "list") == [] and row(s, "SELECT * FROM app_network") == []
 
