@@ -274,9 +274,31 @@ static void source_keys(void **state)
     assert_memory_not_equal(ka, kb, 16);
 }
 
+/* What was meant by a network with host bits. */
+static void network_around(void **state)
+{
+    (void)state;
+    static const char *const t[][2] = {{"192.0.2.7/24", "192.0.2.0/24"},    {"192.0.2.0/24", "192.0.2.0/24"},
+                                       {"192.0.2.7", "192.0.2.7/32"},       {"10.9.8.7/4", "0.0.0.0/4"},
+                                       {"2001:db8::7/48", "2001:db8::/48"}, {"2001:db8::7/0", "::/0"}};
+    static const char *const bad[] = {"192.0.2.7/33",    "192.0.2.7/", "192.0.2/24",
+                                      "2001:db8::7/129", "x/8",        ""};
+    struct network n;
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        char memory[64];
+        struct buf b = buf_on(memory, sizeof memory);
+        assert_true(network_parse_around(span_str(t[i][0]), &n));
+        network_put(&b, &n);
+        if (!span_eq(buf_span(&b), span_str(t[i][1]))) fail_msg("%s", t[i][0]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (network_parse_around(span_str(bad[i]), &n)) fail_msg("taken: %s", bad[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(network_around),
         cmocka_unit_test(canonical_text),
         cmocka_unit_test(hostile_text),
         cmocka_unit_test(agrees_with_inet_pton),
