@@ -154,7 +154,9 @@ static const struct chapter {
      "implicit verify.\n"
      "What is not said: dane by mx; may by smarthost, verify with a user-file or with implicit TLS; by lmtp "
      "none over a UNIX socket and "
-     "on the loopback, else may. A password is never sent in clear unless the line says tls none."},
+     "on the loopback, else may. A password is never sent in clear unless the line says tls none; one that "
+     "is "
+     "refused (5xx) is not tried at the other addresses of that next hop in the same attempt."},
 };
 
 static bool has_range(const struct schema_row *row)

@@ -235,6 +235,11 @@ void client_tls_started(struct client *c, uint64_t now_ms)
         (struct ehlo){0}; /* RFC 3207 4.2: "The client MUST discard any knowledge obtained from the server" */
 }
 
+bool client_login_refused(const struct client *c)
+{
+    return c->login_refused;
+}
+
 uint32_t client_extensions(const struct client *c)
 {
     return c->ehlo.extensions;

@@ -115,6 +115,7 @@ void client_lost(struct client *c, const char *constant_why);
 
 /* When to look again (RFC 5321 4.5.3.2 and total deadlines); client_next at that time says what has become of it. */
 uint64_t client_deadline(const struct client *c);
+bool client_login_refused(const struct client *c);      /* its end was a 5xx to our credentials */
 uint32_t client_extensions(const struct client *c);     /* EXT_* of the server's last EHLO */
 uint32_t client_recipients_max(const struct client *c); /* of one transaction here (RFC 9422 RCPTMAX) */
 

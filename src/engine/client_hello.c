@@ -142,6 +142,7 @@ static enum client_event auth_reply(struct client *c, struct step *s)
         c->phase = PHASE_READY;
         return CLIENT_AGAIN;
     }
+    c->login_refused = client_class(c) == 5;
     tell_refusal(c);
     leave_refused(c, s, "the next hop refused our credentials");
     return CLIENT_AGAIN;

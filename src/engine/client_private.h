@@ -59,6 +59,7 @@ struct client {
     char mechanisms[512];
     char mechanism[24]; /* that AUTH was begun with */
     bool auth_may_end;  /* 2xx is believed */
+    bool login_refused; /* for good: see client_login_refused() */
     uint16_t auth_note_n;
     char auth_note[LIMIT_RESULT_TEXT_OCTETS]; /* what a refusal is told with */
 

@@ -1,7 +1,7 @@
 #include "policy/rates.h"
 
-/* Layout: a head of 64 octets, then the slots. A word of a slot has the begin of its part of the window (ms, 40 bits) and what was
- * counted in it (24 bits). */
+/* Layout: a head of 64 octets, then the slots. A word of a slot has when something was counted last in its part of the window (ms, 40
+ * bits), and how much (24 bits). */
 #define PARTS   5u          /* of a window; the one that runs comes on top */
 #define WORDS   (PARTS + 1) /* of a slot */
 #define WINDOW  16u         /* slots that may hold a key, from its hash on */
@@ -84,7 +84,7 @@ static uint64_t load(const uint64_t *p)
     return __atomic_load_n(p, __ATOMIC_SEQ_CST);
 }
 
-static uint64_t begin_of(uint64_t word)
+static uint64_t last_of(uint64_t word)
 {
     return word >> 24;
 }
@@ -120,19 +120,27 @@ static struct slot *claim(const struct rates *t, uint64_t tag)
 
 /* --- counting */
 
-static void add_one(uint64_t *word, uint64_t begin)
+struct change { /* of a word */
+    uint64_t before, after;
+};
+
+static struct change add_one(uint64_t *word, uint64_t now_ms, uint64_t part_ms)
 {
-    uint64_t was = load(word), now;
+    struct change c = {.before = load(word)};
     do {
-        if (begin_of(was) == begin && (was & COUNTED) == COUNTED) return;
-        now = begin_of(was) == begin ? was + 1 : begin << 24 | 1;
-    } while (!__atomic_compare_exchange_n(word, &was, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+        uint64_t last = last_of(c.before), counted = c.before & COUNTED;
+        bool same = last / part_ms == now_ms / part_ms;
+        uint64_t at = same && last > now_ms ? last : now_ms;
+        c.after = at << 24 | (!same ? 1 : counted < COUNTED ? counted + 1 : COUNTED);
+    } while (
+        !__atomic_compare_exchange_n(word, &c.before, c.after, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    return c;
 }
 
-static void take_one(uint64_t *word, uint64_t begin)
+static void take_one(uint64_t *word, uint64_t at_ms, uint64_t part_ms)
 {
     uint64_t was = load(word);
-    while (begin_of(was) == begin && (was & COUNTED) &&
+    while (last_of(was) / part_ms == at_ms / part_ms && (was & COUNTED) &&
            !__atomic_compare_exchange_n(word, &was, was - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         ;
 }
@@ -142,7 +150,7 @@ static uint64_t sum(const uint64_t words[WORDS], uint64_t part_ms, uint64_t at_m
 {
     uint64_t n = 0;
     for (unsigned i = 0; i < WORDS; i++)
-        if (begin_of(words[i]) + WORDS * part_ms > at_ms) n += words[i] & COUNTED;
+        if (last_of(words[i]) + PARTS * part_ms > at_ms) n += words[i] & COUNTED;
     return n;
 }
 
@@ -151,28 +159,49 @@ static uint64_t room_ms(const uint64_t words[WORDS], uint32_t count, uint64_t pa
 {
     uint64_t best = UINT64_MAX;
     for (unsigned i = 0; i < WORDS; i++) {
-        uint64_t leaves = begin_of(words[i]) + WORDS * part_ms;
+        uint64_t leaves = last_of(words[i]) + PARTS * part_ms;
         if (leaves > now_ms && leaves < best && sum(words, part_ms, leaves) < count) best = leaves;
     }
     return best;
 }
 
+/* 1/PARTS of the window, in ms. */
+static uint64_t part_of(uint32_t seconds)
+{
+    return ((uint64_t)seconds * 1000 + PARTS - 1) / PARTS;
+}
+
+/* It was not to be: as if it had never been there, unless others came meanwhile. */
+static void undo(uint64_t *word, struct change c, uint64_t now_ms, uint64_t part_ms)
+{
+    if (!__atomic_compare_exchange_n(word, &c.after, c.before, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        take_one(word, now_ms, part_ms);
+}
+
 uint32_t rates_count(const struct rates *t, const struct rate_key *key, uint32_t count, uint32_t seconds,
                      uint64_t now_ms)
 {
-    uint64_t tag = tag_of(t, key), part_ms = ((uint64_t)seconds * 1000 + PARTS - 1) / PARTS;
-    uint64_t number = now_ms / part_ms, begin = number * part_ms, words[WORDS];
+    uint64_t tag = tag_of(t, key), part_ms = part_of(seconds), words[WORDS];
     struct slot *s = known(t, tag);
     if (!s) s = claim(t, tag);
     __atomic_store_n(&s->used_ms, now_ms, __ATOMIC_SEQ_CST);
     /* counted first, then looked: of two that come at once at least one sees both */
-    add_one(&s->words[number % WORDS], begin);
+    uint64_t *word = &s->words[now_ms / part_ms % WORDS];
+    struct change c = add_one(word, now_ms, part_ms);
     for (unsigned i = 0; i < WORDS; i++)
         words[i] = load(&s->words[i]);
     if (sum(words, part_ms, now_ms) <= count) return 0;
-    take_one(&s->words[number % WORDS], begin);
-    if (words[number % WORDS] & COUNTED) words[number % WORDS]--;
+    undo(word, c, now_ms, part_ms);
+    for (unsigned i = 0; i < WORDS; i++)
+        words[i] = load(&s->words[i]);
     uint64_t at = room_ms(words, count, part_ms, now_ms);
     uint64_t wait = at == UINT64_MAX ? seconds : (at - now_ms + 999) / 1000;
-    return wait < 1 ? 1 : wait > 2u * seconds ? 2 * seconds : (uint32_t)wait;
+    return wait < 1 ? 1 : wait > seconds ? seconds : (uint32_t)wait;
+}
+
+void rates_give_back(const struct rates *t, const struct rate_key *key, uint32_t seconds, uint64_t counted_ms)
+{
+    uint64_t part_ms = part_of(seconds);
+    struct slot *s = known(t, tag_of(t, key));
+    if (s) take_one(&s->words[counted_ms / part_ms % WORDS], counted_ms, part_ms);
 }

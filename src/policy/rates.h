@@ -2,7 +2,8 @@
  * in memory shared by the edges (a memfd made by the supervisor). No lock: an edge that dies or lies spoils counts and nothing else. When
  * there is no place left what was quiet longest is forgotten.
  *
- * The window slides in fifths: what happened counts for the whole time of its limit, and up to a fifth longer. So a limit is never passed
+ * The window slides in fifths: what happened in one of them counts for the whole time of the limit after the last of it, so up to a fifth
+ * longer. So a limit is never passed
  * within any such time, but for what was forgotten. */
 #ifndef POLICY_RATES_H
 #define POLICY_RATES_H
@@ -37,8 +38,11 @@ struct rate_key {
 };
 
 /* Counts one more, unless there would then be more than count in seconds (1..86400): the answer is 0, or in how many seconds it is worth
- * while to come back, and nothing was counted. now_ms: a clock that the edges share, and that never goes back. */
+ * while to come back (at most seconds), and nothing was counted. now_ms: a clock that the edges share, and that never goes back. */
 uint32_t rates_count(const struct rates *t, const struct rate_key *key, uint32_t count, uint32_t seconds,
                      uint64_t now_ms);
+/* One that was counted at that time came to nothing. */
+void rates_give_back(const struct rates *t, const struct rate_key *key, uint32_t seconds,
+                     uint64_t counted_ms);
 
 #endif

@@ -226,16 +226,26 @@ static void give_up(struct relay_link *l)
     relay_link_free(l);
 }
 
-void relay_link_next(struct relay_link *l, const struct client_reply *why, bool same)
+/* Its session is gone. True: so is the link, for the service ends. */
+static bool without_session(struct relay_link *l, const struct client_reply *why)
 {
+    bool stopping = l->relay->stopping;
     note(l, why);
     l->session = NULL;
     l->messages = 0;
     l->sent_ms = 0;
-    if (l->relay->stopping) {
-        abandon(l);
-        return;
-    }
+    if (stopping) abandon(l);
+    return stopping;
+}
+
+void relay_link_last(struct relay_link *l, const struct client_reply *why)
+{
+    if (!without_session(l, why)) give_up(l);
+}
+
+void relay_link_next(struct relay_link *l, const struct client_reply *why, bool same)
+{
+    if (without_session(l, why)) return;
     if (relay_job_late(l->relay, l->job) || (!same && (!l->has_address || l->n_tried == CONNECT_TRIED))) {
         give_up(l);
         return;

@@ -156,6 +156,8 @@ bool relay_links_create(struct relay *r);
 void relay_link_job(struct relay *r, struct relay_job *j);
 /* Its session is gone and took nothing of the job: the next candidate, if there is one; or, same, this one once more. */
 void relay_link_next(struct relay_link *l, const struct client_reply *why, bool same);
+/* The same, and no candidate would be better. */
+void relay_link_last(struct relay_link *l, const struct client_reply *why);
 /* Nobody holds it any more; its session is gone. */
 void relay_link_free(struct relay_link *l);
 void relay_link_idle(struct relay_link *l);

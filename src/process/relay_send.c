@@ -95,6 +95,10 @@ static void on_closed(struct outbound_session *s, void *owner, const struct outb
         l->plain = l->address;
         l->plain_tries++;
     }
+    if (e->login_refused) {
+        relay_link_last(l, &e->reply);
+        return;
+    }
     /* a session that was used before: its end says nothing of the host (it waited too long, MAILMAX) */
     relay_link_next(l, &e->reply, in_clear || l->messages > 0);
 }

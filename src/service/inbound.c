@@ -113,9 +113,11 @@ static void book(struct inbound *in, struct transaction *t, uint8_t status)
     if (status == SUBMIT_DURABLE) {
         in->counters.messages++;
         in->counters.octets += t->octets;
+        if (t->session) t->session->messages++;
         if (t->session) inbound_legacy_message(t->session);
     } else {
         in->counters.deferred++;
+        if (t->session) inbound_rate_no_message(t->session, t->counted_ms);
     }
     inbound_transaction_free(in, t);
 }

@@ -84,6 +84,7 @@ static bool begin_login(struct session *s, const struct server_detail *d, struct
     if (s->tls && tls_end_point(s->tls, &end_point)) m.end_point = buf_span(&end_point);
     if (s->tls && wants_certificate && tls_client_certificate(s->tls, &certificate))
         m.certificate = buf_span(&certificate);
+    s->mechanism = (uint8_t)d->mechanism;
     inbound_legacy_login(s, d->mechanism);
     login_begin_put(b, &m);
     explicit_bzero(exporter, sizeof exporter);

@@ -78,6 +78,14 @@ bool inbound_from_locked(const struct session *s)
     return s->principal && server->from_lock && !(s->principal->rights & RIGHT_ANY_SENDER);
 }
 
+struct span inbound_from_asked(const struct session *s)
+{
+    const struct inbound_principal *p = s->principal;
+    struct span asked = span_of(p->from, p->from_at ? p->from_at - 1u : 0u);
+    size_t before = span_rfind(asked, 0);
+    return before == SPAN_NPOS ? asked : span_skip(asked, before + 1);
+}
+
 enum inbound_from inbound_from_check(struct session *s)
 {
     struct inbound_principal *p = s->principal;

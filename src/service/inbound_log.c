@@ -1,5 +1,6 @@
 #include "service/inbound_private.h"
 
+#include "sasl/mechanism.h"
 #include "spool/message_id.h"
 #include "system/log.h"
 
@@ -55,6 +56,7 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
     path_put(&d->path, &path);
     log_begin(LOG_LEVEL_INFO, "refused");
     inbound_log_session(s);
+    if (s->principal) log_span("user", inbound_principal_name(s));
     log_span("helo", server_helo(&s->engine));
     log_str("verb", s->engine.verb == VERB_RCPT ? "RCPT" : "MAIL");
     log_span("address", buf_span(&path));
@@ -106,15 +108,28 @@ void inbound_log_login(const struct session *s)
     log_begin(LOG_LEVEL_INFO, "login");
     inbound_log_session(s);
     log_span("user", inbound_principal_name(s));
+    log_str("mechanism", mechanism_table[s->mechanism].name);
     log_end();
+}
+
+static struct span reverse_path(const struct session *s)
+{
+    struct envelope_head h = {0};
+    struct transaction *t = s->transaction;
+    if (!t || !t->n_envelope) return SPAN("");
+    struct buf b = inbound_block(s->in, &t->envelope[0]);
+    struct wire w = wire_on(buf_span(&b));
+    return envelope_read_head(&w, &h) ? h.reverse_path : SPAN("");
 }
 
 void inbound_log_sender(const struct session *s, const struct server_verdict *v, const char *rule)
 {
+    bool of_mail = s->engine.verb == VERB_MAIL;
     log_begin(LOG_LEVEL_INFO, "refused");
     inbound_log_session(s);
     log_span("user", inbound_principal_name(s));
-    log_str("verb", "MAIL");
+    log_str("verb", of_mail ? "MAIL" : s->engine.verb == VERB_BDAT ? "BDAT" : "DATA");
+    log_span("address", of_mail ? reverse_path(s) : inbound_from_asked(s));
     log_u64("code", v->code);
     log_str("enhanced", v->enhanced);
     log_span("text", v->text);
@@ -127,7 +142,7 @@ void inbound_log_end(const struct session *s, const char *why)
     log_begin(LOG_LEVEL_INFO, "session-end");
     inbound_log_session(s);
     log_span("helo", server_helo(&s->engine));
-    log_u64("messages", s->engine.messages);
+    log_u64("messages", s->messages);
     log_u64("errors", s->engine.errors);
     if (s->tls) log_str("tls", tls_version(s->tls));
     log_str("reason", why);

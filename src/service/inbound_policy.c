@@ -60,6 +60,7 @@ bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
     } else if (!inbound_rate_message(s, v, &limit)) {
         rule = limit;
     } else if (!inbound_transaction_begin(s, d)) {
+        inbound_rate_no_message(s, loop_now_ms(in->setup.loop));
         in->counters.deferred++;
         refuse(v, 452, "4.3.1", "No buffer for another message now, try again later");
     } else if (s->principal) {

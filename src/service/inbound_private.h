@@ -41,6 +41,7 @@ struct transaction {
     uint64_t id;              /* message id */
     uint64_t octets;          /* of content so far, our Received field included */
     uint64_t began_ms;        /* unix time of MAIL */
+    uint64_t counted_ms;      /* loop time at which the rates counted it; 0: not yet */
     uint64_t commit_ms;       /* loop time of the commit */
     struct transaction *next; /* free list, or chain of the id table */
     struct share *share;      /* of its source */
@@ -127,10 +128,12 @@ struct session {
     bool closing, lingering; /* the engine said goodbye; waiting for the peer's FIN */
     bool starttls;           /* 220 is on its way, the handshake follows */
     bool relay_network, device, clear_auth, tls_wants_write, watches_writing, greeted, counted;
-    bool rated;      /* the limits in a time are for it: not on the loopback, unless the server says so */
-    bool logging_in; /* the directory has a conversation of it */
-    bool fin;        /* the peer will send no more */
-    bool asks_name;  /* whether it may come in its name decides */
+    bool rated;        /* the limits in a time are for it: not on the loopback, unless the server says so */
+    bool logging_in;   /* the directory has a conversation of it */
+    uint8_t mechanism; /* of the login that was begun last */
+    uint32_t messages; /* that were accepted */
+    bool fin;          /* the peer will send no more */
+    bool asks_name;    /* whether it may come in its name decides */
     struct server engine;
 };
 
@@ -264,6 +267,8 @@ enum inbound_from
 inbound_from_check(struct session *s); /* the content is whole. ASKED: again, when the answer is there */
 const struct server_verdict *inbound_from_refusal(const struct session *s,
                                                   const char **rule); /* of REFUSED */
+/* The address that was asked for last; empty: none was, the fields cannot be read. */
+struct span inbound_from_asked(const struct session *s);
 
 /* inbound_policy.c */
 /* False: the answer comes later (the directory was asked). */
@@ -273,6 +278,8 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
 /* inbound_rate.c: counts one more. False: too many in a time already, and why, in words that live until the next one; rule: its id. */
 bool inbound_rate_connection(struct session *s, struct span *why);
 bool inbound_rate_message(struct session *s, struct server_verdict *v, const char **rule);
+/* What was counted then (loop time) came to nothing: a transaction that ends without a message. */
+void inbound_rate_no_message(struct session *s, uint64_t counted_ms);
 bool inbound_rate_recipient(struct session *s, struct server_verdict *v, const char **rule);
 
 /* inbound_legacy.c: of sessions with old devices; nothing is done for all others */
@@ -328,8 +335,10 @@ void inbound_log_denied(const struct session *s, const struct admission_rule *ru
                         const struct admission_name *name);
 void inbound_log_banned(const struct session *s, const struct barred_entry *ban);
 void inbound_log_login(const struct session *s);
-void inbound_log_sender(const struct session *s, const struct server_verdict *v,
-                        const char *rule); /* of a message that was begun */
+void inbound_log_sender(
+    const struct session *s, const struct server_verdict *v,
+    const char *rule); /* of a message that was begun: the reverse-path at MAIL, an address
+                        of From or Sender at the end of the content */
 void inbound_log_end(const struct session *s, const char *why);
 
 #endif

@@ -1,13 +1,27 @@
 /* What a source or a principal may do in a time: refused for now, with a word when to come back. */
 #include "service/inbound_private.h"
 
+static struct rate_key key_of(const struct session *s, enum rate_kind kind, struct span who)
+{
+    return (struct rate_key){
+        .kind = kind, .server = s->in->setup.config->servers[s->server].name, .who = who};
+}
+
 static uint32_t over(const struct session *s, enum rate_kind kind, struct span who,
                      const struct config_rate *limit)
 {
     const struct inbound *in = s->in;
     if (!s->rated || !in->setup.rates || !who.n) return 0;
-    struct rate_key key = {.kind = kind, .server = in->setup.config->servers[s->server].name, .who = who};
+    struct rate_key key = key_of(s, kind, who);
     return rates_count(in->setup.rates, &key, limit->count, limit->seconds, loop_now_ms(in->setup.loop));
+}
+
+static void give_back(const struct session *s, enum rate_kind kind, struct span who,
+                      const struct config_rate *limit, uint64_t counted_ms)
+{
+    if (!s->rated || !s->in->setup.rates || !who.n) return;
+    struct rate_key key = key_of(s, kind, who);
+    rates_give_back(s->in->setup.rates, &key, limit->seconds, counted_ms);
 }
 
 static struct span say(struct inbound *in, const char *what, const char *whose, uint32_t seconds)
@@ -34,6 +48,15 @@ bool inbound_rate_connection(struct session *s, struct span *why)
     return wait == 0;
 }
 
+static void give_back_source(const struct session *s, bool recipient, uint64_t counted_ms)
+{
+    uint8_t key[16];
+    const struct config_limits *l = &s->in->setup.config->servers[s->server].limits;
+    address_source_key(&s->client, key);
+    give_back(s, recipient ? RATE_SOURCE_RECIPIENTS : RATE_SOURCE_MESSAGES, span_of(key, sizeof key),
+              recipient ? &l->recipients_per_source : &l->messages_per_source, counted_ms);
+}
+
 /* The source first: it is the one that cannot be had for a password. */
 static bool permits(struct session *s, bool recipient, unsigned code, struct server_verdict *v,
                     const char **rule)
@@ -42,6 +65,7 @@ static bool permits(struct session *s, bool recipient, unsigned code, struct ser
     address_source_key(&s->client, key);
     const struct config_limits *l = &s->in->setup.config->servers[s->server].limits;
     const char *what = recipient ? "recipients" : "messages", *whose = from_source;
+    bool of_source = true;
     uint32_t wait =
         over(s, recipient ? RATE_SOURCE_RECIPIENTS : RATE_SOURCE_MESSAGES, span_of(key, sizeof key),
              recipient ? &l->recipients_per_source : &l->messages_per_source);
@@ -52,8 +76,10 @@ static bool permits(struct session *s, bool recipient, unsigned code, struct ser
                     recipient ? &l->recipients_per_principal : &l->messages_per_principal);
         *rule = recipient ? "rate.recipients-per-principal" : "rate.messages-per-principal";
         whose = from_principal;
+        of_source = false;
     }
     if (!wait) return true;
+    if (!of_source) give_back_source(s, recipient, loop_now_ms(s->in->setup.loop));
     *v = (struct server_verdict){
         .code = (uint16_t)code, .enhanced = "4.7.1", .text = say(s->in, what, whose, wait)};
     return false;
@@ -62,6 +88,13 @@ static bool permits(struct session *s, bool recipient, unsigned code, struct ser
 bool inbound_rate_message(struct session *s, struct server_verdict *v, const char **rule)
 {
     return permits(s, false, 450, v, rule);
+}
+
+void inbound_rate_no_message(struct session *s, uint64_t counted_ms)
+{
+    const struct config_limits *l = &s->in->setup.config->servers[s->server].limits;
+    give_back_source(s, false, counted_ms);
+    give_back(s, RATE_PRINCIPAL_MESSAGES, inbound_principal_name(s), &l->messages_per_principal, counted_ms);
 }
 
 bool inbound_rate_recipient(struct session *s, struct server_verdict *v, const char **rule)

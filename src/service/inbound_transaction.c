@@ -119,7 +119,10 @@ bool inbound_transaction_begin(struct session *s, const struct server_detail *d)
     envelope_put_head(&b, &h);
     t->envelope[0].length = (uint32_t)b.n;
     t->utf8_path = d->path.utf8;
-    if (b.over) inbound_transaction_drop(s);
+    if (b.over)
+        inbound_transaction_drop(s);
+    else
+        t->counted_ms = loop_now_ms(in->setup.loop);
     return !b.over;
 }
 
@@ -207,6 +210,7 @@ void inbound_transaction_drop(struct session *s)
         s->transaction = NULL;
         return;
     }
+    if (t->counted_ms) inbound_rate_no_message(s, t->counted_ms);
     if (t->opened && !send_abort(in, t)) {
         /* It has content in the spool, which would be kept as long as this edge lives: the spooler is told later. */
         give_blocks(in, t);

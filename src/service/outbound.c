@@ -191,6 +191,7 @@ void outbound_end(struct outbound_session *s, const struct client_reply *reply, 
                              .was_ready = s->was_ready,
                              .next_hop_failed = next_hop_failed,
                              .tls_failed = s->tls_failed,
+                             .login_refused = client_login_refused(s->engine),
                              .tls_begun = s->tls != NULL};
     if (s->state == OUTBOUND_CLOSED) return;
     s->all->setup.hooks->closed(s, s->owner, &e);

@@ -55,7 +55,9 @@ struct outbound_end {
     bool was_ready;            /* it came as far as to take messages */
     bool next_hop_failed;
     bool tls_failed; /* the handshake did: whoever may may try it in clear */
-    bool tls_begun;  /* outbound_put_tls has something to say of it */
+    bool
+        login_refused; /* the same credentials would be at its other addresses, and count as a guess each time */
+    bool tls_begun;    /* outbound_put_tls has something to say of it */
 };
 
 struct outbound_hooks {

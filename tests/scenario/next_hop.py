@@ -10,7 +10,7 @@ from sallyport import free_ports
 class NextHop:
     """answer(command, session) may return a reply (bytes), None for the usual one, or "drop" to close the connection at once."""
     def __init__(self, extensions=("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE 50000000", "ENHANCEDSTATUSCODES"), answer=None, lmtp=False, path=None,
-                 context=None, greeting=b"220 hop.example ESMTP\r\n", port=0):
+                 context=None, greeting=b"220 hop.example ESMTP\r\n", port=0, host="127.0.0.1"):
         self.extensions, self.answer, self.lmtp, self.context, self.greeting = list(extensions), answer, lmtp, context, greeting
         self.messages, self.sessions, self.commands, self.open, self.most = [], 0, [], 0, 0
         self.lock = threading.Lock()
@@ -18,10 +18,10 @@ class NextHop:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.bind(str(path))
         else:
-            self.socket = socket.socket()
+            self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.port = port or free_ports(1)[0]  # nobody else's, also when it is closed
-            self.socket.bind(("127.0.0.1", self.port))
+            self.socket.bind((host, self.port))
         self.socket.listen(200)
         threading.Thread(target=self.accept, daemon=True).start()
 

@@ -235,11 +235,12 @@ def test_low_caps(s):
         codes = [b.docmd("MAIL", f"FROM:<{FAX}>")[0] if i % 2 == 0 else b.rset()[0] for i in range(7)]
         assert codes[::2] == [250, 250, 250, 421]  # messages of a session
     codes = set()
-    for _ in range(9):
+    for _ in range(12):
         with session(s, RELAYED) as c:
-            codes.add(c.docmd("MAIL", f"FROM:<{FAX}>")[0])
-            c.rset()
-            codes.add(c.docmd("MAIL", f"FROM:<{FAX}>")[0])
+            for _ in range(2):
+                codes.add(c.docmd("MAIL", f"FROM:<{FAX}>")[0])
+                if c.docmd("RCPT", f"TO:<{ME}>")[0] == 250:
+                    c.data(b"Subject: x\r\n\r\nx\r\n")
     assert codes == {250, 450}  # messages of a source
 
 

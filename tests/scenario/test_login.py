@@ -153,6 +153,10 @@ def test_the_reverse_path_is_locked(s):
         assert c.docmd("RSET")[0] == 250
         s.cli("user", "sender", "add", ME, "@elsewhere.example")
         assert c.docmd("MAIL", "FROM:<me@elsewhere.example>")[0] == 250  # at once, in a session that is open
+    lines = wait_for(lambda: [(e["user"], e["verb"], e["address"]) for e in s.log("refused") if e.get("rule") == "sender-lock"])
+    assert lines == [(ME, "MAIL", f"locked@{DOMAIN}"), (ME, "MAIL", "me@elsewhere.example")]
+    assert s.log("login")[-1]["mechanism"] == "PLAIN"
+    wait_for(lambda: s.log("session-end") and s.log("session-end")[-1]["messages"] == 0)  # four transactions, no message
 
 
 def message(c, fields, size=0):
@@ -165,6 +169,10 @@ def message(c, fields, size=0):
 @pytest.mark.parametrize("size", [0, 300_000])
 def test_from_is_locked_too(s, size):
     s.cli("user", "sender", "add", ME, "team@team.example", check=size == 0)
+
+    def of_data():
+        return [e for e in s.log("refused") if e["verb"] == "DATA"]
+    before = len(of_data())
     with session(s) as c:
         c.login(ME, PASSWORD)
         for fields in (f"From: <{ME}>\n", f"From: You <{ME.upper()}>, The Team\n <team@team.example>\n", "Subject: none\n", f"From: {ME} (boss@team.example)\n"):
@@ -173,6 +181,9 @@ def test_from_is_locked_too(s, size):
                        f"From: <{ME}>\nsender: <boss@team.example>\n", f"From: <{ME}> <boss@team.example>\n", "From: Boss\n"):
             assert message(c, fields, size) == (550, b"5.7.1 From or Sender names an address that is not yours"), fields[:100]
         assert message(c, "Subject: x\n" * 9000 + "From: boss@team.example\n", size) == (550, b"5.7.1 " + TOO_LONG)
+        lines = wait_for(lambda: of_data()[before + 6:] and of_data()[before:])
+        assert {e["user"] for e in lines} == {ME}
+        assert [e["address"] for e in lines] == ["boss@team.example"] * 4 + [""] * 3  # those are not read, or none is named
         s.cli("user", "grant", ME, "any-sender")
     with session(s) as c:
         c.login(ME, PASSWORD)

@@ -119,11 +119,16 @@ def answers(c, *commands):
     return [c.docmd(x)[0] for x in commands]
 
 
+def sent(c, mail, rcpt):
+    """The answer to a message."""
+    return answers(c, mail, rcpt) and c.data("Subject: x\r\n\r\nx\r\n")[0]
+
+
 def test_rates_of_a_source(make):
     port, = free_ports(1)
     s = make(config=f"""edges 2
 server rated {{ listen 127.0.0.1:{port}  recipients {DOMAIN} any
-    limits {{ {RATES}  messages-per-source 3 per 2s  recipients-per-source 5 per 1h }} }}""")
+    limits {{ {RATES}  messages-per-source 3 per 4s  recipients-per-source 8 per 1h }} }}""")
 
     def session(source):
         c = smtplib.SMTP("127.0.0.1", port, timeout=20, source_address=(source, 0))
@@ -131,8 +136,9 @@ server rated {{ listen 127.0.0.1:{port}  recipients {DOMAIN} any
         return c
     one, other, stranger = session("127.0.0.5"), session("127.0.0.5"), session("127.0.0.6")
     mail, rset = "MAIL FROM:<a@example.net>", "RSET"
-    assert answers(one, mail, rset, mail, rset) == [250] * 4
-    assert answers(other, mail, rset) == [250, 250]  # one count for all sessions and all edges
+    rcpt = f"RCPT TO:<{USER}@{DOMAIN}>"
+    answers(one, *[mail, rset] * 5)  # a transaction that ends without a message is none
+    assert [sent(c, mail, rcpt) for c in (one, one, other)] == [250] * 3  # one count for all sessions and all edges
     code, text = one.docmd(mail)
     assert code == 450 and text.startswith(b"4.7.1 Too many messages from your address, come back in "), text
     assert answers(stranger, mail) == [250]
@@ -141,7 +147,7 @@ server rated {{ listen 127.0.0.1:{port}  recipients {DOMAIN} any
     assert answers(one, *[f"RCPT TO:<u{i}@{DOMAIN}>" for i in range(4)], f"RCPT TO:<u4@{DOMAIN}>") == [250] * 5
     code, text = one.docmd("RCPT", f"TO:<u5@{DOMAIN}>")
     assert code == 452 and text.startswith(b"4.7.1 Too many recipients from your address, come back in "), text
-    assert 3000 < int(text.split()[-2]) <= 4320
+    assert 3000 < int(text.split()[-2]) <= 3600
     assert {e["rule"] for e in s.log("refused")} == {"rate.messages-per-source", "rate.recipients-per-source"}
 
 
@@ -153,10 +159,14 @@ def test_rates_of_a_principal(make):
     s.start()
     mail, rcpt = f"MAIL FROM:<{ME}>", f"RCPT TO:<{ME}>"
     with log_in(port, local="127.0.0.5") as c:
-        assert answers(c, mail, rcpt, rcpt, "RSET") == [250] * 4
+        assert answers(c, *[mail, "RSET"] * 5, mail, rcpt, rcpt) == [250] * 13  # a transaction without a message is none
+        assert c.data("Subject: x\r\n\r\nx\r\n")[0] == 250
     with log_in(port, local="127.0.0.6") as c:  # from elsewhere, too
-        assert answers(c, mail, rcpt, rcpt, "RSET", mail) == [250, 250, 452, 250, 450]
-        assert c.docmd(mail)[1].startswith(b"4.7.1 Too many messages of yours, come back in ")
+        assert answers(c, mail, rcpt, rcpt) == [250, 250, 452]
+        assert c.data("Subject: x\r\n\r\nx\r\n")[0] == 250
+        code, text = c.docmd(mail)
+        assert code == 450 and text.startswith(b"4.7.1 Too many messages of yours, come back in ") and 3000 < int(text.split()[-2]) <= 3600, text
+    assert {(e["rule"], e["user"]) for e in s.log("refused")} == {("rate.messages-per-principal", ME), ("rate.recipients-per-principal", ME)}
     with log_in(port, f"other@{DOMAIN}", "127.0.0.6") as c:
         assert answers(c, f"MAIL FROM:<other@{DOMAIN}>", rcpt) == [250, 250]
 

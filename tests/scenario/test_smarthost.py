@@ -101,6 +101,28 @@ def test_a_refused_password_defers(smarthost):
     no_secret(s)
 
 
+@pytest.mark.parametrize("code,tries", [("535 5.7.8", 1), ("454 4.7.0", 2)])
+def test_a_refused_password_is_shown_to_one_address(make, tmp_path, code, tries):
+    """Of the two of localhost: each try counts as a guess there."""
+    _, context = certificate(tmp_path, "Test-Smarthost", "DNS:localhost")
+    login = Login(final=f"{code} no\r\n".encode())
+    hops = [NextHop(extensions=["STARTTLS", "AUTH PLAIN"], answer=login, context=context)]
+    hops.append(NextHop(extensions=["STARTTLS", "AUTH PLAIN"], answer=login, context=context, host="::1", port=hops[0].port))
+    s = make(start=False)
+    (s.folder / "provider").write_text(f"joe@example.net\n{PASSWORD}\n")
+    (s.folder / "provider").chmod(0o600)
+    s.append(f"recipients {FAR} any\nrelay {FAR} via smarthost localhost:{hops[0].port} tls encrypt user-file provider\n")
+    s.start()
+    try:
+        s.send(to=(f"r@{FAR}",))
+        deferred = wait_for(lambda: s.log("deferred"))[0]
+        assert deferred["status"].startswith("4.") and deferred["text"] == "AUTH PLAIN was refused: no"
+        assert len(login.said) == tries
+    finally:
+        for hop in hops:
+            hop.close()
+
+
 def test_no_mechanism_that_we_have(smarthost):
     s, hop, login = smarthost("CRAM-MD5 GSSAPI")
     wait_for(lambda: s.log("deferred"))

@@ -70,8 +70,27 @@ static void says_when(void **state)
     t.seed++;
     for (uint64_t at = now; at < now + 1000ull * 3000; at += 60000) { /* what is refused is not counted */
         wait = rates_count(&t, &alice, 1, 3600, at);
-        assert_true(at == now ? wait == 0 : wait > 0 && wait <= 4200);
+        assert_true(at == now ? wait == 0 : wait > 0 && wait <= 3600);
     }
+    free(t.memory);
+}
+
+/* What came to nothing does not count, and takes nothing else away; what is refused keeps nobody waiting longer. */
+static void gives_back(void **state)
+{
+    (void)state;
+    struct rates t = table();
+    uint64_t now = 7200000;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(rates_count(&t, &alice, 1, 3600, now + i), 0);
+        rates_give_back(&t, &alice, 3600, now + i);
+    }
+    assert_int_equal(rates_count(&t, &alice, 1, 3600, now + 100), 0);
+    rates_give_back(&t, &alice, 3600, now + 3600000); /* nothing was counted then */
+    for (unsigned i = 0; i < 700; i++)
+        assert_in_range(rates_count(&t, &alice, 1, 3600, now + 101 + i * 1000), 3600 - i, 3600 - i);
+    assert_true(rates_count(&t, &alice, 1, 3600, now + 3600099) > 0);
+    assert_int_equal(rates_count(&t, &alice, 1, 3600, now + 3600100), 0);
     free(t.memory);
 }
 
@@ -161,9 +180,13 @@ static void edges_together(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limits_hold),       cmocka_unit_test(counts_apart),
-        cmocka_unit_test(says_when),         cmocka_unit_test(never_more_in_a_window),
-        cmocka_unit_test(forgets_the_quiet), cmocka_unit_test(busy_stays),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(counts_apart),
+        cmocka_unit_test(says_when),
+        cmocka_unit_test(gives_back),
+        cmocka_unit_test(never_more_in_a_window),
+        cmocka_unit_test(forgets_the_quiet),
+        cmocka_unit_test(busy_stays),
         cmocka_unit_test(edges_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
