@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import smtplib
-import statistics
 import time
 
 import pytest
@@ -260,8 +259,8 @@ def test_unknown_and_known_take_as_long(s):
             begin = time.monotonic()
             assert c.docmd("AUTH", "PLAIN " + plain(name, "wrong"))[0] == 535
             return time.monotonic() - begin
-    known, unknown = ([seconds(name) for _ in range(5)] for name in (ME, f"nobody@{DOMAIN}"))
-    assert abs(statistics.median(known) - statistics.median(unknown)) < 0.1
+    known, unknown = zip(*[[seconds(name) for name in (ME, f"nobody@{DOMAIN}")] for _ in range(7)])
+    assert abs(min(known) - min(unknown)) < 0.1  # a busy machine makes any of them longer, and none shorter
     assert min(known + unknown) >= 0.2  # told at a multiple of a quarter of a second
 
 

@@ -292,7 +292,8 @@ def test_dry_run_says_what_becomes_true(door):
     assert mail(s.smtp).returncode == 0  # of another server
     wait_for(lambda: len([e for e in s.log("session-end") if e["server"] == "door"]) == 7)
     recorded = s.top / "recorded"
-    recorded.write_bytes(b"Nov 26 host systemd[1]: started\n" + s.log_file.read_bytes())
+    ours = [line for line in s.log_file.read_bytes().splitlines(keepends=True) if line.startswith(b"{")]  # sanitizers say something, too
+    recorded.write_bytes(b"Nov 26 host systemd[1]: started\n" + b"".join(ours))
     before = s.config.read_bytes()
 
     code, said, _ = change(s, "door", "set", "access", "authenticated", "--dry-run", "--log", recorded, check=False)
