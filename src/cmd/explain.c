@@ -154,7 +154,7 @@ static bool explain_mail(struct explain_call *x)
 
     buf_str(b, "MAIL FROM:");
     put_address(b, &x->q->sender);
-    if (x->server->require_tls && !x->q->tls) {
+    if (x->server->require_tls && !x->tls) {
         put_rule(b, "tls.required");
         explain_end(x->e, "tls.required");
         explain_reply(x->e, 530, "5.7.0", "Must issue a STARTTLS command first");
@@ -220,6 +220,7 @@ static bool explain_all(struct explain_call *x, uint64_t unix_seconds)
 
     if (!explain_connect(x) || !explain_ban(x, unix_seconds)) return false;
     explain_client(x);
+    explain_tls(x);
     if (!explain_who(x, unix_seconds) || !explain_mail(x)) return false;
     if (!(explain_logged_in(x) ? explain_sender(x) : explain_device(x))) return false;
     path_key(&x->q->recipient, &key);

@@ -1,5 +1,5 @@
 /* explain_private: `explain`, inside. explain: the question, and the commands of a session in their order; explain_ban: who is turned away; explain_who: who logs in, and what
- * that permits; explain_sender: from which addresses; explain_limits: how much; explain_way: where it goes; explain_steps: what was found. */
+ * that permits; explain_tls: in clear or not; explain_sender: from which addresses; explain_limits: how much; explain_way: where it goes; explain_steps: what was found. */
 #ifndef CMD_EXPLAIN_PRIVATE_H
 #define CMD_EXPLAIN_PRIVATE_H
 
@@ -31,6 +31,7 @@ struct explain_call {
     const char *identity_why;      /* then why */
     bool relay_network;            /* the client's address is in one */
     bool device;                   /* it has a sender */
+    bool tls, tls_possible;        /* the session is under TLS; it can be */
     bool banned;                   /* its logins are refused */
     bool outside;                  /* an outside authority vouches for it */
     bool exists;                   /* who is asked for (--user) */
@@ -44,6 +45,9 @@ void explain_config(struct explain_call *x, const struct config_load *load);
 
 /* explain_ban.c: false: the client is turned away at the door. */
 bool explain_ban(struct explain_call *x, uint64_t unix_seconds);
+
+/* explain_tls.c: tls, tls_possible */
+void explain_tls(struct explain_call *x);
 
 /* explain_who.c: the mechanisms that are offered, and, where somebody is asked for, whether he may log in. False: refused. */
 bool explain_who(struct explain_call *x, uint64_t unix_seconds);

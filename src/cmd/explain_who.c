@@ -83,7 +83,7 @@ static const char *lacks_outside(const struct explain_call *x, enum mechanism m)
 static struct mechanism_facts facts_of(const struct explain_call *x)
 {
     const struct config_server *s = x->server;
-    struct mechanism_facts f = {.tls = x->q->tls, .binding = x->q->tls, .certificate = x->q->certificate};
+    struct mechanism_facts f = {.tls = x->tls, .binding = x->tls, .certificate = x->tls && x->q->certificate};
     for (uint32_t i = 0; i < s->n_clear_auth; i++)
         f.clear |= network_holds(&s->clear_auth[i], &x->q->address);
     return f;
@@ -289,8 +289,10 @@ static bool decide(struct explain_call *x, uint32_t offered, uint32_t usable)
     const char *rule = NULL;
     struct buf *b = explain_begin(x->e, "login");
     if (!offered) {
-        bool never = !x->server->mechanisms || !x->server->n_certificates;
+        bool never = !x->server->mechanisms || !x->tls_possible;
         buf_str(b, never ? "this server offers no AUTH" : "this server offers no AUTH in such a session");
+        if (!never && !x->tls) buf_str(b, "; with --tls: ");
+        if (!never && !x->tls) mechanism_put_names(b, config_logins(x->server));
         explain_end(x->e, "login.not-offered");
         return never ? refuse(x, 502, "5.5.1", "AUTH is not available")
                      : refuse(x, 538, "5.7.11", "Encryption required: send STARTTLS first");

@@ -25,14 +25,6 @@ static bool takes_mail_of_strangers(const struct config_server *s)
     return open && s->role == ROLE_MX && s->n_domains > 0;
 }
 
-static bool can_log_in(const struct config_server *s)
-{
-    bool tls = s->n_clear_auth > 0;
-    for (uint32_t i = 0; i < s->n_listeners; i++)
-        tls |= s->listeners[i].tls != TLS_NONE;
-    return tls && s->mechanisms;
-}
-
 /* Says what somebody may not have thought of. True: it stops mail that arrives today, so it must be meant. */
 static bool warn(const struct config_server *before, const struct config_server *after)
 {
@@ -44,7 +36,7 @@ static bool warn(const struct config_server *before, const struct config_server 
                  SPAN_ARG(domain), after->n_domains > 1 ? " and the other domains served here" : "");
         stops = true;
     }
-    if (after->access == ACCESS_AUTHENTICATED && !can_log_in(after)) {
+    if (after->access == ACCESS_AUTHENTICATED && !config_logins(after)) {
         complain(EXIT_YES,
                  "nobody can log in here: no listener has TLS, and allow-cleartext-auth names nobody");
         stops = true;

@@ -27,7 +27,6 @@ static void put_listener(struct buf *b, const struct config_listener *l)
     address_put(b, &l->address);
     buf_str(b, v4 ? ":" : "]:");
     buf_u64(b, l->port);
-    if (l->tls == TLS_NONE) return;
     buf_str(b, " tls ");
     buf_str(b, tls_names[l->tls]);
 }
@@ -92,6 +91,13 @@ static void list_json(struct buf *b, const struct config_server *s)
         buf_str(b, mechanism_table[m].name);
         buf_byte(b, '"');
     }
+    buf_str(b, config_logins(s) ? "],\"logins\":true" : "],\"logins\":false");
+    buf_str(b, ",\"certificates\":[");
+    for (uint32_t i = 0; i < s->n_certificates; i++) {
+        buf_str(b, i ? ",\"" : "\"");
+        buf_json(b, s->certificates[i].chain_file, SHOWN_OCTETS);
+        buf_byte(b, '"');
+    }
     buf_byte(b, ']');
     put_json_networks(b, "relay_networks", s->relay_networks, s->n_relay_networks);
     put_json_networks(b, "cleartext_auth", s->clear_auth, s->n_clear_auth);
@@ -114,16 +120,18 @@ static void list_text(struct buf *b, const struct config_server *s)
         buf_str(b, i ? "\n                  " : "\n    listens       ");
         put_listener(b, &s->listeners[i]);
     }
+    for (uint32_t i = 0; i < s->n_certificates; i++) {
+        buf_str(b, i ? "\n                  " : "\n    certificate   ");
+        buf_put(b, s->certificates[i].chain_file);
+    }
     buf_str(b, "\n    logins        ");
-    if (s->mechanisms)
-        mechanism_put_names(b, s->mechanisms);
-    else
-        buf_str(b, "none");
+    mechanism_put_names(b, config_logins(s));
+    if (!config_logins(s)) buf_str(b, s->mechanisms ? "none: no listener has TLS" : "none");
     if (s->n_clear_auth) buf_str(b, "\n    without TLS   ");
     put_networks(b, s->clear_auth, s->n_clear_auth);
     buf_str(b, "\n    relays for    ");
-    if (s->mechanisms) buf_str(b, s->n_relay_networks ? "who has the right, and " : "who has the right");
-    if (!s->mechanisms && !s->n_relay_networks) buf_str(b, "nobody");
+    if (config_logins(s)) buf_str(b, s->n_relay_networks ? "who has the right, and " : "who has the right");
+    if (!config_logins(s) && !s->n_relay_networks) buf_str(b, "nobody");
     put_networks(b, s->relay_networks, s->n_relay_networks);
     buf_str(b, "\n    takes mail    ");
     if (s->n_domains) buf_put(b, s->domains[0].name);
@@ -234,6 +242,8 @@ static void access_of(struct page *p)
     buf_str(&p->value, server_access_names[s->access]);
     if (s->mechanisms) buf_str(&p->value, " mechanisms ");
     mechanism_put_names(&p->value, s->mechanisms);
+    if (s->mechanisms && !config_logins(s))
+        buf_str(&p->value, ": nobody can log in, for no listener has TLS");
     plain(p, "access", SPAN(""));
     static const char *const to[] = {
         [GRANT_TO_USER] = " to user ", [GRANT_TO_GROUP] = " to group ", [GRANT_TO_DOMAIN] = " to domain "};

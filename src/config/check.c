@@ -322,6 +322,7 @@ void check_config(struct reader *r)
         check_certificates(r, d);
         check_networks(r, d);
         check_legacy(r, d);
+        check_access(r, d);
         check_proxies(r, d);
     }
     check_listeners(r);

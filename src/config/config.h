@@ -237,6 +237,11 @@ struct config_place config_said(const struct config *c, const char *directive);
 struct config_place config_server_said(const struct config *c, const struct config_server *s,
                                        const char *directive, bool limit, bool *own);
 
+/* The modes of its listeners: bit 1 << enum config_tls each. */
+uint32_t config_tls_modes(const struct config_server *s);
+/* MECHANISM_BIT: those of its mechanisms that a session could be offered: under TLS where a listener has it, in clear where
+ * allow-cleartext-auth names somebody. None: nobody can log in there. */
+uint32_t config_logins(const struct config_server *s);
 /* To whom a domain belongs that a client says, in any case; empty: it says none. Null: no domain controller is asked. */
 const struct config_winbind *config_winbind_of(const struct config *c, struct span name);
 /* Any case. */

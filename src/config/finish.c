@@ -121,16 +121,19 @@ static void finish_limits(struct config_limits *own, const struct config_limits 
     if (!own->sessions_per_loopback_source) own->sessions_per_loopback_source = own->sessions_per_source;
 }
 
-static void take_certificates(struct config_server *s, const struct config_server *from)
+/* Whose certificates a server has that names none: those of the top level, else of the first server that has some; null: there are none. */
+static const struct config_server *with_certificates(const struct reader *r)
 {
-    s->certificates = from->certificates;
-    s->n_certificates = from->n_certificates;
+    if (r->top.server.n_certificates) return &r->top.server;
+    for (uint32_t i = 0; i < r->n_drafts; i++)
+        if (r->drafts[i].server.n_certificates) return &r->drafts[i].server;
+    return NULL;
 }
 
-/* The certificates of a server that names none: those of the top level, else of the first server that has some. */
 static void finish_tls(struct reader *r, struct draft *d)
 {
     struct config_server *s = &d->server;
+    const struct config_server *others = with_certificates(r);
     bool own = s->n_certificates > 0, needs = false;
     enum config_tls mode = TLS_NONE;
 
@@ -140,16 +143,15 @@ static void finish_tls(struct reader *r, struct draft *d)
         mode = TLS_STARTTLS;
     else if (r->top.tls_given)
         mode = r->top.tls_mode;
-    else if (r->top.server.n_certificates)
+    else if (others)
         mode = TLS_STARTTLS;
     for (uint32_t i = 0; i < s->n_listeners; i++) {
         if (!s->listeners[i].tls_given) s->listeners[i].tls = mode;
         needs |= s->listeners[i].tls != TLS_NONE;
     }
-    if (own || !needs) return;
-    take_certificates(s, &r->top.server);
-    for (uint32_t i = 0; !s->n_certificates && i < r->n_drafts; i++)
-        take_certificates(s, &r->drafts[i].server);
+    if (own || !needs || !others) return;
+    s->certificates = others->certificates;
+    s->n_certificates = others->n_certificates;
 }
 
 static void finish_role(struct draft *d, uint32_t offered)

@@ -164,6 +164,7 @@ void check_config(struct reader *r);
 void check_routes(struct reader *r);
 void check_tokens(struct reader *r);
 void check_dovecot(struct reader *r);
+void check_access(struct reader *r, const struct draft *d);
 void check_legacy(struct reader *r, const struct draft *d);
 void check_winbind(struct reader *r);
 void check_secrets(struct reader *r);

@@ -121,7 +121,7 @@ const struct schema_row schema_table[] = {
      .fallback_text = "that of users without one", .doc = "The domain of those whom Dovecot calls by a name without one."},
     /* --- Active Directory */
     {.name = "winbind", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "NAME ... as DOMAIN [default]", .fallback_text = "none",
-     .since = "0.2", .read = read_winbind,
+     .since = "0.1", .read = read_winbind,
      .doc = "A domain of Active Directory whose users log in with NTLM: Samba's winbindd on this host asks its domain controller. NAMEs are what "
             "clients call it: the NetBIOS name first, then DNS names and suffixes of user principal names. Its user joe is joe@DOMAIN here and has only what right "
             "lines give: to user, to domain, or to group NAME@DOMAIN for a group of the domain (or its SID). With default, so are those who say no domain; all other names are accounts of "
@@ -144,7 +144,8 @@ const struct schema_row schema_table[] = {
     {.name = "tls", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "[starttls | implicit | none] [certificate FILE key FILE]",
      .fallback_text = "none; starttls when there is a certificate", .since = "0.1", .read = read_tls,
      .doc = "TLS of the listeners that do not say otherwise, and a certificate chain with its key (PEM). The first certificate is the "
-            "default, more are chosen by SNI. A server without one uses those of the top level, else those of the first server that has some."},
+            "default, more are chosen by SNI. A server without one uses those of the top level, else those of the first server that has some: its listeners then "
+            "offer STARTTLS, too, unless it or the top level says a mode. tls none: no TLS."},
     {.name = "recipients", .where = ANYWHERE, .type = SCHEMA_OWN, .repeat = true, .arguments = "DOMAIN ... [any]", .fallback_text = "none", .since = "0.1",
      .read = read_recipients,
      .doc = "Domains that are served. Who exists there the directory knows; with any every local part exists. At the top level: for every mx server."},

@@ -19,7 +19,7 @@ RECIPIENTS = (ME, f"missing@{DOMAIN}", REMOTE, "postmaster")
 
 @pytest.fixture(scope="module")
 def s():
-    both, inside, clear = free_ports(3)
+    both, inside, clear, bare, implicit = free_ports(5)
     tls = "tls starttls certificate tls/chain.pem key tls/key.pem"
     one = Sallyport(config=f"""
 server both {{ listen 127.0.0.1:{both}  {tls}  access both  recipients {DOMAIN}
@@ -31,8 +31,10 @@ server clear {{ listen 127.0.0.1:{clear}  {tls}  access authenticated mechanisms
     right submit to user {LINE}
     right submit to group trusted
 }}
+server bare {{ listen 127.0.0.1:{bare} tls none  access authenticated }}
+server implicit {{ listen 127.0.0.1:{implicit} tls implicit  access authenticated }}
 """)
-    one.ports = {"mx": one.smtp, "submission": one.submission, "both": both, "inside": inside, "clear": clear}
+    one.ports = {"mx": one.smtp, "submission": one.submission, "both": both, "inside": inside, "clear": clear, "bare": bare}
 
     def add(name, *more):
         one.cli("user", "add", name, "--no-reload", *more, stdin=PASSWORD.encode() + b"\n")
@@ -171,6 +173,26 @@ server domain {{ listen 127.0.0.1:25  tls starttls certificate tls/chain.pem key
     assert rules(asked("submission", ME, ME, ME), "auth") == ["mechanism.no-secret"] * 4 + ["mechanism.not-configured"]  # nobody outside is asked there
     done = s.cli("explain", "--client", "127.0.0.1", "--from", ME, "--to", ME, "--outside", check=False)
     assert done.returncode == 64
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_server_without_tls(s, tls):
+    """What is said with --tls is what happens, too: nobody has TLS there."""
+    said = explain(s, "bare", "127.0.0.1", ME, ME, ME, *(["--tls"] if tls else []))
+    assert rules(said, "tls") == ["tls.none"] and set(rules(said, "auth")) == {"mechanism.not-offered", "mechanism.not-configured"}
+    assert (said["reply"]["code"], said["reply"]["enhanced"]) == really(s, "bare", ME, False, [(ME, ME)])[ME, ME] == (502, "5.5.1")
+    said = explain(s, "bare", "127.0.0.1", None, ME, ME, *(["--tls"] if tls else []))
+    assert (said["reply"]["code"], said["reply"]["enhanced"]) == really(s, "bare", None, False, [(ME, ME)])[ME, ME] == (530, "5.7.0")
+
+
+def test_a_server_with_implicit_tls_only(s):
+    said = explain(s, "implicit", "127.0.0.1", ME, ME, ME)
+    assert rules(said, "tls") == ["tls.implicit"] and said["accepted"]
+
+
+def test_what_tls_would_offer(s):
+    said = explain(s, "both", "127.0.0.1", ME, ME, ME)
+    assert said["reply"]["code"] == 538 and any("with --tls: SCRAM-SHA-256-PLUS" in step["text"] for step in said["steps"]), said
 
 
 def test_mechanisms_and_why_not(s):

@@ -221,7 +221,8 @@ def test_list_and_show(door):
     assert list(rows) == ["mx", "submission", "door"]
     assert rows["door"] == {"server": "door", "role": "submission", "profile": "standard", "access": "authenticated", "require_tls": False, "mechanisms": ["PLAIN"],
                             "listeners": [{"address": "127.0.0.1", "port": s.door, "tls": "none"}, {"address": "::1", "port": s.door, "tls": "none"}],
-                            "relay_networks": ["198.51.100.7/32"], "cleartext_auth": ["192.0.2.0/24"], "domains": 1}
+                            "relay_networks": ["198.51.100.7/32"], "cleartext_auth": ["192.0.2.0/24"], "domains": 1, "logins": True, "certificates": []}
+    assert rows["submission"]["logins"] and [pathlib.Path(file).name for file in rows["submission"]["certificates"]] == ["chain.pem"]
     line = s.config.read_text().split("server door")[0].count("\n") + 1
     said = {row["directive"]: row for row in s.ask("server", "door", "show")[0]["said"]}
     assert said["access"] == {"directive": "access", "value": "authenticated mechanisms PLAIN", "file": str(s.config), "line": line}

@@ -3,7 +3,7 @@
 #include "sasl/mechanism.h"
 #include "sasl/ntlm.h"
 
-#define SERVER(text) "server s {\n listen 127.0.0.1:587\n" text "\n}\n"
+#define SERVER(text) "server s {\n listen 127.0.0.1:587; tls certificate c key k\n" text "\n}\n"
 enum {
     SCRAM = MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256),
     CLEAR = MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN),
@@ -108,7 +108,8 @@ static void dovecot(void **state)
     parse(&p, "");
     assert_int_equal(p.config->dovecot.socket.n + p.config->dovecot.domain.n, 0);
     parsed_free(&p);
-    parse(&p, DOVECOT TOKENS "server a { listen 127.0.0.1:587; access authenticated }\n"
+    parse(&p, DOVECOT TOKENS "tls certificate c key k\n"
+                             "server a { listen 127.0.0.1:587; access authenticated }\n"
                              "server b { listen 127.0.0.1:588; access authenticated; login dovecot }\n"
                              "server c { listen 127.0.0.1:589; login dovecot; role submission }\n"
                              "server d { listen 127.0.0.1:590; access authenticated; login database }\n");
@@ -431,22 +432,44 @@ static void wrong(void **state)
     check_samples(samples, sizeof samples / sizeof samples[0], false);
 }
 
+#define BARE(text)                                                                                           \
+    "server s {\n listen 127.0.0.1:587 127.0.0.1:588\n" text                                                 \
+    "\n}\nrecipients a.example any\ndeliver * to maildir /m\n"
+#define NOBODY                                                                                               \
+    " warning: nobody can log in to server s: no listener has TLS, and allow-cleartext-auth names nobody | " \
+    "listen ADDRESS:PORT tls starttls, with: tls certificate FILE key FILE\n"
+static void nobody_can_log_in(void **state)
+{
+    static const struct sample samples[] = {
+        {"where access is said", BARE(" access authenticated"), "3:2" NOBODY},
+        {"where it follows from", BARE(" hostname a\n role submission"), "4:2" NOBODY},
+        {"both", BARE(" access both"), "3:2" NOBODY},
+        {"nothing else without TLS",
+         BARE(" access both mechanisms EXTERNAL\n allow-cleartext-auth 192.0.2.1"),
+         "3:2 warning: nobody can log in to server s: no listener has TLS, and none without it: EXTERNAL | "
+         "listen ADDRESS:PORT tls starttls, with: tls certificate FILE key FILE\n"},
+        {"in clear", BARE(" access both\n allow-cleartext-auth 192.0.2.1"), ""},
+        {"one has TLS",
+         BARE(" access both\n listen 127.0.0.1:465 tls implicit\n tls none certificate c key k"), ""},
+        {"anonymous", BARE(""), ""},
+        {"a right of nobody", BARE(" right submit to group staff"),
+         "3:2 warning: nobody can log in to server s, which has access anonymous: nobody has this right | "
+         "access both, or leave the line out\n"},
+    };
+    (void)state;
+    check_samples(samples, sizeof samples / sizeof samples[0], true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mechanisms),
-        cmocka_unit_test(bindings_of_ntlm),
-        cmocka_unit_test(never_ban),
-        cmocka_unit_test(rights),
-        cmocka_unit_test(connections),
-        cmocka_unit_test(rates),
-        cmocka_unit_test(wrong),
-        cmocka_unit_test(tokens),
-        cmocka_unit_test(dovecot),
-        cmocka_unit_test(wrong_dovecot),
-        cmocka_unit_test(wrong_connections),
-        cmocka_unit_test(kerberos),
-        cmocka_unit_test(kerberos_problems),
+        cmocka_unit_test(mechanisms),    cmocka_unit_test(bindings_of_ntlm),
+        cmocka_unit_test(never_ban),     cmocka_unit_test(rights),
+        cmocka_unit_test(connections),   cmocka_unit_test(rates),
+        cmocka_unit_test(wrong),         cmocka_unit_test(nobody_can_log_in),
+        cmocka_unit_test(tokens),        cmocka_unit_test(dovecot),
+        cmocka_unit_test(wrong_dovecot), cmocka_unit_test(wrong_connections),
+        cmocka_unit_test(kerberos),      cmocka_unit_test(kerberos_problems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,7 @@ static void example_of_the_design(void **state)
     assert_false(submission->early_talker_refuse);
     assert_int_equal(gate->role, ROLE_GATE);
     assert_span(gate->backend, "10.0.0.5:25");
-    check_listener(&gate->listeners[0], "192.0.2.1", 25, TLS_NONE);
+    check_listener(&gate->listeners[0], "192.0.2.1", 25, TLS_STARTTLS); /* with the certificate of mx */
     assert_int_equal(gate->n_domains, 0);
     assert_span(config_deliver_find(c, SPAN("EXAMPLE.org"))->target, "/var/mail/vhosts");
     assert_int_equal(config_deliver_find(c, SPAN("example.net"))->how, DELIVER_LMTP);
@@ -251,6 +251,25 @@ static void listeners(void **state)
     parsed_free(&p);
 }
 
+static void a_certificate_of_another_server(void **state)
+{
+    struct parsed p;
+    const struct config *c = good(&p, "server a { listen 127.0.0.1:25 recipients a.example any }\n"
+                                      "server b { listen 127.0.0.1:26 tls implicit certificate c key k }\n"
+                                      "server c { listen 127.0.0.1:27 tls none; access authenticated }\n"
+                                      "server d { listen 127.0.0.1:28; tls none }\n"
+                                      "deliver * to maildir /m\n");
+    (void)state;
+    check_listener(&c->servers[0].listeners[0], "127.0.0.1", 25, TLS_STARTTLS);
+    assert_int_equal(c->servers[0].n_certificates, 1);
+    check_listener(&c->servers[2].listeners[0], "127.0.0.1", 27, TLS_NONE);
+    check_listener(&c->servers[3].listeners[0], "127.0.0.1", 28, TLS_NONE);
+    assert_int_equal(c->servers[2].n_certificates + c->servers[3].n_certificates, 0);
+    assert_true(config_tls_modes(&c->servers[1]) == 1u << TLS_IMPLICIT);
+    assert_int_equal(config_logins(&c->servers[2]), 0);
+    parsed_free(&p);
+}
+
 static void top_level_is_for_every_server(void **state)
 {
     struct parsed p;
@@ -362,6 +381,7 @@ int main(void)
         cmocka_unit_test(routes_serve_nobody),
         cmocka_unit_test(keywords_end_lists),
         cmocka_unit_test(listeners),
+        cmocka_unit_test(a_certificate_of_another_server),
         cmocka_unit_test(top_level_is_for_every_server),
         cmocka_unit_test(places_of_files),
         cmocka_unit_test(many_domains_are_found),

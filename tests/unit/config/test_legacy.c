@@ -204,7 +204,8 @@ static const struct sample bad[] = {
      "unprotected | at most a /8 of IPv4 and a /32 "
      "of IPv6 in union: list the devices\n"},
     {"said on the standard profile",
-     SERVER(" profile standard; role submission; access authenticated mechanisms cram-md5"),
+     SERVER(" profile standard; role submission; access authenticated mechanisms cram-md5; tls certificate c "
+            "key k"),
      "3:69 error: CRAM-MD5 is spoken with profile legacy-device only" ELSEWHERE},
     {"no such profile", SERVER(" profile legacy\n tls-minimum 1.4"),
      "3:10 error: \"legacy\" is none of: standard legacy-device\n"

@@ -341,7 +341,7 @@ static const struct sample doubtful[] = {
         "2:55 warning: relay network fc00::1 is in a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
         "2:71 warning: relay network 100.64.1.1 is in a carrier's NAT network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"},
     {"session-size",
-        "server a { listen 127.0.0.1:2525\n role submission\n access authenticated\n limits { message-size 2M session-size 1M }\n}\n",
+        "server a { listen 127.0.0.1:2525; tls certificate c key k\n role submission\n access authenticated\n limits { message-size 2M session-size 1M }\n}\n",
         "1:1 warning: server a has a session-size below its message-size: larger messages are refused when their size is said before | make session-size at least as large as message-size\n"},
     {"whole private ranges", /* and what holds one: it is wider, and no safer */
         "server a { listen 127.0.0.1:25\n"

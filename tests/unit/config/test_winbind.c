@@ -1,7 +1,8 @@
 /* Domains of Active Directory. */
 #include "config_check.h"
 
-#define SERVER "server s {\n listen 127.0.0.1:587\n access authenticated mechanisms NTLM\n}\n"
+#define SERVER                                                                                               \
+    "server s {\n listen 127.0.0.1:587; tls certificate c key k\n access authenticated mechanisms NTLM\n}\n"
 
 static void whose_domain_it_is(void **state)
 {
@@ -29,7 +30,8 @@ static void whose_domain_it_is(void **state)
 }
 
 #define TO_GROUP(name)                                                                                       \
-    "server s {\n listen 127.0.0.1:587\n access authenticated\n right submit to group " name "\n}\n"
+    "server s {\n listen 127.0.0.1:587; tls certificate c key k\n access authenticated\n right submit to "   \
+    "group " name "\n}\n"
 
 static void groups_of_a_domain(void **state)
 {
