@@ -136,6 +136,7 @@ static const char *origin_rule(const struct rights_origin *origin)
     if (!origin->line) return origin->group.n ? "database.group" : "database.user";
     return origin->line->to == GRANT_TO_GROUP    ? "right.group"
            : origin->line->to == GRANT_TO_DOMAIN ? "right.domain"
+           : origin->line->to == GRANT_TO_HOST   ? "right.host"
                                                  : "right.user";
 }
 
@@ -215,6 +216,9 @@ static enum identity_found find_inside(struct explain_call *x, uint64_t now)
     struct arena *a = x->people->arena;
     struct identity_principal p;
     enum identity_found found = identity_find(x->identity, said, home, &x->q->address, now, a, &p), user;
+    if (found == IDENTITY_UNKNOWN &&
+        slash == SPAN_NPOS) /* a host: that logs in by its certificate, never by saying its name */
+        found = identity_find(x->identity, said, SPAN(""), &x->q->address, now, a, &p);
     if (found == IDENTITY_FOUND) x->who = p;
     if (found == IDENTITY_EXPIRED) x->missing = EXPLAIN_APP_EXPIRED;
     if (found == IDENTITY_ELSEWHERE) x->missing = EXPLAIN_APP_NETWORK;

@@ -245,8 +245,10 @@ static void access_of(struct page *p)
     if (s->mechanisms && !config_logins(s))
         buf_str(&p->value, ": nobody can log in, for no listener has TLS");
     plain(p, "access", SPAN(""));
-    static const char *const to[] = {
-        [GRANT_TO_USER] = " to user ", [GRANT_TO_GROUP] = " to group ", [GRANT_TO_DOMAIN] = " to domain "};
+    static const char *const to[] = {[GRANT_TO_USER] = " to user ",
+                                     [GRANT_TO_GROUP] = " to group ",
+                                     [GRANT_TO_DOMAIN] = " to domain ",
+                                     [GRANT_TO_HOST] = " to host "};
     for (uint32_t i = 0; i < s->n_grants; i++) {
         right_put_names(&p->value, s->grants[i].right, ' ');
         buf_str(&p->value, to[s->grants[i].to]);

@@ -49,11 +49,11 @@ struct config_limits {
     uint32_t command_seconds, data_block_seconds, session_seconds, message_seconds, minimum_rate;
 };
 
-enum config_grant_to { GRANT_TO_USER, GRANT_TO_GROUP, GRANT_TO_DOMAIN };
-struct config_grant { /* right RIGHT to group NAME | user NAME | domain DOMAIN */
+enum config_grant_to { GRANT_TO_USER, GRANT_TO_GROUP, GRANT_TO_DOMAIN, GRANT_TO_HOST };
+struct config_grant { /* right RIGHT to group NAME | user NAME | domain DOMAIN | host NAME */
     uint32_t right;   /* enum right */
     uint8_t to;       /* enum config_grant_to */
-    struct span name; /* a user: canonical local@domain; a domain: A-labels, lower case */
+    struct span name; /* a user: canonical local@domain; a domain, a host: A-labels, lower case */
     struct config_place place;
 };
 

@@ -20,8 +20,10 @@ static void read_mechanism(struct reader *r, const struct token *t, struct draft
         return;
     }
     if (!(MECHANISM_SPOKEN & MECHANISM_BIT(m->mechanism))) value_not_yet(r, t, m->name, "it is not offered");
-    if ((MECHANISM_BIT(m->mechanism) & (MECHANISM_TOKENS | MECHANISM_KERBEROS)) && !d->mechanisms_place.line)
-        d->mechanisms_place = reader_place(r, t);
+    if ((MECHANISM_BIT(m->mechanism) & MECHANISM_TOKENS) && !d->tokens_place.line)
+        d->tokens_place = reader_place(r, t);
+    if ((MECHANISM_BIT(m->mechanism) & MECHANISM_KERBEROS) && !d->kerberos_place.line)
+        d->kerberos_place = reader_place(r, t);
     if (m->mechanism == MECHANISM_CRAM_MD5) d->cram_place = reader_place(r, t);
     s->mechanisms |= MECHANISM_BIT(m->mechanism) & MECHANISM_SPOKEN;
 }
@@ -52,8 +54,10 @@ void read_access(struct reader *r, const struct schema_row *row, const struct to
 
 static bool grant_to(struct reader *r, struct config_grant *g)
 {
-    static const char *const words[] = {
-        [GRANT_TO_USER] = "user", [GRANT_TO_GROUP] = "group", [GRANT_TO_DOMAIN] = "domain"};
+    static const char *const words[] = {[GRANT_TO_USER] = "user",
+                                        [GRANT_TO_GROUP] = "group",
+                                        [GRANT_TO_DOMAIN] = "domain",
+                                        [GRANT_TO_HOST] = "host"};
     for (uint8_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (reader_word(r, words[i])) {
             g->to = i;
@@ -83,7 +87,7 @@ static bool grant_group(struct reader *r, const struct token *t, struct span *re
 static bool grant_name(struct reader *r, const struct token *t, struct config_grant *g)
 {
     if (g->to == GRANT_TO_GROUP) return grant_group(r, t, &g->name);
-    if (g->to == GRANT_TO_DOMAIN) return value_domain(r, t, false, &g->name);
+    if (g->to == GRANT_TO_DOMAIN || g->to == GRANT_TO_HOST) return value_domain(r, t, false, &g->name);
     if (!value_pattern(r, t, PATTERN_ADDRESS, &g->name)) return false;
     if (span_find(g->name, '@') != SPAN_NPOS) return true;
     config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is no user: a user has a domain")),
@@ -91,7 +95,7 @@ static bool grant_name(struct reader *r, const struct token *t, struct config_gr
     return false;
 }
 
-/* right RIGHT to group NAME | user NAME */
+/* right RIGHT to group NAME | user NAME | domain DOMAIN | host NAME */
 void read_right(struct reader *r, const struct schema_row *row, const struct token *name)
 {
     struct config_server *s = &reader_draft(r)->server;
@@ -113,15 +117,18 @@ void read_right(struct reader *r, const struct schema_row *row, const struct tok
     grown[s->n_grants - 1] = g;
 }
 
+/* May it stand there? Says what is wrong when it may not. */
+typedef bool network_fits_fn(struct reader *r, const struct token *t, const struct network *n);
+
 static void read_networks(struct reader *r, const struct schema_row *row, const struct token *name,
-                          struct network **networks, uint32_t *count)
+                          network_fits_fn *fits, struct network **networks, uint32_t *count)
 {
     struct token t;
     bool more = reader_argument(r, name, row->arguments, &t);
 
     for (; more; more = reader_more(r, &t)) {
         struct network n, *grown;
-        if (!value_network(r, &t, &n)) continue;
+        if (!value_network(r, &t, &n) || !fits(r, &t, &n)) continue;
         grown = reader_push(r, *networks, count, sizeof n, LIMIT_CONFIG_NETWORKS);
         if (!grown) return;
         *networks = grown;
@@ -129,18 +136,35 @@ static void read_networks(struct reader *r, const struct schema_row *row, const 
     }
 }
 
+static bool fits_clear_auth(struct reader *r, const struct token *t, const struct network *n)
+{
+    warn_clear_network(r, t, n);
+    return true; /* how wide they are in all config/legacy says */
+}
+
+static bool fits_never_ban(struct reader *r, const struct token *t, const struct network *n)
+{
+    if (!network_union_too_wide(n, 1)) return true;
+    config_problem_at(
+        r, t,
+        PROBLEM_TEXT(r, SPAN("network "), t->text,
+                     SPAN(" is too wide: whoever guesses passwords there would never be banned")),
+        SPAN("at most a /8 of IPv4 or a /32 of IPv6: list single hosts"));
+    return false;
+}
+
 /* allow-cleartext-auth NETWORK ... */
 void read_clear_auth(struct reader *r, const struct schema_row *row, const struct token *name)
 {
     struct draft *d = reader_draft(r);
     if (!d->clear_auth_place.line) d->clear_auth_place = reader_place(r, name);
-    read_networks(r, row, name, &d->server.clear_auth, &d->server.n_clear_auth);
+    read_networks(r, row, name, fits_clear_auth, &d->server.clear_auth, &d->server.n_clear_auth);
 }
 
 /* never-ban NETWORK ... */
 void read_never_ban(struct reader *r, const struct schema_row *row, const struct token *name)
 {
-    read_networks(r, row, name, &r->config->never_ban, &r->config->n_never_ban);
+    read_networks(r, row, name, fits_never_ban, &r->config->never_ban, &r->config->n_never_ban);
 }
 
 static bool is_domain(const struct token *t)

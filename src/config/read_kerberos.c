@@ -81,7 +81,10 @@ void check_mechanisms_given(struct reader *r, uint32_t mechanisms, struct span t
     for (uint32_t i = 0; i < r->n_drafts; i++)
         if ((r->drafts[i].server.mechanisms & mechanisms) &&
             r->drafts[i].server.login == CONFIG_LOGIN_DATABASE)
-            config_problem_add(r, CONFIG_ERROR, r->drafts[i].mechanisms_place, text, example);
+            config_problem_add(r, CONFIG_ERROR,
+                               mechanisms == MECHANISM_TOKENS ? r->drafts[i].tokens_place
+                                                              : r->drafts[i].kerberos_place,
+                               text, example);
 }
 
 /* Two realms of one domain: then the same name of both is one account. */

@@ -84,6 +84,8 @@ static void warn_shared_address(struct reader *r, const struct token *t, const s
     const struct shared_range *in = find_range(n, &all);
 
     if (!in || (proxy && (!all || in->local))) return;
+    if (n->bits == 128 && !in->local)
+        return; /* a host: whether it is a gateway of this one service/config_networks knows */
     config_problem_add(
         r, CONFIG_WARNING, reader_place(r, t),
         PROBLEM_TEXT(r, proxy ? SPAN("proxy network ") : SPAN("relay network "), t->text,
@@ -95,6 +97,19 @@ static void warn_shared_address(struct reader *r, const struct token *t, const s
                            "with: listen ... proxy from")
                     : SPAN("when a NAT gateway, load balancer or container host has an address in it, "
                            "strangers behind it will be relayed: list the single hosts that send"));
+}
+
+void warn_clear_network(struct reader *r, const struct token *t, const struct network *n)
+{
+    bool all;
+    const struct shared_range *in = find_range(n, &all);
+
+    if (!in || !all || in->local) return;
+    config_problem_add(r, CONFIG_WARNING, reader_place(r, t),
+                       PROBLEM_TEXT(r, SPAN("network "), t->text, SPAN(" holds all of "),
+                                    span_str(in->network), SPAN(", "), span_str(in->kind),
+                                    SPAN(": whoever listens anywhere in it has the passwords")),
+                       SPAN("list the hosts that cannot speak TLS, or their own network"));
 }
 
 static void read_proxy_networks(struct reader *r, const struct token *name, struct network **networks,

@@ -22,9 +22,10 @@ struct draft {
     bool tls_given, role_given, access_given, mechanisms_given;
     bool implied; /* the server of an empty configuration */
     bool damaged; /* an error stands inside it: what it lacks may be what was not understood */
-    struct config_place mechanisms_place; /* of the first that needs tokens { } or kerberos { } */
-    struct config_place relay_place;      /* of the first relay-networks */
-    struct config_place admission_place;  /* of the first connections */
+    struct config_place tokens_place,
+        kerberos_place;                  /* of the first mechanism that needs tokens { }, kerberos { } */
+    struct config_place relay_place;     /* of the first relay-networks */
+    struct config_place admission_place; /* of the first connections */
     struct config_place profile_place, tls_minimum_place, cram_place;
     struct config_place clear_auth_place; /* of the first allow-cleartext-auth */
     struct config_place sender_place;     /* of the first sender */
@@ -122,6 +123,8 @@ bool value_host_port(struct reader *r, const struct token *t, struct span *host,
 bool value_put_host(struct buf *b, struct span host, uint16_t port);
 bool value_network(struct reader *r, const struct token *t, struct network *ret);
 bool value_choice(struct reader *r, const struct token *t, const char *words, uint64_t *ret);
+/* A warning when passwords would be readable in a whole range of private addresses. */
+void warn_clear_network(struct reader *r, const struct token *t, const struct network *n);
 void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence);
 
 /* --- directives with a reader of their own */
@@ -169,7 +172,7 @@ void check_legacy(struct reader *r, const struct draft *d);
 void check_winbind(struct reader *r);
 void check_secrets(struct reader *r);
 void check_kerberos(struct reader *r);
-/* A server names one of these mechanisms, whose block is missing. */
+/* A server names one of these mechanisms (MECHANISM_TOKENS or MECHANISM_KERBEROS), whose block is missing. */
 void check_mechanisms_given(struct reader *r, uint32_t mechanisms, struct span text, struct span example);
 
 /* The destination that names a next hop, not the one for all; null: none does. */

@@ -11,7 +11,8 @@ static bool is_for(const struct config_grant *g, const struct rights_subject *wh
 {
     size_t at = span_rfind(who->name, '@');
     switch ((enum config_grant_to)g->to) {
-    case GRANT_TO_USER: return span_eq(g->name, who->name);
+    case GRANT_TO_USER:
+    case GRANT_TO_HOST: return span_eq(g->name, who->name);
     case GRANT_TO_GROUP: return in_group(who, g->name);
     case GRANT_TO_DOMAIN: return at != SPAN_NPOS && span_eq(span_skip(who->name, at + 1), g->name);
     }

@@ -59,7 +59,7 @@ const struct schema_row schema_table[] = {
             "here: the servers must hand on signatures."},
     {.name = "never-ban", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "127.0.0.0/8 ::1",
      .since = "0.1", .read = read_never_ban,
-     .doc = "Clients whose failed logins are neither slowed nor lead to a ban, and that no ban turns away (sallyport ban). When it is said, the loopback is one only if it is named too."},
+     .doc = "Clients whose failed logins are neither slowed nor lead to a ban, and that no ban turns away (sallyport ban). When it is said, the loopback is one only if it is named too. None may be wider than an IPv4 /8 or an IPv6 /32."},
     {.name = "trust-anchor", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, trust_anchor), .arguments = "FILE",
      .fallback_text = "/usr/share/dns/root.key", .since = "0.1",
      .doc = "The keys of the root of DNS (Debian: dns-root-data). Without them no name is secure, and DANE is never used."},
@@ -180,10 +180,10 @@ const struct schema_row schema_table[] = {
      .doc = "Who checks what clients prove: the database of users, or dovecot (see there), which brings what it can ask: its own files, LDAP, PAM. What they may do is "
             "granted here in both cases. With dovecot, and without mechanisms: PLAIN LOGIN; by name those that Dovecot has been told to speak, of SCRAM-SHA-256, SCRAM-SHA-1, "
             "CRAM-MD5, OAUTHBEARER and XOAUTH2: one that it does not speak is answered 454."},
-    {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME | RIGHT to domain DOMAIN",
+    {.name = "right", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "RIGHT to group NAME | RIGHT to user NAME | RIGHT to domain DOMAIN | RIGHT to host NAME",
      .choices = RIGHT_NAMES, .fallback_text = "none", .since = "0.1", .read = read_right,
      .doc = "Grants a right on this server to those who proved who they are, beside what sallyport user grant says. submit: to send at all. relay: to any domain. "
-            "any-sender: from any address. bypass-size: beyond message-size. to domain: to every user of that domain, also to those whom only an outside authority knows."},
+            "any-sender: from any address. bypass-size: beyond message-size. to domain: to every user of that domain, also to those whom only an outside authority knows. to host: to a host of sallyport user add --host."},
     {.name = "allow-cleartext-auth", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "NETWORK ...", .fallback_text = "none", .since = "0.1",
      .read = read_clear_auth,
      .doc = "Clients that may log in without TLS: whoever listens on the way has their passwords. For clients in a network of their own. "

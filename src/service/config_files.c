@@ -163,7 +163,10 @@ static void check_database(const struct config_files *f)
     int folder = open(config_files_text(f->config->users_folder), O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct identity *i = folder >= 0 ? identity_open(folder, false, &why) : NULL;
 
-    if (i && !identity_check(i, &why)) unreadable_users(f, why);
+    if (i && !identity_check(i, &why))
+        unreadable_users(f, why);
+    else if (i)
+        config_files_grants(f, i);
     identity_close(&i);
     if (folder >= 0) close(folder);
 }

@@ -33,6 +33,9 @@ void config_files_dovecot(
 /* Relay and proxy networks that hold an address from which strangers may come, where this host stands. */
 void config_files_networks(const struct config_files *f, const struct host_networks *h);
 void config_files_kerberos(const struct config_files *f);
+struct identity;
+/* A warning for each right line that nobody in the database has (config_grants.c). */
+void config_files_grants(const struct config_files *f, struct identity *i);
 /* A warning when others than owner and group may read the secret, or others than the owner may write it. */
 void config_files_secret_mode(const struct config_files *f, struct config_place place, const char *what,
                               struct span file);

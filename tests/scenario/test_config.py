@@ -62,6 +62,31 @@ def test_the_windows_page_names_what_there_is():
     assert unknown == []
 
 
+def test_check_knows_rights_that_nobody_has(make):
+    """What the database does not know, where it is all that is asked."""
+    s = make(start=False)
+    tls = "tls starttls certificate tls/chain.pem key tls/key.pem"
+    lines = ["group staff", "group crew", f"user {USER}@{DOMAIN}", f"user bob@{DOMAIN}", f"domain {DOMAIN}", "domain nowhere.example", "host gw.example.org",
+             "host gx.example.org", 'group "Mail Users@corp.example"', "group S-1-5-21-1-2-3-513", "user joe@corp.example", "domain corp.example"]
+    rights = "\n".join(f"right submit to {to}" for to in lines)
+    asked, dovecot = free_ports(2)
+    s.append(f"""winbind CORP as corp.example
+dovecot {{ socket unix:/run/nowhere }}
+server asked {{ listen 127.0.0.1:{asked}  {tls}  access authenticated mechanisms NTLM PLAIN EXTERNAL
+{rights}
+}}
+server others {{ listen 127.0.0.1:{dovecot}  {tls}  access authenticated  login dovecot
+{rights}
+}}""")
+    s.cli("user", "group", "add", "staff")
+    s.cli("user", "add", "--host", "gw.example.org", "--no-reload")
+    first = s.config.read_text().split("server asked")[0].count("\n") + 2
+    said = json.loads(s.cli("check", "--json", check=False).stdout)
+    told = {p["line"]: p["text"] for p in said["problems"] if "nobody has this right" in p["text"]}
+    assert sorted(told) == [first + lines.index(to) for to in ("group crew", f"user bob@{DOMAIN}", "domain nowhere.example", "host gx.example.org")], told
+    assert all(p["severity"] == "warning" for p in said["problems"] if p.get("line") in told)
+
+
 def test_check_knows_where_this_host_stands(make):
     """A router that translates addresses, the bridge of containers."""
     s = make(start=False)

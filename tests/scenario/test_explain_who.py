@@ -19,7 +19,7 @@ RECIPIENTS = (ME, f"missing@{DOMAIN}", REMOTE, "postmaster")
 
 @pytest.fixture(scope="module")
 def s():
-    both, inside, clear, bare, implicit = free_ports(5)
+    both, inside, clear, bare, implicit, external = free_ports(6)
     tls = "tls starttls certificate tls/chain.pem key tls/key.pem"
     one = Sallyport(config=f"""
 server both {{ listen 127.0.0.1:{both}  {tls}  access both  recipients {DOMAIN}
@@ -32,6 +32,7 @@ server clear {{ listen 127.0.0.1:{clear}  {tls}  access authenticated mechanisms
     right submit to group trusted
 }}
 server bare {{ listen 127.0.0.1:{bare} tls none  access authenticated }}
+server external {{ listen 127.0.0.1:{external} tls starttls  access authenticated mechanisms EXTERNAL PLAIN  right relay to host gw.example.org }}
 server implicit {{ listen 127.0.0.1:{implicit} tls implicit  access authenticated }}
 """)
     one.ports = {"mx": one.smtp, "submission": one.submission, "both": both, "inside": inside, "clear": clear, "bare": bare}
@@ -46,6 +47,8 @@ server implicit {{ listen 127.0.0.1:{implicit} tls implicit  access authenticate
     add(HALF, "--grant", "relay")
     add(ANY, "--grant", "submit,any-sender,bypass-size")
     one.cli("user", "add", BARE, "--no-password", "--no-reload", "--grant", "submit")
+    one.cli("user", "add", "--host", "gw.example.org", "--grant", "submit", "--no-reload")
+    one.cli("user", "certificate", "add", "gw.example.org", one.folder / "tls/chain.pem", "--no-reload")
     one.cli("user", "group", "add", "staff", GROUPED)
     one.cli("user", "group", "add", "trusted", MEMBER)
     one.cli("user", "grant", "--group", "staff", "submit", "relay")
@@ -188,6 +191,15 @@ def test_a_server_without_tls(s, tls):
 def test_a_server_with_implicit_tls_only(s):
     said = explain(s, "implicit", "127.0.0.1", ME, ME, ME)
     assert rules(said, "tls") == ["tls.implicit"] and said["accepted"]
+
+
+def test_a_host(s):
+    """It logs in by the key of its certificate."""
+    said = explain(s, "external", "127.0.0.1", "gw.example.org", ME, REMOTE, "--tls", "--certificate")
+    assert rules(said, "account") == ["account.found"] and rules(said, "login") == ["login.accepted"], said
+    assert set(rules(said, "right")) == {"database.user", "right.host"}, said
+    assert rules(explain(s, "external", "127.0.0.1", "gw.example.org", ME, REMOTE, "--tls"), "login") == ["login.no-secret"]
+    assert rules(explain(s, "external", "127.0.0.1", "gx.example.org", ME, REMOTE, "--tls", "--certificate"), "login") == ["login.unknown-user"]
 
 
 def test_what_tls_would_offer(s):

@@ -64,6 +64,23 @@ static void a_domain_is_all_of_its_users_and_no_others(void **state)
     parsed_free(&p);
 }
 
+static void a_host_is_no_user(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t rights;
+    } cases[] = {{"gw.example.net", RIGHT_RELAY}, {"gw@example.net", 0}, {"x.gw.example.net", 0}, {"example.net", 0}};
+    struct parsed p;
+    (void)state;
+    parse(&p, "server s {\n listen 127.0.0.1:587\n access authenticated\n right relay to host gw.Example.net\n}\n");
+    assert_non_null(p.config);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(rights_of(&p.config->servers[0],
+                                   &(struct rights_subject){.name = span_str(cases[i].name)}, NULL, NULL),
+                         cases[i].rights);
+    parsed_free(&p);
+}
+
 /* Invariant I2: whoever it is, and however that was proven: without a reason there is no right. */
 static void without_a_reason_there_is_none(void **state)
 {
@@ -96,6 +113,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reason_is_told),
         cmocka_unit_test(a_domain_is_all_of_its_users_and_no_others),
+        cmocka_unit_test(a_host_is_no_user),
         cmocka_unit_test(without_a_reason_there_is_none),
         cmocka_unit_test(which_rights_open_the_door),
     };
