@@ -138,7 +138,7 @@ static void read_networks(struct reader *r, const struct schema_row *row, const 
 
 static bool fits_clear_auth(struct reader *r, const struct token *t, const struct network *n)
 {
-    warn_clear_network(r, t, n);
+    value_warn_clear_network(r, t, n);
     return true; /* how wide they are in all config/legacy says */
 }
 

@@ -99,7 +99,7 @@ static void warn_shared_address(struct reader *r, const struct token *t, const s
                            "strangers behind it will be relayed: list the single hosts that send"));
 }
 
-void warn_clear_network(struct reader *r, const struct token *t, const struct network *n)
+void value_warn_clear_network(struct reader *r, const struct token *t, const struct network *n)
 {
     bool all;
     const struct shared_range *in = find_range(n, &all);

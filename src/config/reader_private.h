@@ -124,7 +124,7 @@ bool value_put_host(struct buf *b, struct span host, uint16_t port);
 bool value_network(struct reader *r, const struct token *t, struct network *ret);
 bool value_choice(struct reader *r, const struct token *t, const char *words, uint64_t *ret);
 /* A warning when passwords would be readable in a whole range of private addresses. */
-void warn_clear_network(struct reader *r, const struct token *t, const struct network *n);
+void value_warn_clear_network(struct reader *r, const struct token *t, const struct network *n);
 void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence);
 
 /* --- directives with a reader of their own */

@@ -48,7 +48,7 @@ server implicit {{ listen 127.0.0.1:{implicit} tls implicit  access authenticate
     add(ANY, "--grant", "submit,any-sender,bypass-size")
     one.cli("user", "add", BARE, "--no-password", "--no-reload", "--grant", "submit")
     one.cli("user", "add", "--host", "gw.example.org", "--grant", "submit", "--no-reload")
-    one.cli("user", "certificate", "add", "gw.example.org", one.folder / "tls/chain.pem", "--no-reload")
+    one.cli("user", "certificate", "add", "--host", "gw.example.org", one.folder / "tls/chain.pem")
     one.cli("user", "group", "add", "staff", GROUPED)
     one.cli("user", "group", "add", "trusted", MEMBER)
     one.cli("user", "grant", "--group", "staff", "submit", "relay")

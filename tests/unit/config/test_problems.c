@@ -249,7 +249,7 @@ static const struct sample bad[] = {
         " right submit to group\n"
         "}\n"
         "deliver * to maildir /m\n",
-        "2:2 error: right needs RIGHT to group NAME | RIGHT to user NAME | RIGHT to domain DOMAIN\n"
+        "2:2 error: right needs RIGHT to group NAME | RIGHT to user NAME | RIGHT to domain DOMAIN | RIGHT to host NAME\n"
         "3:8 error: \"submt\" is none of: submit relay any-sender bypass-size org-props org-status xclient xforward | did you mean \"submit\"?\n"
         "4:2 error: right needs to whom it is granted | right submit to group staff\n"
         "5:2 error: right needs to whom it is granted | right submit to group staff\n"

@@ -69,10 +69,13 @@ static void a_host_is_no_user(void **state)
     static const struct {
         const char *name;
         uint32_t rights;
-    } cases[] = {{"gw.example.net", RIGHT_RELAY}, {"gw@example.net", 0}, {"x.gw.example.net", 0}, {"example.net", 0}};
+    } cases[] = {
+        {"gw.example.net", RIGHT_RELAY}, {"gw@example.net", 0}, {"x.gw.example.net", 0}, {"example.net", 0}};
     struct parsed p;
     (void)state;
-    parse(&p, "server s {\n listen 127.0.0.1:587\n access authenticated\n right relay to host gw.Example.net\n}\n");
+    parse(
+        &p,
+        "server s {\n listen 127.0.0.1:587\n access authenticated\n right relay to host gw.Example.net\n}\n");
     assert_non_null(p.config);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(rights_of(&p.config->servers[0],
