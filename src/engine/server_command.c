@@ -39,6 +39,8 @@ static struct span refused_verb(const struct server *s, const struct verb_row *r
     if (row->verb == VERB_LHLO)
         return REPLY("500 5.5.1 Command not recognised"); /* RFC 2033 4.1: SMTP refuses LHLO */
     if (s->state == VERB_IN_BDAT && !(row->states & VERB_IN_BDAT)) return between_chunks(row);
+    if (row->flags & VERB_ORG && s->authenticated)
+        return REPLY("504 5.7.0 Your account has no right to that command");
     if (row->flags & VERB_ORG) return REPLY("504 5.7.0 Need to authenticate first"); /* MS03-046 */
     if (row->flags & VERB_OFF) return REPLY("502 5.5.1 Command not implemented");
     if (row->verb == VERB_AUTH && s->state == VERB_IN_IDLE && !s->conf->mechanisms && !s->mechanisms)

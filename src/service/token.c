@@ -157,7 +157,8 @@ static enum token_verdict judge_times(const json_t *claims, uint64_t now, uint64
     double end = 0, begin = 0, issued = 0;
     if ((exp && !date(exp, &end)) || (nbf && !date(nbf, &begin)) || (iat && !date(iat, &issued)))
         return TOKEN_MALFORMED;
-    if (!exp || at >= end + leeway) return TOKEN_EXPIRED;
+    if (!exp) return TOKEN_NO_EXPIRY;
+    if (at >= end + leeway) return TOKEN_EXPIRED;
     *ends = (uint64_t)(end + leeway);
     *ends += (double)*ends < end + leeway;
     return begin > at + leeway || issued > at + leeway ? TOKEN_EARLY : TOKEN_GOOD;
@@ -208,8 +209,8 @@ const char *token_event(enum token_verdict v)
         [TOKEN_ALGORITHM] = "token-algorithm", [TOKEN_KEY] = "token-key",
         [TOKEN_SIGNATURE] = "token-signature", [TOKEN_ISSUER] = "token-issuer",
         [TOKEN_AUDIENCE] = "token-audience",   [TOKEN_EXPIRED] = "token-expired",
-        [TOKEN_EARLY] = "token-early",         [TOKEN_SCOPE] = "token-scope",
-        [TOKEN_ACCOUNT] = "token-account",
+        [TOKEN_NO_EXPIRY] = "token-no-expiry", [TOKEN_EARLY] = "token-early",
+        [TOKEN_SCOPE] = "token-scope",         [TOKEN_ACCOUNT] = "token-account",
     };
     return events[v];
 }

@@ -16,8 +16,9 @@ enum token_verdict {
     TOKEN_SIGNATURE,
     TOKEN_ISSUER,
     TOKEN_AUDIENCE,
-    TOKEN_EXPIRED, /* or it never expires */
-    TOKEN_EARLY,   /* nbf or iat lie in the future */
+    TOKEN_EXPIRED,
+    TOKEN_NO_EXPIRY, /* it does not say when it expires */
+    TOKEN_EARLY,     /* nbf or iat lie in the future */
     TOKEN_SCOPE,
     TOKEN_ACCOUNT, /* it names no address of an account */
     TOKEN_VERDICTS

@@ -42,6 +42,7 @@ class Issuer:
 
     def token(self, header=None, **claims):
         all_claims = {"iss": ISSUER, "aud": AUDIENCE, "scope": "openid smtp", "email": ME, "iat": int(time.time()), "exp": int(time.time()) + 600, **claims}
+        all_claims = {name: value for name, value in all_claims.items() if value is not None}
         head = {"alg": "ES256", "kid": self.kid, "typ": "at+jwt", **(header or {})}
         text = ".".join(url64(json.dumps(part).encode()) for part in (head, all_claims))
         return f"{text}.{url64(self.sign(text))}"
@@ -137,6 +138,7 @@ BAD = {
     "token-issuer": {"iss": "https://id.example.net"},
     "token-audience": {"aud": ["web"]},
     "token-expired": {"exp": 1000000},
+    "token-no-expiry": {"exp": None},
     "token-early": {"nbf": 4000000000},
     "token-scope": {"scope": "openid"},
     "token-account": {"email_verified": False},

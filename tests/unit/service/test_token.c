@@ -241,7 +241,7 @@ static const struct {
     {ED, "{" REST ",\"aud\":\"mail\",\"exp\":1300819240}", TOKEN_EXPIRED},
     {ED, "{" REST ",\"aud\":\"mail\",\"exp\":1300819241}", TOKEN_GOOD},
     {ED, "{" REST ",\"aud\":\"mail\",\"exp\":1300819400.5}", TOKEN_GOOD},
-    {ED, "{" REST ",\"aud\":\"mail\"}", TOKEN_EXPIRED},
+    {ED, "{" REST ",\"aud\":\"mail\"}", TOKEN_NO_EXPIRY},
     {ED, "{" REST ",\"aud\":\"mail\",\"exp\":\"1300819400\"}", TOKEN_MALFORMED},
     {ED, "{" REST ",\"aud\":\"mail\",\"exp\":-1}", TOKEN_MALFORMED},
     {ED, "{" REST ",\"aud\":\"mail\",\"exp\":1e300}", TOKEN_MALFORMED},
