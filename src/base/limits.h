@@ -34,6 +34,7 @@
 #define LIMIT_DOVECOT_CONNECTIONS       256 /* of all conversations; Dovecot permits 1,000 to all who ask it */
 #define LIMIT_DOVECOT_LINE_OCTETS       16384 /* of one line, as Dovecot has it */
 #define LIMIT_DOVECOT_HANDSHAKE_LINES   256
+#define LIMIT_STAMP_OCTETS              17    /* of a login: identity/stamp.c */
 #define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */
 #define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
 #define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER; one that is longer counts as none */

@@ -67,11 +67,13 @@ void login_answer_put(struct buf *b, const struct login_answer *m)
     wire_put_u32(b, m->rights);
     wire_put_u32(b, m->number);
     wire_put_u64(b, m->valid_until);
+    buf_put(b, span_of(m->stamp, sizeof m->stamp));
     put_bounded(b, m->name, LIMIT_PRINCIPAL_NAME_OCTETS);
 }
 
 bool login_answer_read(struct span payload, struct login_answer *ret)
 {
+    static const uint8_t no_stamp[LIMIT_STAMP_OCTETS];
     struct wire w = wire_on(payload);
     ret->session = wire_u64(&w);
     ret->slot = wire_u32(&w);
@@ -81,10 +83,13 @@ bool login_answer_read(struct span payload, struct login_answer *ret)
     ret->rights = wire_u32(&w);
     ret->number = wire_u32(&w);
     ret->valid_until = wire_u64(&w);
+    struct span stamp = wire_raw(&w, sizeof ret->stamp);
+    if (stamp.n) memcpy(ret->stamp, stamp.p, stamp.n);
     ret->name = wire_span(&w, LIMIT_PRINCIPAL_NAME_OCTETS);
     if (!wire_done(&w) || ret->kind >= LOGIN_KIND_COUNT) return false;
     if (ret->kind != LOGIN_SUCCESS)
-        return ret->principal == 0 && ret->rights == 0 && ret->valid_until == 0 && ret->name.n == 0;
+        return ret->principal == 0 && ret->rights == 0 && ret->valid_until == 0 && ret->name.n == 0 &&
+               memcmp(ret->stamp, no_stamp, sizeof no_stamp) == 0;
     return ret->principal != 0 && ret->rights != 0 && ret->valid_until != 0 && ret->name.n > 0 &&
            ret->challenge.n == 0;
 }

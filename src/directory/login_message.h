@@ -51,7 +51,8 @@ struct login_answer { /* directory -> edge */
     uint32_t number;   /* the principal's, for sender questions */
     uint64_t
         valid_until; /* unix seconds: when what it proved ends (a token, an app password, a ticket); UINT64_MAX: never */
-    struct span name; /* canonical, for log and Received */
+    uint8_t stamp[LIMIT_STAMP_OCTETS]; /* for sender questions: nothing to the edge */
+    struct span name;                  /* canonical, for log and Received */
 };
 
 #define LOGIN_BEGIN_OCTETS                                                                                   \
@@ -59,7 +60,8 @@ struct login_answer { /* directory -> edge */
      1 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
 #define LOGIN_STEP_OCTETS (8 + 4 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
 #define LOGIN_ANSWER_OCTETS                                                                                  \
-    (8 + 4 + 1 + 2 + LIMIT_SASL_CHALLENGE_OCTETS + 1 + 4 + 4 + 8 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS)
+    (8 + 4 + 1 + 2 + LIMIT_SASL_CHALLENGE_OCTETS + 1 + 4 + 4 + 8 + LIMIT_STAMP_OCTETS + 2 +                  \
+     LIMIT_PRINCIPAL_NAME_OCTETS)
 
 /* put: over when a span is longer than its limit. read: hostile; true only when every octet was consumed and in range. */
 void login_begin_put(struct buf *b, const struct login_begin *m);

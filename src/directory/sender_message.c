@@ -5,6 +5,7 @@ void sender_question_put(struct buf *b, const struct sender_question *m)
     wire_put_u64(b, m->session);
     wire_put_u32(b, m->slot);
     wire_put_u32(b, m->number);
+    buf_put(b, span_of(m->stamp, sizeof m->stamp));
     wire_put_span(b, m->name);
     wire_put_span(b, m->path);
 }
@@ -15,6 +16,8 @@ bool sender_question_read(struct span payload, struct sender_question *ret)
     ret->session = wire_u64(&w);
     ret->slot = wire_u32(&w);
     ret->number = wire_u32(&w);
+    struct span stamp = wire_raw(&w, sizeof ret->stamp);
+    if (stamp.n) memcpy(ret->stamp, stamp.p, stamp.n);
     ret->name = wire_span(&w, LIMIT_PRINCIPAL_NAME_OCTETS);
     ret->path = wire_span(&w, LIMIT_PATH_OCTETS);
     return wire_done(&w) && ret->name.n > 0;

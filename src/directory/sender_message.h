@@ -10,6 +10,7 @@ struct sender_question {
     uint64_t session; /* its id; with its slot it names the conversation */
     uint32_t slot;
     uint32_t number;
+    uint8_t stamp[LIMIT_STAMP_OCTETS]; /* as the login's answer had it */
     struct span name;
     struct span
         path; /* canonical local@domain; empty: from anywhere (the right any-sender), or the null reverse-path */
@@ -23,12 +24,13 @@ enum sender_verdict {
     SENDER_PERMITTED,
     SENDER_REFUSED,
     SENDER_LATER,
-    SENDER_ENDED, /* its account was locked or removed: its login is worth nothing any more */
+    SENDER_ENDED, /* its account was locked or removed, or what it rests on or permits was changed */
     SENDER_VERDICT_COUNT
 };
 
-#define SENDER_QUESTION_OCTETS (8 + 4 + 4 + 2 + LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_PATH_OCTETS)
-#define SENDER_ANSWER_OCTETS   (8 + 4 + 1)
+#define SENDER_QUESTION_OCTETS                                                                               \
+    (8 + 4 + 4 + LIMIT_STAMP_OCTETS + 2 + LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_PATH_OCTETS)
+#define SENDER_ANSWER_OCTETS (8 + 4 + 1)
 
 /* read: hostile; true only when every octet was consumed and in range. */
 void sender_question_put(struct buf *b, const struct sender_question *m);

@@ -330,23 +330,6 @@ void identity_outsider(struct span name, struct identity_principal *ret)
                                        .expires = UINT64_MAX};
 }
 
-enum identity_found identity_stands(struct identity *i, uint32_t number, struct span name)
-{
-    static const char of_number[] = "SELECT 1 FROM principal WHERE number=?1 AND locked=0";
-    static const char of_name[] = "SELECT 1 FROM principal WHERE name=?1";
-    bool outside = number & IDENTITY_OUTSIDE;
-    sqlite3_stmt *s = identity_prepare(i, outside ? of_name : of_number);
-
-    if (outside)
-        identity_bind_text(s, 1, name);
-    else if (s)
-        sqlite3_bind_int64(s, 1, number);
-    enum identity_found found = identity_step(s);
-    if (found == IDENTITY_FOUND) sqlite3_reset(s);
-    if (!outside || found == IDENTITY_UNREADABLE) return found;
-    return found == IDENTITY_FOUND ? IDENTITY_UNKNOWN : IDENTITY_FOUND;
-}
-
 /* --- senders */
 
 /* Without its subaddress. A quoted local part has none. *domain: "@domain". False: it is no address. */

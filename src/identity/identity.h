@@ -5,6 +5,7 @@
 #define IDENTITY_IDENTITY_H
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "policy/network.h"
 #include "policy/right.h"
 
@@ -89,9 +90,22 @@ void identity_outsider(struct span name, struct identity_principal *ret);
 /* Is path (canonical) the address called name, or that with a subaddress behind it? */
 bool identity_own_address(struct span name, struct span path);
 
-/* May who has logged in under that number and name go on? FOUND: it exists and is not locked, or it is an outsider's and the database has nobody
- * of its name. UNKNOWN: it must log in again. */
-enum identity_found identity_stands(struct identity *i, uint32_t number, struct span name);
+enum identity_by { /* how somebody in the database has proven who it is */
+                   IDENTITY_BY_NOTHING,
+                   IDENTITY_BY_PASSWORD, /* the account's */
+                   IDENTITY_BY_APP,      /* credential: the number of an app password */
+                   IDENTITY_BY_KEY, /* credential: the first eight octets of the SHA-256 that was pinned */
+                   IDENTITY_BY_OUTSIDE, /* a token, or an outside authority: nothing of the database */
+};
+/* The stamp of a login: of what it permits (grants, groups) and of what it rests on (by, credential; 0 where there is none), as they are now. It holds no
+ * secret and nothing to guess one by. UNKNOWN: there is no such credential. */
+enum identity_found identity_stamp(struct identity *i, uint32_t number, uint8_t by, uint64_t credential,
+                                   uint8_t ret[LIMIT_STAMP_OCTETS]);
+
+/* May who has logged in under that number and name go on? FOUND: it exists, is not locked and its login would have the same stamp now; or it is an
+ * outsider's (which have none) and the database has nobody of its name. UNKNOWN: it must log in again. stamp: hostile. */
+enum identity_found identity_stands(struct identity *i, uint32_t number, struct span name,
+                                    const uint8_t stamp[LIMIT_STAMP_OCTETS]);
 
 /* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias of
  * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes, and by (may be null) gets its name or the row that permits it; UNKNOWN: no. */

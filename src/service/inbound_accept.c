@@ -152,21 +152,26 @@ static bool never_banned(const struct session *s)
     return inbound_in_networks(c->never_ban, c->n_never_ban, &s->client);
 }
 
+struct barred_entry *inbound_ban(const struct session *s, bool logins)
+{
+    struct barred *b = s->in->setup.barred;
+    struct barred_entry *ban =
+        b ? barred_find(b, &s->client, logins, loop_unix_ms(s->in->setup.loop) / 1000) : NULL;
+    return ban && !never_banned(s) ? ban : NULL;
+}
+
 /* False: it may come in. Of each ban the first one is told to the log: the rest is counted. */
 static bool turn_away_banned(struct session *s)
 {
     struct inbound *in = s->in;
-    uint64_t now = loop_unix_ms(in->setup.loop) / 1000;
-    bool logins = in->setup.config->servers[s->server].mechanisms != 0;
-    struct barred_entry *ban =
-        in->setup.barred ? barred_find(in->setup.barred, &s->client, logins, now) : NULL;
-    if (!ban || never_banned(s)) return false;
+    struct barred_entry *ban = inbound_ban(s, in->setup.config->servers[s->server].mechanisms != 0);
+    if (!ban) return false;
     if (!ban->told) inbound_log_banned(s, ban);
     ban->told = true;
     in->counters.banned_sessions++;
     inbound_turn_away(s, 554, "5.7.1",
                       ban->by_hand
-                          ? SPAN("Your address is banned here, ask the postmaster")
+                          ? SPAN(BANNED_BY_HAND)
                           : SPAN("Too many failed logins from your address, it is banned for now: try again "
                                  "later"));
     return true;

@@ -131,11 +131,13 @@ bool inbound_ask_sender(struct session *s, struct span path)
 {
     uint8_t payload[SENDER_QUESTION_OCTETS];
     struct buf b = buf_on(payload, sizeof payload);
-    sender_question_put(&b, &(struct sender_question){.session = s->id,
-                                                      .slot = slot_of(s),
-                                                      .number = s->principal->number,
-                                                      .name = inbound_principal_name(s),
-                                                      .path = path});
+    struct sender_question q = {.session = s->id,
+                                .slot = slot_of(s),
+                                .number = s->principal->number,
+                                .name = inbound_principal_name(s),
+                                .path = path};
+    memcpy(q.stamp, s->principal->stamp, sizeof q.stamp);
+    sender_question_put(&b, &q);
     if (!ask(s, INBOUND_SENDER, &b)) return false;
     s->wait |= WAIT_DIRECTORY;
     return true;
@@ -173,6 +175,7 @@ static bool believe(struct session *s, const struct login_answer *a)
                                     .valid_until = a->valid_until,
                                     .kind = a->principal,
                                     .name_n = (uint16_t)a->name.n};
+    memcpy(p->stamp, a->stamp, sizeof p->stamp);
     memcpy(p->name, a->name.p, a->name.n);
     s->principal = p;
     inbound_log_login(s);

@@ -49,6 +49,9 @@ bool inbound_ask_mail(struct session *s, const struct server_detail *d, struct s
         submit_decide(server->access, inbound_rights(s), s->relay_network, s->device, &rule);
     if (in->stopping) {
         refuse(v, 421, "4.3.2", "Service is shutting down, try again later");
+    } else if (inbound_ban(s, false)) { /* by hand, since it came */
+        rule = "banned.by-hand";
+        refuse(v, 421, "4.7.0", BANNED_BY_HAND);
     } else if (login_ended(s)) {
         *v = inbound_login_ended;
         rule = "login.ended";

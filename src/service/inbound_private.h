@@ -78,7 +78,8 @@ struct kept {       /* octets kept in a pool block between turns */
 
 struct inbound_principal { /* who has logged in */
     uint32_t number, rights;
-    uint64_t valid_until; /* unix seconds: then its proof has ended; UINT64_MAX: never */
+    uint64_t valid_until;              /* unix seconds: then its proof has ended; UINT64_MAX: never */
+    uint8_t stamp[LIMIT_STAMP_OCTETS]; /* the directory's */
     uint16_t name_n;
     uint8_t kind;             /* enum principal */
     bool from_asked;          /* of this message: an address of its From is being asked for */
@@ -194,6 +195,9 @@ enum inbound_source { SOURCE_DIRECT, SOURCE_PROXY, SOURCE_PROXIED };
 /* May it have a session? Counts it. False: it was told why in place of the greeting, and is gone. */
 MUST_USE bool inbound_let_in(struct session *s, enum inbound_source source);
 void inbound_count_out(struct session *s);
+#define BANNED_BY_HAND "Your address is banned here, ask the postmaster"
+/* The ban that holds for it now; logins: one of those counts that are for servers where one may log in, too. Null: none. */
+struct barred_entry *inbound_ban(const struct session *s, bool logins);
 bool inbound_in_networks(const struct network *n, uint32_t count, const struct address *a);
 void inbound_place(struct session *s); /* what its own address permits; never a proxy's */
 void inbound_session_close(struct session *s,

@@ -192,6 +192,7 @@ static enum login_kind authorise(struct login *l, struct login_thread *t, struct
                                  .number = l->who.number,
                                  .valid_until = l->valid_until,
                                  .name = l->who.name};
+    memcpy(ret->stamp, l->stamp, sizeof ret->stamp);
     return LOGIN_SUCCESS;
 }
 
@@ -213,7 +214,7 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
 
 static enum sender_verdict sender_of(struct login_thread *t, const struct sender_question *q)
 {
-    enum identity_found found = identity_stands(t->identity, q->number, q->name);
+    enum identity_found found = identity_stands(t->identity, q->number, q->name, q->stamp);
     if (found == IDENTITY_UNKNOWN) return SENDER_ENDED;
     if (found == IDENTITY_FOUND && q->path.n == 0) return SENDER_PERMITTED;
     if (found == IDENTITY_FOUND && !(q->number & IDENTITY_OUTSIDE))

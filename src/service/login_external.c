@@ -24,6 +24,13 @@ static void claim_key(struct login *l, const uint8_t key[KEY_OCTETS])
     login_claim(l, buf_span(&text));
 }
 
+static bool stamp(struct login *l, struct login_thread *t, const uint8_t key[KEY_OCTETS])
+{
+    uint64_t first;
+    memcpy(&first, key, sizeof first);
+    return login_stamp(l, t, IDENTITY_BY_KEY, first);
+}
+
 enum login_kind login_external(struct login *l, struct login_thread *t, struct span response, bool initial)
 {
     uint8_t key[KEY_OCTETS];
@@ -39,6 +46,7 @@ enum login_kind login_external(struct login *l, struct login_thread *t, struct s
     }
     if (found != IDENTITY_FOUND) return login_refuse(l, "unknown-user");
     if (!acts_as_itself(l, authzid)) return LOGIN_REFUSED;
+    if (!stamp(l, t, key)) return LOGIN_LATER;
     l->proven = true;
     return LOGIN_SUCCESS;
 }

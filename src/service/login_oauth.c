@@ -43,6 +43,7 @@ static enum login_kind take_account(struct login *l, struct login_thread *t, str
     if (l->who.number == 0 || l->who.kind != PRINCIPAL_USER || l->who.app_password)
         return login_refuse(l, "unknown-user");
     if (!login_authzid_permitted(l, authzid, account)) return LOGIN_REFUSED;
+    if (!login_stamp(l, t, IDENTITY_BY_OUTSIDE, 0)) return LOGIN_LATER;
     l->proven = true;
     return LOGIN_SUCCESS;
 }

@@ -25,12 +25,19 @@ bool login_password_fits(struct login *l, struct login_thread *t, struct span pa
     return known && (own || app || useless);
 }
 
+/* By an app password that came without its label; it may be gone since it was found. */
+static bool stamp_app(struct login *l, struct login_thread *t)
+{
+    return !l->who.app_password || login_stamp(l, t, IDENTITY_BY_APP, l->who.app_password);
+}
+
 static enum login_kind check(struct login *l, struct login_thread *t, const struct plain_message *p)
 {
     if (!login_find(l, t, p->authcid)) return LOGIN_LATER;
     if (!login_password_fits(l, t, p->password))
         return login_refuse(l, l->who.number ? "wrong-secret" : "unknown-user");
     if (!login_authzid_permitted(l, p->authzid, p->authcid)) return LOGIN_REFUSED;
+    if (!stamp_app(l, t)) return LOGIN_LATER;
     l->proven = true;
     return LOGIN_SUCCESS;
 }

@@ -38,6 +38,7 @@ struct login {
     struct login_vouched vouched;
     uint64_t valid_until; /* unix seconds: login_ends() */
     bool proven;          /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
+    uint8_t stamp[LIMIT_STAMP_OCTETS]; /* login_stamp() */
     struct login_report report;
 };
 
@@ -65,6 +66,10 @@ void login_claim(struct login *l, struct span name);
 void login_ends(struct login *l, uint64_t unix_seconds);
 /* More about a refusal, for the log alone: at most what fits. */
 void login_detail(struct login *l, struct span text);
+/* What its proof rests on (identity_by); to be taken right after that was read, not when it was proven: a client may take its time in between, and
+ * what is changed meanwhile ends its login with its first message. login_find has taken it by the secrets that it found, of the account or
+ * of an app password. False: the store cannot be read now, or it is gone (reported). */
+bool login_stamp(struct login *l, struct login_thread *t, enum identity_by by, uint64_t credential);
 /* A refusal with its reason. */
 enum login_kind login_refuse(struct login *l, const char *event);
 /* The reason of a proof that failed, for the log alone: whether there is such a user, and whether it has a secret of this kind. */

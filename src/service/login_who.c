@@ -31,6 +31,14 @@ void login_useless(struct login *l, enum identity_found found)
     l->useless = found == IDENTITY_EXPIRED ? "app-expired" : "app-network";
 }
 
+bool login_stamp(struct login *l, struct login_thread *t, enum identity_by by, uint64_t credential)
+{
+    if (identity_stamp(t->identity, l->who.number, (uint8_t)by, credential, l->stamp) == IDENTITY_FOUND)
+        return true;
+    l->report.event = "unavailable";
+    return false;
+}
+
 bool login_find(struct login *l, struct login_thread *t, struct span name)
 {
     struct address client;
@@ -41,7 +49,12 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     enum identity_found found =
         identity_find(t->identity, name, l->world->home, &client, l->unix_seconds, l->arena, &l->who);
     switch (found) {
-    case IDENTITY_FOUND: login_ends(l, l->who.expires); break;
+    case IDENTITY_FOUND:
+        login_ends(l, l->who.expires);
+        if (!login_stamp(l, t, l->who.app_password ? IDENTITY_BY_APP : IDENTITY_BY_PASSWORD,
+                         l->who.app_password))
+            return false;
+        break;
     case IDENTITY_EXPIRED:
     case IDENTITY_ELSEWHERE: login_useless(l, found); break;
     case IDENTITY_UNKNOWN:
@@ -88,7 +101,10 @@ enum login_kind login_outside(struct login *l, struct login_thread *t, struct sp
         l->report.event = "unavailable";
         return LOGIN_LATER;
     }
-    if (found == IDENTITY_UNKNOWN) identity_outsider(l->vouched.name, &l->who);
+    if (found == IDENTITY_UNKNOWN)
+        identity_outsider(l->vouched.name, &l->who);
+    else if (!login_stamp(l, t, IDENTITY_BY_OUTSIDE, 0))
+        return LOGIN_LATER;
     l->report.principal = l->who.number;
     l->proven = true;
     return LOGIN_SUCCESS;

@@ -148,6 +148,44 @@ def test_a_ban_by_hand_closes_every_door_within_seconds(s):
     at_the_door(s, "127.66.2.2", s.smtp, banned=False)
 
 
+def test_a_ban_by_hand_ends_open_sessions(s):
+    """At their next message, whether they logged in or not; not those beside it, or that never-ban names."""
+    def mail(c):
+        answer = c.docmd("MAIL", f"FROM:<{ME}>")
+        if answer[0] == 250:
+            c.docmd("RSET")
+        return answer
+
+    talks = [smtplib.SMTP("127.0.0.1", s.submission, timeout=60, source_address=(source, 0)) for source in ("127.66.2.2", "127.66.2.64", "127.66.99.5")]
+    for c in talks:
+        c.starttls(context=no_check())
+        c.login(ME, PASSWORD)
+        assert mail(c)[0] == 250
+    banned, other, never = talks
+    stranger = smtplib.SMTP("127.0.0.1", s.smtp, timeout=60, source_address=("127.66.2.2", 0))
+    stranger.ehlo()
+    s.cli("ban", "add", "127.66.2.0/26", "--reason", "enough")
+    at_the_door(s, "127.66.2.2")
+    for c in banned, stranger:
+        assert mail(c) == (421, b"4.7.0 Your address is banned here, ask the postmaster")
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            c.docmd("NOOP")
+    assert mail(other)[0] == mail(never)[0] == 250
+    s.cli("ban", "add", "127.66.0.0/16", "--reason", "a whole provider")
+    at_the_door(s, "127.66.3.3")
+    assert (mail(other)[0], mail(never)[0]) == (421, 250)
+
+
+def test_failures_of_others_end_no_session(s):
+    """Somebody behind the same address failed to log in: who has logged in goes on."""
+    c = smtplib.SMTP("127.0.0.1", s.submission, timeout=60, source_address=("127.66.2.2", 0))
+    c.starttls(context=no_check())
+    c.login(ME, PASSWORD)
+    get_banned(s, "127.66.2.2")
+    at_the_door(s, "127.66.2.2")
+    assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 250
+
+
 def test_never_ban_holds_at_the_door(s):
     s.cli("ban", "add", "127.66.0.0/16", "--reason", "a whole provider")
     at_the_door(s, "127.66.2.2")

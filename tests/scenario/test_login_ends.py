@@ -1,10 +1,14 @@
-"""Who has logged in may send as long as what let him in holds: a lock, a removed account and an app password's end count at his next message."""
+"""Who has logged in may send as long as what let him in holds: what is changed of his account, his rights, or the secret he came by counts at his next message."""
 import base64
+import hashlib
+import hmac
+import os
+import signal
 import time
 
 import pytest
 
-from sallyport import DOMAIN, PASSWORD, USER
+from sallyport import DOMAIN, PASSWORD, USER, wait_for
 
 NAME = f"someone@{DOMAIN}"
 
@@ -14,6 +18,7 @@ def s(shared):
     shared.cli("user", "add", NAME, "--grant", "submit,relay", "--no-reload", stdin=PASSWORD.encode() + b"\n")
     yield shared
     shared.cli("user", "remove", NAME, "--no-reload", check=False)
+    shared.cli("user", "group", "remove", "few", check=False)
 
 
 def log_in(s, mechanism="PLAIN", name=NAME, password=PASSWORD):
@@ -39,6 +44,120 @@ def test_an_account_ends(s, how, path):
     code, (text,) = talk.say(f"MAIL FROM:{path}")
     assert (code, text) == (421, "4.7.0 Your login has ended: connect again and log in")
     assert talk.ended()
+
+
+def ends(talk):
+    assert talk.say(f"MAIL FROM:<{NAME}>") == (421, ["4.7.0 Your login has ended: connect again and log in"])
+    assert talk.ended()
+
+
+def goes_on(talk):
+    talk.say(f"MAIL FROM:<{NAME}>", 250)
+    talk.say(f"RCPT TO:<{USER}@{DOMAIN}>", 250)
+    talk.say("DATA", 354)
+    talk.say(f"From: <{NAME}>\r\n\r\nHello.\r\n.", 250)
+
+
+def group(s, *grants):
+    s.cli("user", "group", "add", "few", NAME)
+    if grants:
+        s.cli("user", "grant", "--group", "few", *grants)
+
+
+@pytest.mark.parametrize("before,change", [
+    (None, ["revoke", NAME, "relay"]),
+    (None, ["revoke", NAME, "submit", "relay"]),
+    (None, ["grant", NAME, "any-sender"]),
+    (["any-sender"], ["revoke", "--group", "few", "any-sender"]),
+    (["any-sender"], ["group", "remove", "few", NAME]),
+    (["any-sender"], ["group", "remove", "few"]),
+    ([], ["group", "remove", "few", NAME]),
+], ids=lambda p: None if p is None else "-".join(p).replace(NAME, "NAME"))
+def test_what_it_may_do_was_changed(s, before, change):
+    if before is not None:
+        group(s, *before)
+    talk = log_in(s)
+    s.cli("user", *change)
+    ends(talk)
+    if "submit" not in change:
+        goes_on(log_in(s))
+
+
+def passwd(s):
+    s.cli("user", "passwd", NAME, stdin=PASSWORD.encode() + b"\n")
+
+
+def test_another_password(s):
+    phone = s.ask("user", "app", "add", NAME, "phone")[-1]["password"]
+    talk, app = log_in(s), log_in(s, "LOGIN", NAME, phone)
+    passwd(s)
+    ends(talk)
+    goes_on(app)  # app passwords stay
+    goes_on(log_in(s))
+
+
+@pytest.mark.parametrize("mechanism,name", [("PLAIN", NAME), ("LOGIN", NAME), ("PLAIN", f"{NAME}/phone")])
+def test_an_app_password_that_is_removed(s, mechanism, name):
+    phone, laptop = (s.ask("user", "app", "add", NAME, label)[-1]["password"] for label in ("phone", "laptop"))
+    talk, other, own = log_in(s, mechanism, name, phone), log_in(s, "PLAIN", NAME, laptop), log_in(s)
+    s.cli("user", "app", "remove", NAME, "phone")
+    s.ask("user", "app", "add", NAME, "phone")
+    ends(talk)
+    goes_on(other)
+    goes_on(own)
+
+
+def test_a_login_that_began_before_the_password_was_changed(s):
+    """SCRAM reads the keys at its first step, and the client may take its time for the second."""
+    talk = s.connect(s.submission)
+    talk.say("EHLO c.example.net", 250)
+    talk.start_tls()
+    talk.say("EHLO c.example.net", 250)
+    first = f"n={NAME},r=clientnonce"
+    _, (challenge,) = talk.say("AUTH SCRAM-SHA-256 " + base64.b64encode(b"n,," + first.encode()).decode(), 334)
+    passwd(s)
+    server = base64.b64decode(challenge).decode()
+    said = dict(part.split("=", 1) for part in server.split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), base64.b64decode(said["s"]), int(said["i"]))
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    bare = f"c=biws,r={said['r']}"
+    signature = hmac.digest(hashlib.sha256(key).digest(), f"{first},{server},{bare}".encode(), "sha256")
+    proof = bytes(a ^ b for a, b in zip(key, signature))
+    final = f"{bare},p={base64.b64encode(proof).decode()}"
+    code, _ = talk.say(base64.b64encode(final.encode()).decode())
+    if code == 334:
+        code, _ = talk.say("")
+    assert code == 235
+    ends(talk)
+
+
+def test_what_is_asked_for_each_time(s):
+    talk = log_in(s)
+    s.cli("user", "sender", "add", NAME, f"other@{DOMAIN}")
+    talk.say(f"MAIL FROM:<other@{DOMAIN}>", 250)
+    talk.say("RSET", 250)
+    s.cli("user", "sender", "remove", NAME, f"other@{DOMAIN}")
+    talk.say(f"MAIL FROM:<other@{DOMAIN}>", 553)
+    goes_on(talk)
+
+
+def test_another_account_is_none_of_its_business(s):
+    talk = log_in(s)
+    s.cli("user", "passwd", f"{USER}@{DOMAIN}", stdin=PASSWORD.encode() + b"\n")
+    s.cli("user", "group", "add", "few", f"{USER}@{DOMAIN}")
+    goes_on(talk)
+
+
+def test_the_directory_was_started_again(s):
+    talk = log_in(s)
+    old = s.processes()["directory"]
+    os.kill(old, signal.SIGKILL)
+    wait_for(lambda: s.processes().get("directory", old) != old)
+    wait_for(lambda: talk.say(f"MAIL FROM:<{NAME}>")[0] != 451)
+    talk.say("RSET", 250)
+    goes_on(talk)
+    s.cli("user", "revoke", NAME, "relay")
+    ends(talk)
 
 
 def test_with_the_right_to_any_sender(s):

@@ -182,7 +182,11 @@ def test_an_unpinned_key_counts_no_more(s):
     s.cli("user", "certificate", "add", ME, s.certificates["passing"][0])
     with session(s, "passing") as c:
         assert external(c)[0] == 235
-    s.cli("user", "certificate", "remove", ME, s.certificates["passing"][0])
+        with session(s, "p256") as other:
+            assert external(other)[0] == 235
+            s.cli("user", "certificate", "remove", ME, s.certificates["passing"][0])
+            assert c.docmd("MAIL", f"FROM:<{ME}>") == (421, b"4.7.0 Your login has ended: connect again and log in")
+            assert other.docmd("MAIL", f"FROM:<{ME}>")[0] == 250  # another key of the same user
     with session(s, "passing") as c:
         assert external(c)[0] == 535
 

@@ -119,6 +119,7 @@ static void answer(void **state)
           .rights = 1,
           .number = 5,
           .valid_until = 9,
+          .stamp = {1, [LIMIT_STAMP_OCTETS - 1] = 2},
           .name = SPAN("a@b")},
          true},
         {{.kind = LOGIN_SUCCESS,
@@ -144,16 +145,20 @@ static void answer(void **state)
          false},
         {{.kind = LOGIN_SUCCESS, .principal = 1, .rights = 1, .number = 5, .valid_until = 9}, false},
         {{.kind = LOGIN_REFUSED, .valid_until = 9}, false},
+        {{.kind = LOGIN_REFUSED, .stamp = {[LIMIT_STAMP_OCTETS - 1] = 1}}, false},
         {{.kind = LOGIN_REFUSED, .rights = 1}, false},
         {{.kind = LOGIN_CHALLENGE, .name = SPAN("a@b")}, false},
         {{.kind = LOGIN_KIND_COUNT}, false},
     };
+    struct login_answer got;
     (void)state;
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         struct buf b = buf_on(memory, sizeof memory);
         login_answer_put(&b, &t[i].a);
         assert_int_equal(reads_answer(buf_span(&b)), t[i].good);
         if (t[i].good) only_whole(buf_span(&b), reads_answer);
+        if (t[i].good) assert_true(login_answer_read(buf_span(&b), &got));
+        if (t[i].good) assert_memory_equal(got.stamp, t[i].a.stamp, sizeof got.stamp);
     }
 }
 
@@ -171,15 +176,20 @@ static void too_long(void **state)
 
 static void sender(void **state)
 {
+    struct sender_question got;
     struct buf b = buf_on(memory, sizeof memory);
     (void)state;
-    sender_question_put(&b, &(struct sender_question){1, 2, 3, SPAN("a@b"), SPAN("c@d")});
+    sender_question_put(
+        &b, &(struct sender_question){1, 2, 3, {4, [LIMIT_STAMP_OCTETS - 1] = 5}, SPAN("a@b"), SPAN("c@d")});
+    only_whole(buf_span(&b), reads_question);
+    assert_true(sender_question_read(buf_span(&b), &got));
+    assert_int_equal(got.stamp[0], 4);
+    assert_int_equal(got.stamp[LIMIT_STAMP_OCTETS - 1], 5);
+    b.n = 0;
+    sender_question_put(&b, &(struct sender_question){1, 2, 3, {4}, SPAN("a@b"), SPAN("")});
     only_whole(buf_span(&b), reads_question);
     b.n = 0;
-    sender_question_put(&b, &(struct sender_question){1, 2, 3, SPAN("a@b"), SPAN("")});
-    only_whole(buf_span(&b), reads_question);
-    b.n = 0;
-    sender_question_put(&b, &(struct sender_question){1, 2, 3, SPAN(""), SPAN("c@d")});
+    sender_question_put(&b, &(struct sender_question){1, 2, 3, {4}, SPAN(""), SPAN("c@d")});
     assert_false(reads_question(buf_span(&b)));
     b.n = 0;
     sender_answer_put(&b, &(struct sender_answer){1, 2, SENDER_ENDED});

@@ -273,24 +273,6 @@ static void a_number_is_read_anew(void **state)
     assert_true(p.locked);
 }
 
-static void who_is_locked_or_gone_stands_no_more(void **state)
-{
-    uint32_t joe = fixture_user("joe@example.org", "pencil"), ann = fixture_user("ann@example.org", "pencil");
-    (void)state;
-    assert_int_equal(identity_stands(fixture, joe, SPAN("joe@example.org")), IDENTITY_FOUND);
-    assert_int_equal(identity_stands(fixture, 0, SPAN("joe@example.org")), IDENTITY_UNKNOWN);
-    assert_int_equal(identity_stands(fixture, IDENTITY_OUTSIDE | joe, SPAN("eve@example.org")),
-                     IDENTITY_FOUND);
-    assert_int_equal(identity_stands(fixture, IDENTITY_OUTSIDE | joe, SPAN("joe@example.org")),
-                     IDENTITY_UNKNOWN);
-    assert_true(change_begin(fixture));
-    assert_int_equal(change_lock(fixture, joe, true), CHANGE_DONE);
-    assert_int_equal(change_remove(fixture, ann), CHANGE_DONE);
-    fixture_commit("lock, remove");
-    assert_int_equal(identity_stands(fixture, joe, SPAN("joe@example.org")), IDENTITY_UNKNOWN);
-    assert_int_equal(identity_stands(fixture, ann, SPAN("ann@example.org")), IDENTITY_UNKNOWN);
-}
-
 static void senders_are_what_was_listed(void **state)
 {
     static const struct {
@@ -374,7 +356,6 @@ int main(void)
         CASE(an_app_password_has_a_place_and_a_time),
         CASE(a_key_is_pinned_to_one),
         CASE(a_number_is_read_anew),
-        CASE(who_is_locked_or_gone_stands_no_more),
         CASE(senders_are_what_was_listed),
         CASE(mailboxes_come_in_their_order),
     };

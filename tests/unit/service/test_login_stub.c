@@ -35,7 +35,7 @@ static uint32_t alice, stranger, locked, removed;
 /* --- the mechanism */
 
 static struct identity_principal claims; /* what it says of who is there */
-static bool proves;
+static bool proves, stamps = true;
 static uint64_t ends = UINT64_MAX; /* unix seconds: its proof does */
 static const char *vouched_for;    /* by an outside authority; null: no such one is asked */
 
@@ -53,6 +53,7 @@ enum login_kind login_cram(struct login *l, struct login_thread *thread_of_it, s
     login_claim(l, claims.name);
     login_ends(l, ends);
     l->who = claims;
+    if (proves && stamps) (void)!login_stamp(l, thread_of_it, IDENTITY_BY_OUTSIDE, 0);
     l->proven = proves;
     return LOGIN_SUCCESS;
 }
@@ -282,6 +283,24 @@ static void test_rights_are_found(void **state)
     assert_at_rest();
 }
 
+/* A mechanism that says nothing of what its proof rests on opens no session that could send. */
+static void test_without_a_stamp(void **state)
+{
+    static const struct somebody her = {"", &alice, PRINCIPAL_USER, false, false, NULL};
+    int fd = client(PLAIN_PORT);
+    (void)state;
+    become(&her);
+    stamps = false;
+    greeted(fd);
+    assert_non_null(strstr(dialogue(fd, "AUTH CRAM-MD5\r\n"), "235 2.7.0 "));
+    assert_non_null(
+        strstr(dialogue(fd, "MAIL FROM:<alice@dest.example>\r\n"), "421 4.7.0 Your login has ended"));
+    stamps = true;
+    close(fd);
+    turns(4);
+    assert_at_rest();
+}
+
 /* Whom an outside authority knows and our database does not: lines of the server grant, and it sends from its own address. */
 static void test_outsiders(void **state)
 {
@@ -398,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_no_right_to_relay, begin_both, end),
         cmocka_unit_test_setup_teardown(test_no_right_to_submit, begin_authenticated, end),
         cmocka_unit_test_setup_teardown(test_rights_are_found, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_without_a_stamp, begin_both, end),
         cmocka_unit_test_setup_teardown(test_outsiders, begin_both, end),
         cmocka_unit_test_setup_teardown(test_outside_finds_the_account, begin_both, end),
         cmocka_unit_test_setup_teardown(test_a_lock_ends_the_login, begin_both, end),
