@@ -86,6 +86,9 @@ bool explain_device(struct explain_call *x)
     buf_str(b, listed ? "a sender line lists it for the client's address"
                       : "no sender line lists it for the client's address");
     explain_end(x->e, listed ? "sender.listed" : "sender.pinned");
-    if (!listed) explain_reply(x->e, 553, "5.7.1", PIN_REFUSED);
+    if (listed)
+        from_lock(x);
+    else
+        explain_reply(x->e, 553, "5.7.1", PIN_REFUSED);
     return listed;
 }

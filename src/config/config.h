@@ -75,7 +75,8 @@ struct config_server {
     struct config_certificate *certificates; /* the first is the default; others by SNI */
     uint32_t n_certificates;
     enum access access;
-    bool from_lock; /* From and Sender of those who have logged in are checked like the reverse-path */
+    bool
+        from_lock; /* From and Sender of who has logged in, and of old devices, are checked like the reverse-path */
     bool require_tls, normalize_bare_lf;
     bool early_talker_refuse; /* octets before the greeting: 554 and close (default on for mx) */
     struct config_domain

@@ -163,7 +163,7 @@ const struct schema_row schema_table[] = {
             "and on no other server."},
     {.name = "sender", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .repeat = true, .arguments = "ADDRESS ... from NETWORK ...", .fallback_text = "none", .since = "0.1",
      .read = read_sender,
-     .doc = "With profile legacy-device: devices that may connect and send without logging in, from these addresses (reverse-path) only. To recipients here; to any "
+     .doc = "With profile legacy-device: devices that may connect and send without logging in, from these addresses (reverse-path, From, Sender) only. To recipients here; to any "
             "domain where relay-networks names them too."},
     {.name = "tls-minimum", .where = SCHEMA_SERVER, .type = SCHEMA_OWN, .arguments = "VERSION", .choices = "1.0 1.1 1.2 1.3",
      .fallback_text = "1.2; 1.0 with profile legacy-device", .since = "0.1", .read = read_tls_minimum,
@@ -213,7 +213,7 @@ const struct schema_row schema_table[] = {
     {.name = "from-lock", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, from_free), .arguments = "YES-NO", .choices = "yes no",
      .fallback_text = "yes", .since = "0.1",
      .doc = "From and Sender of a message from somebody who has logged in may name only addresses that somebody may send from (see sallyport user sender), as the "
-            "reverse-path may. Its header section (65,536 octets at most) must be fields and nothing else (RFC 5322, also in obsolete syntax): whatever others might read a From in "
+            "reverse-path may; those of a device that sends without logging in (profile legacy-device) only what its sender lines list. The header section (65,536 octets at most) must be fields and nothing else (RFC 5322, also in obsolete syntax): whatever others might read a From in "
             "is refused, too (550 5.7.1, from-malformed in the log): a line without a colon, a name with blanks, controls or 8-bit octets in it, a CR or LF alone, a NUL. "
             "Resent-From and Resent-Sender may name anybody. Whoever has the right any-sender is not asked."},
     {.name = "normalize-bare-lf", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, normalize), .arguments = "YES-NO", .choices = "no yes",

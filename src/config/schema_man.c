@@ -58,7 +58,7 @@ static const struct chapter {
      "Who logs in needs an account with the right submit, and sends from that account's own addresses; the "
      "rights any-sender and bypass-size "
      "count for nothing there. A device that cannot log in has a sender line: it sends from the addresses "
-     "listed there, never from <>, to the "
+     "listed there (reverse-path, From and Sender), never from <>, to the "
      "domains that are served here, and to others only where relay-networks names its network, too. role is "
      "submission, access authenticated; "
      "nothing else can be said.\n"

@@ -15,5 +15,7 @@ bool pin_holds(const struct pin *pins, uint32_t n, const struct address *client)
 bool pin_permits(const struct pin *pins, uint32_t n, const struct address *client, struct span sender);
 #define PIN_REFUSED                                                                                          \
     "This sender is not listed for your address: see sender in the configuration" /* 553 5.7.1 */
+#define PIN_FROM_REFUSED                                                                                     \
+    "From or Sender names an address not listed for your address: see sender in the configuration" /* 550 */
 
 #endif

@@ -127,7 +127,7 @@ void inbound_log_sender(const struct session *s, const struct server_verdict *v,
     bool of_mail = s->engine.verb == VERB_MAIL;
     log_begin(LOG_LEVEL_INFO, "refused");
     inbound_log_session(s);
-    log_span("user", inbound_principal_name(s));
+    if (s->principal) log_span("user", inbound_principal_name(s));
     log_str("verb", of_mail ? "MAIL" : s->engine.verb == VERB_BDAT ? "BDAT" : "DATA");
     log_span("address", of_mail ? reverse_path(s) : inbound_from_asked(s));
     log_u64("code", v->code);

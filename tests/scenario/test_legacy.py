@@ -63,14 +63,14 @@ def session(s, source, port=None):
     return c
 
 
-def send(s, source, sender, to=ME, **more):
+def send(s, source, sender, to=ME, mail=MAIL, **more):
     """The reply of the command that was refused, or of the message."""
     with session(s, source, **more) as c:
         code, text = c.docmd("MAIL", f"FROM:<{sender}>")
         if code == 250:
             code, text = c.docmd("RCPT", f"TO:<{to}>")
         if code == 250:
-            code, text = c.data(MAIL)
+            code, text = c.data(mail)
         return code, text.decode()
 
 
@@ -107,10 +107,40 @@ def test_what_it_may_not(s, source, sender, to, code, rule):
     assert done.returncode == 1 and json.loads(done.stdout)["reply"]["code"] == code and rule in done.stdout.decode()
 
 
+@pytest.mark.parametrize("source, fields, rule", [
+    (LISTED, f"From: The scanner <{SCANNER.upper()}>", None), (RELAYED, f"From: <{FAX}>\r\nSender : <{SCANNER}>", None), (LOGS_IN, f"From: <office@{DOMAIN}>", None),
+    (LISTED, f"From: <{FAX}>", "sender.pinned"), (LISTED, f"From : <boss@{DOMAIN}>", "sender.pinned"), (LISTED, f"From: <{SCANNER}>, <{FAX}>", "sender.pinned"),
+    (LISTED, f"From: <{SCANNER}>\r\nSender: <boss@{DOMAIN}>", "sender.pinned"), (LISTED, "From: The scanner", "sender.pinned"), (LISTED, "From: <>", "sender.pinned"),
+    (LISTED, "Page 1", "from-malformed"), (LISTED, f"\xa0From: <boss@{DOMAIN}>", "from-malformed"), (LOGS_IN, f"From: <boss@{DOMAIN}>", "sender-lock"),
+])
+def test_from_and_sender_of_a_device(s, source, fields, rule):
+    count = len(s.log("refused"))
+    with session(s, source) as c:
+        if source == LOGS_IN:
+            c.login(COPIER, PASSWORD)
+        assert c.docmd("MAIL", f"FROM:<{COPIER if source == LOGS_IN else SCANNER}>")[0] == 250
+        assert c.docmd("RCPT", f"TO:<{ME}>")[0] == 250
+        code, text = c.data(f"{fields}\r\n{MAIL}".encode("latin-1"))
+    assert code == (550 if rule else 250), text
+    if rule:
+        line = wait_for(lambda: s.log("refused")[count:])[-1]
+        assert (line["server"], line["client"], line["rule"], line["code"], line["text"]) == ("printers", source, rule, 550, text.decode().removeprefix("5.7.1 "))
+        assert (rule == "sender.pinned") == text.endswith(b"not listed for your address: see sender in the configuration")
+        assert line.get("user") == (COPIER if source == LOGS_IN else None)
+
+
+def test_from_is_not_locked_where_it_is_said(make):
+    port, = free_ports(1)
+    it = make(config=f"server p {{ listen 127.0.0.1:{port} tls none  profile legacy-device  sender {SCANNER} from 127.0.0.10  from-lock no }}")
+    assert send(it, LISTED, SCANNER, mail=f"From: <boss@{DOMAIN}>\r\n{MAIL}", port=port)[0] == 250
+    assert send(it, LISTED, f"boss@{DOMAIN}", port=port)[0] == 553
+
+
 def test_explain(s):
     said = s.cli("explain", "--server", "printers", "--client", LOGS_IN, "--user", COPIER, "--from", f"boss@{DOMAIN}", "--to", ME, check=False)
     assert said.returncode == 1 and b"553 5.7.1" in said.stdout and b"any-sender" not in said.stdout
     assert s.cli("explain", "--server", "printers", "--client", LISTED, "--from", SCANNER, "--to", ME).returncode == 0
+    assert b"From and Sender" in s.cli("explain", "--server", "printers", "--client", LISTED, "--from", SCANNER, "--to", ME).stdout
     assert s.cli("explain", "--server", "printers", "--client", RELAYED, "--from", SCANNER, "--to", "a@partner.example").returncode == 0
 
 
