@@ -38,6 +38,7 @@
 #define LIMIT_EXPORTER_OCTETS           32    /* RFC 9266 2 */
 #define LIMIT_END_POINT_OCTETS          64    /* RFC 5929 4.1: the longest hash */
 #define LIMIT_CLIENT_CERTIFICATE_OCTETS 8192  /* DER; one that is longer counts as none */
+#define LIMIT_CLIENT_CERTIFICATE_NAMES  32    /* in one; one that has more says nobody's name */
 #define LIMIT_CLIENT_CHAIN_OCTETS       32768 /* all that a client shows; more fails its handshake */
 #define LIMIT_TOKEN_OCTETS              8192  /* a JWT as it comes */
 #define LIMIT_TOKEN_TEXT_OCTETS         256   /* issuer, audience, scope ... as configured; key ids */

@@ -22,7 +22,7 @@ static bool refuse(struct explain_call *x, unsigned code, const char *enhanced, 
 
 struct secrets {
     bool any_app;
-    bool pinned; /* keys of client certificates */
+    bool certificate; /* a key that is pinned, or authorities that could vouch for its name */
 };
 
 static void is_there(void *context, const struct list_value *values, unsigned n)
@@ -34,10 +34,10 @@ static void is_there(void *context, const struct list_value *values, unsigned n)
 
 static struct secrets secrets_of(struct explain_call *x)
 {
-    struct secrets s = {.pinned = false};
+    struct secrets s = {.certificate = x->config->client_authorities.n > 0};
     const char *why;
     if (!x->exists) return s;
-    (void)list_each(x->identity, LIST_CERTIFICATES, x->who.name, is_there, &s.pinned, &why);
+    (void)list_each(x->identity, LIST_CERTIFICATES, x->who.name, is_there, &s.certificate, &why);
     if (!x->who.app_password)
         (void)list_each(x->identity, LIST_APPS, x->who.name, is_there, &s.any_app, &why);
     return s;
@@ -58,7 +58,7 @@ static const char *lacks(const struct identity_principal *p, const struct secret
         return p->has_cram ? NULL : "it has nothing for that: set its password with --cram";
     case MECHANISM_PLAIN:
     case MECHANISM_LOGIN: return p->crypt.n || s->any_app ? NULL : "it has no password";
-    case MECHANISM_EXTERNAL: return s->pinned ? NULL : "no certificate is pinned to it";
+    case MECHANISM_EXTERNAL: return s->certificate ? NULL : "no certificate is pinned to it";
     case MECHANISM_OAUTHBEARER:
     case MECHANISM_XOAUTH2:
     case MECHANISM_GSSAPI:
@@ -189,7 +189,7 @@ static enum identity_found find_outside(struct explain_call *x)
     if (!identity_name(span_str(x->q->user), x->people->names.home, &b) || b.over) return IDENTITY_UNKNOWN;
     struct span name = arena_copy(x->people->arena, buf_span(&b));
     enum identity_found found = IDENTITY_UNREADABLE;
-    if (name.p) found = identity_named(x->identity, name, x->people->arena, &x->who);
+    if (name.p) found = identity_named(x->identity, PRINCIPAL_USER, name, x->people->arena, &x->who);
     if (found == IDENTITY_UNKNOWN && span_find(name, '@') != SPAN_NPOS) {
         identity_outsider(name, &x->who);
         found = IDENTITY_FOUND;

@@ -1,6 +1,7 @@
 /* check: rules that concern the whole configuration. What cannot work, or would be an open door, is an error; what is probably
  * not meant is a warning. */
 #include "config/reader_private.h"
+#include "sasl/mechanism.h"
 
 #define QUOTED(s) SPAN("\""), (s), SPAN("\"")
 
@@ -311,6 +312,17 @@ static void check_certificate_total(struct reader *r)
     }
 }
 
+static void check_client_authorities(struct reader *r)
+{
+    const struct config_place place = config_said(r->config, "client-authorities");
+
+    if (!r->config->client_authorities.n) return;
+    for (uint32_t i = 0; i < r->n_drafts; i++)
+        if (r->drafts[i].server.mechanisms & MECHANISM_BIT(MECHANISM_EXTERNAL)) return;
+    config_problem_add(r, CONFIG_WARNING, place, SPAN("no server asks its clients for a certificate"),
+                       SPAN("access authenticated mechanisms EXTERNAL PLAIN"));
+}
+
 void check_config(struct reader *r)
 {
     for (uint32_t i = 0; i < r->n_drafts; i++) {
@@ -327,6 +339,7 @@ void check_config(struct reader *r)
     }
     check_listeners(r);
     check_certificate_total(r);
+    check_client_authorities(r);
     if (!r->top.damaged) {
         check_destinations(r);
         check_routes(r);

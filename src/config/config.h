@@ -167,6 +167,7 @@ struct config {
     bool trust_anchor_given;
     struct span authorities; /* file with the certificates that next hops are verified by */
     bool authorities_given;
+    struct span client_authorities; /* file with those that vouch for names of clients; empty: none do */
     struct config_tokens tokens;
     struct config_dovecot dovecot;
     struct config_winbind *winbinds;

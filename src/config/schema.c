@@ -66,6 +66,12 @@ const struct schema_row schema_table[] = {
     {.name = "authorities", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, authorities), .arguments = "FILE",
      .fallback_text = "/etc/ssl/certs/ca-certificates.crt", .since = "0.1",
      .doc = "Certificates, as PEM, of the authorities that vouch for next hops with tls verify (Debian: ca-certificates)."},
+    {.name = "client-authorities", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, client_authorities), .arguments = "FILE",
+     .fallback_text = "none: only keys that were pinned (sallyport user certificate) say who a client is", .since = "0.1",
+     .doc = "Certificates, as PEM, of the authorities of the organisation that vouch for clients with EXTERNAL, read at start and at reload: roots, and all that are between them and the clients, "
+            "for of what a client shows its own certificate alone is read. Never name the system's file here. The certificate must be valid today, with all that vouch for it, and good for clients "
+            "(clientAuth, where it says what for). Of its subjectAltName an email address names the user of that name, a DNS name without wildcard the host; exactly one account must come "
+            "of it. The subject counts for nothing, revocation is not looked at (sallyport user lock), rights are asked for as always. A pinned key goes first."},
     {.name = "edges", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_EDGES_MAX, .arguments = "COUNT | auto",
      .fallback_text = "auto: one per core", .since = "0.1", .read = read_edges, .doc = "Processes that speak SMTP."},
     {.name = "relays", .where = SCHEMA_TOP, .type = SCHEMA_NUMBER, TAKES(struct config, relays), .min = 1, .max = LIMIT_RELAYS_MAX, .fallback = 1,

@@ -287,14 +287,15 @@ static enum identity_found only_one(struct identity *i, sqlite3_stmt *s, struct 
     return found;
 }
 
-enum identity_found identity_named(struct identity *i, struct span name, struct arena *a,
+enum identity_found identity_named(struct identity *i, enum principal kind, struct span name, struct arena *a,
                                    struct identity_principal *ret)
 {
     static const char sql[] =
-        "SELECT " PRINCIPAL_COLUMNS " FROM principal WHERE name=?1 AND principal.kind=1";
+        "SELECT " PRINCIPAL_COLUMNS " FROM principal WHERE name=?1 AND principal.kind=?2";
     begin(i);
     sqlite3_stmt *s = identity_prepare(i, sql);
     identity_bind_text(s, 1, name);
+    if (s) sqlite3_bind_int64(s, 2, kind);
     return end(i, only_one(i, s, a, ret));
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "policy/decide.h"
 #include "policy/network.h"
 #include "policy/right.h"
 
@@ -72,8 +73,9 @@ enum identity_found identity_find(struct identity *i, struct span login, struct 
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
                                           uint32_t *number, uint64_t *expires);
-/* The user whose canonical name that is, without the secrets that lie in tables of their own; never an app password. */
-enum identity_found identity_named(struct identity *i, struct span name, struct arena *a,
+/* The user (PRINCIPAL_USER) or host (PRINCIPAL_HOST) whose canonical name that is, without the secrets that lie in tables of their own; never an
+ * app password. */
+enum identity_found identity_named(struct identity *i, enum principal kind, struct span name, struct arena *a,
                                    struct identity_principal *ret);
 /* A host or user by what its client certificate proves: the SHA-256 of its SubjectPublicKeyInfo was pinned to it. */
 enum identity_found identity_by_key(struct identity *i, const uint8_t spki_sha256[32], struct arena *a,

@@ -96,6 +96,8 @@ static void directory_grant(struct child *c, enum grant kind, unsigned a, unsign
         credentials_grant(d->credentials, a, fd);
     else if (d && kind == GRANT_TOKEN_KEYS && !d->started)
         logins_token_keys(d->logins, fd);
+    else if (d && kind == GRANT_CLIENT_AUTHORITIES && !d->started)
+        logins_authorities(d->logins, fd);
     else if (d && kind == GRANT_KEYTAB && !d->started)
         logins_keytab(d->logins, fd);
     else if (d && !d->started && kind == GRANT_USERS)

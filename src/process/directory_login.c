@@ -42,6 +42,12 @@ void logins_token_keys(struct logins *l, int fd)
     l->world.token_keys = l->token_keys = login_files_token_keys(fd);
 }
 
+void logins_authorities(struct logins *l, int fd)
+{
+    tls_authorities_free(&l->authorities);
+    l->world.authorities = l->authorities = login_files_authorities(fd);
+}
+
 void logins_keytab(struct logins *l, int fd)
 {
     kerberos_free(&l->world.kerberos);
@@ -99,6 +105,7 @@ void logins_free(struct logins **logins)
     for (unsigned i = 0; i < LOGINS_THREADS; i++)
         login_thread_free(&l->threads[i]);
     token_keys_free(&l->token_keys);
+    tls_authorities_free(&l->authorities);
     kerberos_free(&l->world.kerberos);
     explicit_bzero(l, sizeof *l);
     free(l);

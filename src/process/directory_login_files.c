@@ -35,6 +35,17 @@ struct token_keys *login_files_token_keys(int fd)
     return keys;
 }
 
+struct tls_authorities *login_files_authorities(int fd)
+{
+    size_t n;
+    uint8_t *memory = octets_of(fd, LIMIT_AUTHORITIES_OCTETS, &n);
+    const char *why = "cannot be read";
+    struct tls_authorities *a = memory ? tls_authorities_create(span_of(memory, n), &why) : NULL;
+    if (!a) log_note(LOG_LEVEL_ERROR, "client-authorities-unusable", why, 0);
+    octets_free(memory, n);
+    return a;
+}
+
 struct kerberos *login_files_kerberos(int fd, const struct config_kerberos *c)
 {
     size_t n;

@@ -4,9 +4,11 @@
 
 #include "service/kerberos.h"
 #include "service/token_keys.h"
+#include "system/tls_authorities.h"
 
-/* Both take fd. Null: it cannot be used. */
+/* All take fd. Null: it cannot be used. */
 struct token_keys *login_files_token_keys(int fd);
+struct tls_authorities *login_files_authorities(int fd);
 struct kerberos *login_files_kerberos(int fd, const struct config_kerberos *c);
 
 #endif

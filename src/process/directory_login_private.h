@@ -48,7 +48,8 @@ struct login_edge {
 struct logins {
     struct child *child;
     struct login_world world;
-    struct token_keys *token_keys; /* that the world knows */
+    struct token_keys *token_keys;       /* that the world knows */
+    struct tls_authorities *authorities; /* the same */
     struct login_thread *threads[LOGINS_THREADS];
     struct guard *guard;
     struct workers *workers[LOGIN_QUEUES];

@@ -30,9 +30,10 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
              GRANT_AUTHORITIES, /* relay: PEM of the certificate authorities; there may be none */
              GRANT_CREDENTIALS, /* directory: a = number of a user-file (config/user_file.h) */
              GRANT_TOKEN_FOLDER, /* directory: a = number of a token-file (config/user_file.h): its folder, O_PATH; to be read only */
-             GRANT_TOKEN_KEYS, /* directory: the JWK set of tokens { } */
-             GRANT_KEYTAB,     /* directory: the keytab of kerberos { } */
-             GRANT_CONTROL,    /* admin: the listening control socket */
+             GRANT_TOKEN_KEYS,         /* directory: the JWK set of tokens { } */
+             GRANT_CLIENT_AUTHORITIES, /* directory: PEM of the authorities that vouch for clients */
+             GRANT_KEYTAB,             /* directory: the keytab of kerberos { } */
+             GRANT_CONTROL,            /* admin: the listening control socket */
              GRANT_MAP, /* edge: the recipient map, sealed memfd, made by the directory and passed on by the supervisor */
              GRANT_RESOLV_CONF, /* resolver: /etc/resolv.conf, when the configuration names no resolver; again with each reload */
              GRANT_TRUST_ANCHOR, /* resolver: the keys of the root of DNS; again with each reload */

@@ -1,6 +1,7 @@
-/* The certificate authorities that next hops are verified by. */
+/* The certificate authorities: those that next hops are verified by, and those that vouch for clients. */
 #include "service/config_files_private.h"
 #include "service/config_load.h"
+#include "system/tls_authorities.h"
 #include "system/tls_client.h"
 
 static const struct config_place *verifying_route(const struct config_route *table, uint32_t n)
@@ -46,6 +47,30 @@ void config_files_authorities(const struct config_files *f)
                                                config_files_text(c->authorities), ": ", why),
                               "authorities FILE with certificates as PEM");
         tls_client_context_free(&trusted);
+    }
+    arena_destroy(&arena);
+}
+
+void config_files_client_authorities(const struct config_files *f)
+{
+    const struct span file = f->config->client_authorities;
+    struct span text;
+    if (!file.n) return;
+    const struct config_place place = config_said(f->config, "client-authorities");
+    struct arena *arena = arena_create(2 * LIMIT_AUTHORITIES_OCTETS);
+    const char *why = arena
+                          ? config_load_file(arena, config_files_text(file), LIMIT_AUTHORITIES_OCTETS, &text)
+                          : "no memory";
+    if (why) {
+        config_files_unreadable(f, place, "the authorities of clients", file, why);
+    } else {
+        struct tls_authorities *a = tls_authorities_create(text, &why);
+        if (!a)
+            config_report_add(
+                f->report, CONFIG_ERROR, place,
+                CONFIG_FILES_SAY("the authorities of clients in ", config_files_text(file), ": ", why),
+                "certificates of authorities as PEM: a root, and those between it and the clients");
+        tls_authorities_free(&a);
     }
     arena_destroy(&arena);
 }

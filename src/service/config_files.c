@@ -284,6 +284,7 @@ void config_files_check(const struct config *c, const struct config_files_who *w
     check_certificates(&f);
     config_files_credentials(&f);
     config_files_authorities(&f);
+    config_files_client_authorities(&f);
     config_files_tokens(&f);
     config_files_kerberos(&f);
     config_files_folders(&f);

@@ -27,6 +27,7 @@ void config_files_folders(const struct config_files *f);
 void config_files_users(const struct config_files *f); /* whose the folder and its files are */
 void config_files_credentials(const struct config_files *f);
 void config_files_authorities(const struct config_files *f);
+void config_files_client_authorities(const struct config_files *f);
 void config_files_tokens(const struct config_files *f);
 void config_files_dovecot(
     const struct config_files *f); /* connects to it, and waits LIMIT_DOVECOT_CHECK_SECONDS at most */

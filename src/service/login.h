@@ -15,7 +15,9 @@ struct login_world { /* of the process; nobody changes it while threads run */
     int identity;     /* descriptor of the identity store's folder */
     struct span home; /* domain of names without one */
     const struct token_keys
-        *token_keys;             /* service/token_keys.h; null: none could be read, or no tokens { } */
+        *token_keys; /* service/token_keys.h; null: none could be read, or no tokens { } */
+    const struct tls_authorities
+        *authorities; /* system/tls_authorities.h; null: they could not be read, or no client-authorities */
     const struct login_ask *ask; /* other processes, from threads */
     struct kerberos
         *kerberos;      /* service/kerberos.h; null: its keytab could not be read, or no kerberos { } */
@@ -28,7 +30,8 @@ struct login_thread *login_thread_create(const struct login_world *w, const char
 void login_thread_free(struct login_thread **t);
 
 /* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "no-secret", "app-expired", "app-network", "locked", "no-right",
- * "malformed", "anonymous", "service-principal", "principal", "realm", "ticket", "replay", "mechanism", "layer", "clear", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable", "token-expired" and its like (service/token.h) ...; null: nothing to report. */
+ * "malformed", "anonymous", "service-principal", "principal", "realm", "ticket", "replay", "mechanism", "layer", "clear", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable", "token-expired" and its like (service/token.h),
+ * "certificate-expired" and its like (service/login_external.c), "ambiguous" ...; null: nothing to report. */
 struct login_report {
     const char *event;
     char claimed[LIMIT_PRINCIPAL_NAME_OCTETS]; /* the name as it was said, hostile; may be empty */

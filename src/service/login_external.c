@@ -1,8 +1,10 @@
-/* EXTERNAL (RFC 4422 A): the client's TLS certificate, of which nothing counts but its key, and that only where it was pinned to somebody
- * (sallyport user certificate). Who made the certificate and when it ends says nobody that is trusted here: whoever has the key can make another one. */
+/* EXTERNAL (RFC 4422 A): the client's TLS certificate. Its key says who somebody is where it was pinned (sallyport user certificate); then who made
+ * the certificate and when it ends counts for nothing, for whoever has the key can make another one. Else its names do, if the organisation's own
+ * authorities vouch for them now (client-authorities, system/tls_authorities.h). Either way it is proof and no permission. */
 #include "base/hex.h"
 #include "sasl/external.h"
 #include "service/login_private.h"
+#include "system/tls_authorities.h"
 #include "system/tls_certificate.h"
 
 enum { KEY_OCTETS = 32 };
@@ -31,6 +33,71 @@ static bool stamp(struct login *l, struct login_thread *t, const uint8_t key[KEY
     return login_stamp(l, t, IDENTITY_BY_KEY, first);
 }
 
+static enum login_kind unavailable(struct login *l)
+{
+    l->report.event = "unavailable";
+    return LOGIN_LATER;
+}
+
+/* --- names that authorities vouch for */
+
+/* UNKNOWN: there is no such account, or the name is none: an address is never a host's name, nor the other way round. */
+static enum identity_found account_of(struct login *l, struct login_thread *t,
+                                      const struct tls_vouched_name *v, struct identity_principal *ret)
+{
+    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf name = buf_on(memory, sizeof memory);
+    bool address = span_find(v->name, '@') != SPAN_NPOS;
+    if (address == v->host || !identity_name(v->name, SPAN(""), &name) || name.over) return IDENTITY_UNKNOWN;
+    return identity_named(t->identity, v->host ? PRINCIPAL_HOST : PRINCIPAL_USER, buf_span(&name), l->arena,
+                          ret);
+}
+
+/* Exactly one account must come of all names. */
+static enum login_kind find_vouched(struct login *l, struct login_thread *t, const struct tls_vouched *v)
+{
+    for (uint32_t i = 0; i < v->n; i++) {
+        struct identity_principal one = {.number = 0};
+        enum identity_found found = account_of(l, t, &v->names[i], &one);
+        if (found == IDENTITY_UNREADABLE) return unavailable(l);
+        if (found != IDENTITY_FOUND || one.number == l->who.number) continue;
+        if (l->who.number != 0) return login_refuse(l, "ambiguous");
+        l->who = one;
+    }
+    if (l->who.number != 0) return login_stamp(l, t, IDENTITY_BY_OUTSIDE, 0) ? LOGIN_SUCCESS : LOGIN_LATER;
+    login_detail(l, v->names[0].name);
+    return login_refuse(l, "unknown-user");
+}
+
+static enum login_kind find_by_names(struct login *l, struct login_thread *t)
+{
+    static const char *const events[TLS_VOUCHED_VERDICTS] = {
+        [TLS_VOUCHED_NOT] = "certificate-authority", [TLS_VOUCHED_EXPIRED] = "certificate-expired",
+        [TLS_VOUCHED_EARLY] = "certificate-early",   [TLS_VOUCHED_PURPOSE] = "certificate-purpose",
+        [TLS_VOUCHED_WEAK] = "certificate-weak",     [TLS_VOUCHED_NAMES] = "certificate-names",
+    };
+    struct tls_vouched *v = arena_take(l->arena, sizeof *v);
+    if (!v) return unavailable(l);
+    l->who = (struct identity_principal){.number = 0};
+    enum tls_vouched_verdict verdict =
+        tls_authorities_vouch(l->world->authorities, l->begin.certificate, l->unix_seconds, v);
+    if (verdict != TLS_VOUCHED) {
+        if (v->detail) login_detail(l, span_str(v->detail));
+        return login_refuse(l, events[verdict]);
+    }
+    login_ends(l, v->ends);
+    return find_vouched(l, t, v);
+}
+
+static enum login_kind find(struct login *l, struct login_thread *t, const uint8_t key[KEY_OCTETS])
+{
+    enum identity_found found = identity_by_key(t->identity, key, l->arena, &l->who);
+    if (found == IDENTITY_FOUND) return stamp(l, t, key) ? LOGIN_SUCCESS : LOGIN_LATER;
+    if (found == IDENTITY_UNREADABLE) return unavailable(l);
+    if (l->world->config->client_authorities.n == 0) return login_refuse(l, "unknown-user");
+    return l->world->authorities ? find_by_names(l, t) : unavailable(l);
+}
+
 enum login_kind login_external(struct login *l, struct login_thread *t, struct span response, bool initial)
 {
     uint8_t key[KEY_OCTETS];
@@ -39,14 +106,9 @@ enum login_kind login_external(struct login *l, struct login_thread *t, struct s
     if (!external_read(response, &authzid)) return LOGIN_MALFORMED;
     if (!tls_certificate_key_hash(l->begin.certificate, key)) return login_refuse(l, "no-certificate");
     claim_key(l, key);
-    enum identity_found found = identity_by_key(t->identity, key, l->arena, &l->who);
-    if (found == IDENTITY_UNREADABLE) {
-        l->report.event = "unavailable";
-        return LOGIN_LATER;
-    }
-    if (found != IDENTITY_FOUND) return login_refuse(l, "unknown-user");
+    enum login_kind kind = find(l, t, key);
+    if (kind != LOGIN_SUCCESS) return kind;
     if (!acts_as_itself(l, authzid)) return LOGIN_REFUSED;
-    if (!stamp(l, t, key)) return LOGIN_LATER;
     l->proven = true;
     return LOGIN_SUCCESS;
 }

@@ -96,7 +96,7 @@ enum login_kind login_outside(struct login *l, struct login_thread *t, struct sp
     l->vouched.name = arena_copy(l->arena, buf_span(&canonical));
     enum identity_found found = IDENTITY_UNREADABLE;
     if (l->vouched.name.p && keep_groups(l, groups, n_groups))
-        found = identity_named(t->identity, l->vouched.name, l->arena, &l->who);
+        found = identity_named(t->identity, PRINCIPAL_USER, l->vouched.name, l->arena, &l->who);
     if (found == IDENTITY_UNREADABLE) {
         l->report.event = "unavailable";
         return LOGIN_LATER;
@@ -116,7 +116,7 @@ void login_suspect(struct login *l, struct login_thread *t, struct span name, st
     struct buf canonical = buf_on(memory, sizeof memory);
     struct identity_principal who = {.number = 0};
     if (!identity_name(name, domain, &canonical) || canonical.over) return;
-    if (identity_named(t->identity, buf_span(&canonical), l->arena, &who) == IDENTITY_UNKNOWN)
+    if (identity_named(t->identity, PRINCIPAL_USER, buf_span(&canonical), l->arena, &who) == IDENTITY_UNKNOWN)
         identity_outsider(buf_span(&canonical), &who);
     l->report.principal = who.number;
     explicit_bzero(&who, sizeof who);

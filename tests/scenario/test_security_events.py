@@ -39,7 +39,7 @@ def reasons():
     for path, text in SOURCES.items():
         if not re.fullmatch(r"service/(login\w*|kerberos|token)\.c", str(path.relative_to(ROOT / "src"))):
             continue
-        for part in re.findall(r"(?:login_refuse\(l, |(?:event|useless) = )([^;]*);", text) + re.findall(r"\[(?:DOMAIN|DOVECOT|KERBEROS_NAME|NTLM|TOKEN)_\w+\] *= *(\"[^\"]+\")", text):
+        for part in re.findall(r"(?:login_refuse\(l, |(?:event|useless) = )([^;]*);", text) + re.findall(r"\[(?:DOMAIN|DOVECOT|KERBEROS_NAME|NTLM|TLS_VOUCHED|TOKEN)_\w+\] *= *(\"[^\"]+\")", text):
             found.update(re.findall(ID, part))
         found.update(re.findall(r'"(dovecot-[a-z]+|wrong-secret|no-secret)"', text))
     return found - {"token-good"}
@@ -58,7 +58,7 @@ def test_every_security_event_is_in_the_manual():
 
 def test_every_reason_of_a_refused_login_is_in_the_manual():
     known = reasons()
-    assert {"unknown-user", "clear", "app-expired", "token-scope", "dovecot-busy", "mic", "replay", "domain-locked", "no-certificate"} <= known and len(known) > 45
+    assert {"unknown-user", "clear", "app-expired", "token-scope", "dovecot-busy", "mic", "replay", "domain-locked", "no-certificate", "certificate-early", "ambiguous"} <= known and len(known) > 45
     listed = set(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", described()["login-refused"]))
     assert not known - listed
 

@@ -95,6 +95,24 @@ static void tokens(void **state)
     parsed_free(&p);
 }
 
+/* Authorities of clients are of use where clients are asked for a certificate. */
+static void client_authorities(void **state)
+{
+    struct parsed p;
+    (void)state;
+    parse(&p, "client-authorities ca.pem\n" SERVER("access authenticated mechanisms EXTERNAL PLAIN"));
+    assert_string_equal(p.problems, "");
+    assert_span(p.config->client_authorities, "/d/ca.pem");
+    parsed_free(&p);
+    parse(&p, "client-authorities ca.pem\n" SERVER("access authenticated"));
+    assert_string_equal(p.problems, "1:1 warning: no server asks its clients for a certificate | access "
+                                    "authenticated mechanisms EXTERNAL PLAIN\n");
+    parsed_free(&p);
+    parse(&p, "");
+    assert_int_equal(p.config->client_authorities.n, 0);
+    parsed_free(&p);
+}
+
 #define DOVECOT "dovecot { socket unix:/run/dovecot/auth-client }\n"
 static void dovecot(void **state)
 {
@@ -483,13 +501,21 @@ static void nobody_can_log_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mechanisms),    cmocka_unit_test(bindings_of_ntlm),
-        cmocka_unit_test(never_ban),     cmocka_unit_test(rights),
-        cmocka_unit_test(connections),   cmocka_unit_test(rates),
-        cmocka_unit_test(wrong),         cmocka_unit_test(nobody_can_log_in),
-        cmocka_unit_test(tokens),        cmocka_unit_test(dovecot),
-        cmocka_unit_test(wrong_dovecot), cmocka_unit_test(wrong_connections),
-        cmocka_unit_test(kerberos),      cmocka_unit_test(kerberos_problems),
+        cmocka_unit_test(mechanisms),
+        cmocka_unit_test(bindings_of_ntlm),
+        cmocka_unit_test(never_ban),
+        cmocka_unit_test(rights),
+        cmocka_unit_test(connections),
+        cmocka_unit_test(rates),
+        cmocka_unit_test(wrong),
+        cmocka_unit_test(nobody_can_log_in),
+        cmocka_unit_test(tokens),
+        cmocka_unit_test(client_authorities),
+        cmocka_unit_test(dovecot),
+        cmocka_unit_test(wrong_dovecot),
+        cmocka_unit_test(wrong_connections),
+        cmocka_unit_test(kerberos),
+        cmocka_unit_test(kerberos_problems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

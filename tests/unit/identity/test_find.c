@@ -136,16 +136,31 @@ static void an_outsider_has_nothing_but_a_name(void **state)
     assert_int_equal(identity_sender(fixture, o.number, SPAN("joe@example.org"), NULL), IDENTITY_UNKNOWN);
 }
 
-static void named_finds_users_alone(void **state)
+static void named_finds_a_kind_alone(void **state)
 {
     struct identity_principal q;
     (void)state;
     uint32_t joe = fixture_user("joe@example.org", "pencil");
-    assert_int_equal(identity_named(fixture, SPAN("joe@example.org"), fixture_arena, &q), IDENTITY_FOUND);
+    assert_int_equal(identity_named(fixture, PRINCIPAL_USER, SPAN("joe@example.org"), fixture_arena, &q),
+                     IDENTITY_FOUND);
     assert_int_equal(q.number, joe);
-    assert_int_equal(identity_named(fixture, SPAN("joe@example.org/phone"), fixture_arena, &q),
+    assert_int_equal(
+        identity_named(fixture, PRINCIPAL_USER, SPAN("joe@example.org/phone"), fixture_arena, &q),
+        IDENTITY_UNKNOWN);
+    assert_int_equal(identity_named(fixture, PRINCIPAL_USER, SPAN("Joe@example.org"), fixture_arena, &q),
                      IDENTITY_UNKNOWN);
-    assert_int_equal(identity_named(fixture, SPAN("Joe@example.org"), fixture_arena, &q), IDENTITY_UNKNOWN);
+    assert_int_equal(identity_named(fixture, PRINCIPAL_HOST, SPAN("joe@example.org"), fixture_arena, &q),
+                     IDENTITY_UNKNOWN);
+    uint32_t fax = 0;
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_add(fixture, PRINCIPAL_HOST, SPAN("fax.example.org"), false, 1, &fax),
+                     CHANGE_DONE);
+    fixture_commit("host");
+    assert_int_equal(identity_named(fixture, PRINCIPAL_HOST, SPAN("fax.example.org"), fixture_arena, &q),
+                     IDENTITY_FOUND);
+    assert_int_equal(q.number, fax);
+    assert_int_equal(identity_named(fixture, PRINCIPAL_USER, SPAN("fax.example.org"), fixture_arena, &q),
+                     IDENTITY_UNKNOWN);
 }
 
 static void a_locked_one_says_so(void **state)
@@ -351,7 +366,7 @@ int main(void)
         CASE(what_is_no_name_is_nobody),
         CASE(rights_come_from_grants_and_groups),
         CASE(an_outsider_has_nothing_but_a_name),
-        CASE(named_finds_users_alone),
+        CASE(named_finds_a_kind_alone),
         CASE(a_locked_one_says_so),
         CASE(an_app_password_has_a_place_and_a_time),
         CASE(a_key_is_pinned_to_one),

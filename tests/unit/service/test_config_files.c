@@ -353,6 +353,26 @@ static void authorities(void **state)
     assert_non_null(said("cannot read the certificate authorities "));
 }
 
+/* Those that vouch for clients: each must be an authority, one a root. */
+static void client_authorities(void **state)
+{
+    static const char named[] = NOBODY "client-authorities ca\n";
+    uint8_t key[2048], certificate[2048 + 1] = {0};
+    struct buf k = buf_on(key, sizeof key), x = buf_on(certificate, sizeof certificate - 1);
+
+    (void)state;
+    assert_true(tls_selfsigned(SPAN("mx.example"), 1700000000, &k, &x));
+    look(named);
+    assert_int_equal(report.errors, 1);
+    const struct config_problem *p = said("cannot read the authorities of clients ");
+    assert_non_null(p);
+    assert_int_equal(p->place.line, 3);
+    put("ca", (const char *)certificate);
+    look(named);
+    assert_int_equal(report.errors, 1);
+    assert_non_null(said("/ca: a certificate in it is not an authority's"));
+}
+
 /* Each problem stands where the file or folder is named: by its directive, or (line 0) by nobody. */
 static void places(void **state)
 {
@@ -399,6 +419,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(places, begin, end),
         cmocka_unit_test_setup_teardown(certificates, begin, end),
         cmocka_unit_test_setup_teardown(authorities, begin, end),
+        cmocka_unit_test_setup_teardown(client_authorities, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,6 +27,11 @@ static void extension(X509 *x, X509 *by, int nid, const char *value)
 
 struct issued issue(const struct issue *what, const struct issued *by)
 {
+    return issue_more(what, &(struct issue_more){.weak = false}, by);
+}
+
+struct issued issue_more(const struct issue *what, const struct issue_more *more, const struct issued *by)
+{
     static long serial = 1000;
     struct issued c = {what->rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), X509_new()};
     must(c.key && c.x && X509_set_version(c.x, X509_VERSION_3) == 1);
@@ -43,7 +48,9 @@ struct issued issue(const struct issue *what, const struct issued *by)
     extension(c.x, by->x, NID_basic_constraints, what->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
     extension(c.x, by->x, NID_subject_key_identifier, "hash");
     if (what->names) extension(c.x, by->x, NID_subject_alt_name, what->names);
-    must(X509_sign(c.x, by->key, EVP_sha256()) > 0);
+    if (more->purpose) extension(c.x, by->x, NID_ext_key_usage, more->purpose);
+    if (more->constraints) extension(c.x, by->x, NID_name_constraints, more->constraints);
+    must(X509_sign(c.x, by->key, more->weak ? EVP_sha1() : EVP_sha256()) > 0);
     return c;
 }
 

@@ -21,6 +21,11 @@ struct issue {
 
 /* by: null: by itself. Ends the program when it cannot. */
 struct issued issue(const struct issue *what, const struct issued *by);
+struct issue_more {
+    const char *purpose, *constraints; /* extendedKeyUsage, nameConstraints; null: none */
+    bool weak;                         /* signed with SHA-1 */
+};
+struct issued issue_more(const struct issue *what, const struct issue_more *more, const struct issued *by);
 void issued_free(struct issued *c);
 /* PEM is appended. */
 void issued_put(const struct issued *c, struct buf *b);
