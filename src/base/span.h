@@ -113,7 +113,8 @@ static inline size_t span_find(struct span s, uint8_t c)
 
 static inline size_t span_rfind(struct span s, uint8_t c)
 {
-    const uint8_t *q = s.n ? memrchr(s.p, c, s.n) : NULL;
+    /* p is asked, too: gcc 12 with sanitizers believes that a null pointer could have a length */
+    const uint8_t *q = s.n && s.p ? memrchr(s.p, c, s.n) : NULL;
     return q ? (size_t)(q - s.p) : SPAN_NPOS;
 }
 

@@ -94,8 +94,7 @@ static enum login_kind challenge(struct login *l, struct exchange *x, struct spa
 static bool put_name(const struct ntlm_login *n, struct buf *ret)
 {
     struct span user = n->user, domain = n->domain;
-    /* asked because gcc 12 with sanitizers believes that a null pointer could have a length here */
-    size_t backslash = user.p ? span_rfind(user, '\\') : SPAN_NPOS;
+    size_t backslash = span_rfind(user, '\\');
     if (backslash != SPAN_NPOS) {
         domain = span_head(user, backslash);
         user = span_skip(user, backslash + 1);
