@@ -2,16 +2,6 @@
 #include "cmd/explain_private.h"
 #include "config/schema.h"
 
-static void put_rate(struct buf *b, const char *what, const struct config_rate *rate)
-{
-    buf_str(b, ", ");
-    buf_u64(b, rate->count);
-    buf_byte(b, ' ');
-    buf_str(b, what);
-    buf_str(b, " per ");
-    schema_amount(b, SCHEMA_DURATION, rate->seconds);
-}
-
 static void explain_size(struct explain_call *x)
 {
     const struct config_limits *l = &x->server->limits;
@@ -47,16 +37,16 @@ static void explain_source(struct explain_call *x)
         explain_end(x->e, "rate.loopback");
         return;
     }
-    put_rate(b, "connections", &l->connections_rate);
-    put_rate(b, "messages", &l->messages_per_source);
-    put_rate(b, "recipients", &l->recipients_per_source);
+    explain_put_rate(b, &l->connections_rate, "connections");
+    explain_put_rate(b, &l->messages_per_source, "messages");
+    explain_put_rate(b, &l->recipients_per_source, "recipients");
     rate_fields(x->e, "messages", &l->messages_per_source);
     explain_end(x->e, "rate.source");
     if (!explain_logged_in(x)) return;
     b = explain_begin(x->e, "rate");
     buf_str(b, "from the account, wherever it comes from");
-    put_rate(b, "messages", &l->messages_per_principal);
-    put_rate(b, "recipients", &l->recipients_per_principal);
+    explain_put_rate(b, &l->messages_per_principal, "messages");
+    explain_put_rate(b, &l->recipients_per_principal, "recipients");
     rate_fields(x->e, "messages", &l->messages_per_principal);
     explain_end(x->e, "rate.principal");
 }

@@ -7,6 +7,7 @@
 #include "cmd/command.h"
 #include "cmd/complain.h"
 #include "cmd/explain_live.h"
+#include "cmd/explain_steps.h"
 #include "cmd/load_people.h"
 #include "cmd/path_word.h"
 #include "config/schema.h"
@@ -88,17 +89,6 @@ static const char *tls_words(enum tls_policy p)
     return words[p];
 }
 
-static void put_rate(struct buf *b, const struct config_rate *rate, const char *what)
-{
-    if (!rate->limited) return;
-    buf_str(b, ", ");
-    buf_u64(b, rate->count);
-    buf_byte(b, ' ');
-    buf_str(b, what);
-    buf_str(b, " per ");
-    schema_amount(b, SCHEMA_DURATION, rate->seconds);
-}
-
 static void put_limits(struct buf *b, const struct config_destination *d)
 {
     explain_put_line(b, "limits", "");
@@ -108,8 +98,8 @@ static void put_limits(struct buf *b, const struct config_destination *d)
     buf_str(b, " at the start, ");
     buf_u64(b, d->recipients);
     buf_str(b, " recipients a transaction");
-    put_rate(b, &d->messages, "messages");
-    put_rate(b, &d->connections, "connections");
+    if (d->messages.limited) explain_put_rate(b, &d->messages, "messages");
+    if (d->connections.limited) explain_put_rate(b, &d->connections, "connections");
     buf_str(b, " (destination ");
     buf_escaped(b, d->name, SHOWN_OCTETS);
     if (d->place.line) {

@@ -1,5 +1,8 @@
 #include "cmd/explain_steps.h"
 
+#include "cmd/json.h"
+#include "config/schema.h"
+
 #include <stdio.h>
 
 static struct explain_step *step_of(struct explain *e)
@@ -38,17 +41,7 @@ void explain_field(struct explain *e, const char *key, struct span value)
 
 void explain_names(struct explain *e, const char *key, struct span names)
 {
-    struct buf *b = member(e, key);
-
-    buf_byte(b, '[');
-    for (bool later = false; names.n; later = true) {
-        struct span name = span_head(names, span_find(names, ' '));
-        names = span_skip(names, name.n + 1);
-        buf_str(b, later ? ",\"" : "\"");
-        buf_json(b, name, EXPLAIN_FIELD_OCTETS);
-        buf_byte(b, '"');
-    }
-    buf_byte(b, ']');
+    json_put_names(member(e, key), names, ' ', EXPLAIN_FIELD_OCTETS);
 }
 
 void explain_flag(struct explain *e, const char *key, bool value)
@@ -114,4 +107,14 @@ void explain_print(const struct explain *e, bool accepted, bool json)
         printf("%-8s %.*s\n", e->steps[i].name, (int)b.n, (const char *)memory);
     }
     printf("%-8s %u %s %s\n", "reply", e->code, e->enhanced, e->text);
+}
+
+void explain_put_rate(struct buf *b, const struct config_rate *rate, const char *what)
+{
+    buf_str(b, ", ");
+    buf_u64(b, rate->count);
+    buf_byte(b, ' ');
+    buf_str(b, what);
+    buf_str(b, " per ");
+    schema_amount(b, SCHEMA_DURATION, rate->seconds);
 }

@@ -39,4 +39,7 @@ bool explain_full(const struct explain *e);
 void explain_reply(struct explain *e, unsigned code, const char *enhanced, const char *text);
 void explain_print(const struct explain *e, bool accepted, bool json);
 
+/* ", COUNT WHAT per TIME" */
+void explain_put_rate(struct buf *b, const struct config_rate *rate, const char *what);
+
 #endif

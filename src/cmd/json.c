@@ -140,3 +140,16 @@ bool json_string(struct span raw, struct buf *out)
     }
     return !out->over;
 }
+
+void json_put_names(struct buf *b, struct span names, uint8_t between, size_t max_in)
+{
+    buf_byte(b, '[');
+    for (bool later = false; names.n; later = true) {
+        struct span name = span_head(names, span_find(names, between));
+        names = span_skip(names, name.n + 1);
+        buf_str(b, later ? ",\"" : "\"");
+        buf_json(b, name, max_in);
+        buf_byte(b, '"');
+    }
+    buf_byte(b, ']');
+}

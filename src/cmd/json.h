@@ -1,4 +1,5 @@
-/* json: reading JSON text that the daemon wrote, one object at a time, without building a tree. Values stay raw spans. */
+/* json: reading JSON text that the daemon wrote, one object at a time, without building a tree: values stay raw spans. And lists that the
+ * commands write. */
 #ifndef CMD_JSON_H
 #define CMD_JSON_H
 
@@ -19,5 +20,8 @@ struct span json_member(struct span object, const char *key);
 
 /* A string's content, escapes undone; an octet that is no text stays a '?'. False when raw is no string. Numbers: span_u64. */
 bool json_string(struct span raw, struct buf *out);
+
+/* ["a","b"] of names with one octet between them; of each at most max_in octets. */
+void json_put_names(struct buf *b, struct span names, uint8_t between, size_t max_in);
 
 #endif

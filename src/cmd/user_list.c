@@ -1,6 +1,7 @@
 /* What is shown of users: rows of identity/list, as text or JSON. */
 #include "base/calendar.h"
 #include "cmd/complain.h"
+#include "cmd/json.h"
 #include "cmd/user_private.h"
 #include "identity/list.h"
 #include "policy/right.h"
@@ -21,20 +22,6 @@ static void put_time(struct buf *b, int64_t seconds)
     buf_byte(b, 'Z');
 }
 
-/* "a","b" of a,b */
-static void put_json_list(struct buf *b, struct span names)
-{
-    buf_byte(b, '[');
-    for (bool later = false; names.n; later = true) {
-        struct span name = span_head(names, span_find(names, ','));
-        names = span_skip(names, name.n + 1);
-        buf_str(b, later ? ",\"" : "\"");
-        buf_json(b, name, USER_SHOWN_OCTETS);
-        buf_byte(b, '"');
-    }
-    buf_byte(b, ']');
-}
-
 static void put_json(struct buf *b, const struct list_value *v)
 {
     char memory[USER_SHOWN_OCTETS];
@@ -47,10 +34,10 @@ static void put_json(struct buf *b, const struct list_value *v)
     case LIST_NOTHING: buf_str(b, "null"); break;
     case LIST_YES_NO: buf_str(b, v->number ? "true" : "false"); break;
     case LIST_NUMBER: buf_u64(b, (uint64_t)v->number); break;
-    case LIST_NAMES: put_json_list(b, v->text); break;
+    case LIST_NAMES: json_put_names(b, v->text, ',', USER_SHOWN_OCTETS); break;
     case LIST_RIGHTS:
         right_put_names(&rights, (uint32_t)v->number, ',');
-        put_json_list(b, buf_span(&rights));
+        json_put_names(b, buf_span(&rights), ',', USER_SHOWN_OCTETS);
         break;
     case LIST_TIME:
     case LIST_TEXT:
