@@ -69,6 +69,7 @@ void login_answer_put(struct buf *b, const struct login_answer *m)
     wire_put_u64(b, m->valid_until);
     buf_put(b, span_of(m->stamp, sizeof m->stamp));
     put_bounded(b, m->name, LIMIT_PRINCIPAL_NAME_OCTETS);
+    put_bounded(b, m->label, LIMIT_IDENTITY_LABEL_OCTETS);
 }
 
 bool login_answer_read(struct span payload, struct login_answer *ret)
@@ -86,10 +87,11 @@ bool login_answer_read(struct span payload, struct login_answer *ret)
     struct span stamp = wire_raw(&w, sizeof ret->stamp);
     if (stamp.n) memcpy(ret->stamp, stamp.p, stamp.n);
     ret->name = wire_span(&w, LIMIT_PRINCIPAL_NAME_OCTETS);
+    ret->label = wire_span(&w, LIMIT_IDENTITY_LABEL_OCTETS);
     if (!wire_done(&w) || ret->kind >= LOGIN_KIND_COUNT) return false;
     if (ret->kind != LOGIN_SUCCESS)
         return ret->principal == 0 && ret->rights == 0 && ret->valid_until == 0 && ret->name.n == 0 &&
-               memcmp(ret->stamp, no_stamp, sizeof no_stamp) == 0;
+               ret->label.n == 0 && memcmp(ret->stamp, no_stamp, sizeof no_stamp) == 0;
     return ret->principal != 0 && ret->rights != 0 && ret->valid_until != 0 && ret->name.n > 0 &&
            ret->challenge.n == 0;
 }

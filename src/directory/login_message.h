@@ -53,6 +53,7 @@ struct login_answer { /* directory -> edge */
         valid_until; /* unix seconds: when what it proved ends (a token, an app password, a ticket); UINT64_MAX: never */
     uint8_t stamp[LIMIT_STAMP_OCTETS]; /* for sender questions: nothing to the edge */
     struct span name;                  /* canonical, for log and Received */
+    struct span label; /* of the app password or key that it came by, for the log; may be empty */
 };
 
 #define LOGIN_BEGIN_OCTETS                                                                                   \
@@ -61,7 +62,7 @@ struct login_answer { /* directory -> edge */
 #define LOGIN_STEP_OCTETS (8 + 4 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
 #define LOGIN_ANSWER_OCTETS                                                                                  \
     (8 + 4 + 1 + 2 + LIMIT_SASL_CHALLENGE_OCTETS + 1 + 4 + 4 + 8 + LIMIT_STAMP_OCTETS + 2 +                  \
-     LIMIT_PRINCIPAL_NAME_OCTETS)
+     LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_IDENTITY_LABEL_OCTETS)
 
 /* put: over when a span is longer than its limit. read: hostile; true only when every octet was consumed and in range. */
 void login_begin_put(struct buf *b, const struct login_begin *m);

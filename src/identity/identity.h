@@ -104,6 +104,10 @@ enum identity_by { /* how somebody in the database has proven who it is */
 enum identity_found identity_stamp(struct identity *i, uint32_t number, uint8_t by, uint64_t credential,
                                    uint8_t ret[LIMIT_STAMP_OCTETS]);
 
+/* The label of that credential, in a; empty: it has none, or is neither an app password nor a key. UNKNOWN: there is no such credential. */
+enum identity_found identity_label(struct identity *i, uint32_t number, uint8_t by, uint64_t credential,
+                                   struct arena *a, struct span *ret);
+
 /* May who has logged in under that number and name go on? FOUND: it exists, is not locked and its login would have the same stamp now; or it is an
  * outsider's (which have none) and the database has nobody of its name. UNKNOWN: it must log in again. stamp: hostile. */
 enum identity_found identity_stands(struct identity *i, uint32_t number, struct span name,

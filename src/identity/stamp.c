@@ -88,6 +88,25 @@ enum identity_found identity_stamp(struct identity *i, uint32_t number, uint8_t 
     return found;
 }
 
+enum identity_found identity_label(struct identity *i, uint32_t number, uint8_t by, uint64_t credential,
+                                   struct arena *a, struct span *ret)
+{
+    static const char app[] = "SELECT label FROM app WHERE principal=?1 AND number=?2";
+    static const char key[] = "SELECT label FROM pinned WHERE principal=?1 AND substr(sha256, 1, 8)=?2";
+    *ret = SPAN("");
+    if (by != IDENTITY_BY_APP && by != IDENTITY_BY_KEY) return IDENTITY_FOUND;
+    sqlite3_stmt *s = identity_prepare(i, by == IDENTITY_BY_APP ? app : key);
+    if (s) sqlite3_bind_int64(s, 1, number);
+    if (s && by == IDENTITY_BY_APP) sqlite3_bind_int64(s, 2, (sqlite3_int64)credential);
+    if (by == IDENTITY_BY_KEY) identity_bind_blob(s, 2, span_of(&credential, sizeof credential));
+    enum identity_found found = identity_step(s);
+    if (found != IDENTITY_FOUND) return found;
+    struct span label = span_head(identity_column(s, 0), LIMIT_IDENTITY_LABEL_OCTETS);
+    if (label.n) *ret = arena_copy(a, label);
+    sqlite3_reset(s);
+    return ret->p ? IDENTITY_FOUND : IDENTITY_UNREADABLE;
+}
+
 static enum identity_found stamp_fits(struct identity *i, uint32_t number,
                                       const uint8_t stamp[LIMIT_STAMP_OCTETS])
 {

@@ -178,7 +178,7 @@ static bool believe(struct session *s, const struct login_answer *a)
     memcpy(p->stamp, a->stamp, sizeof p->stamp);
     memcpy(p->name, a->name.p, a->name.n);
     s->principal = p;
-    inbound_log_login(s);
+    inbound_log_login(s, a->label);
     return true;
 }
 

@@ -103,12 +103,13 @@ void inbound_log_banned(const struct session *s, const struct barred_entry *ban)
     log_end();
 }
 
-void inbound_log_login(const struct session *s)
+void inbound_log_login(const struct session *s, struct span label)
 {
     log_begin(LOG_LEVEL_INFO, "login");
     inbound_log_session(s);
     log_span("user", inbound_principal_name(s));
     log_str("mechanism", mechanism_table[s->mechanism].name);
+    if (label.n) log_span("label", label);
     log_end();
 }
 

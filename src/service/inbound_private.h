@@ -338,7 +338,7 @@ void inbound_log_refused(const struct session *s, const struct server_detail *d,
 void inbound_log_denied(const struct session *s, const struct admission_rule *rule,
                         const struct admission_name *name);
 void inbound_log_banned(const struct session *s, const struct barred_entry *ban);
-void inbound_log_login(const struct session *s);
+void inbound_log_login(const struct session *s, struct span label); /* hostile, may be empty */
 void inbound_log_sender(
     const struct session *s, const struct server_verdict *v,
     const char *rule); /* of a message that was begun: the reverse-path at MAIL, an address

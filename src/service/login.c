@@ -191,7 +191,8 @@ static enum login_kind authorise(struct login *l, struct login_thread *t, struct
                                  .rights = rights,
                                  .number = l->who.number,
                                  .valid_until = l->valid_until,
-                                 .name = l->who.name};
+                                 .name = l->who.name,
+                                 .label = l->label};
     memcpy(ret->stamp, l->stamp, sizeof ret->stamp);
     return LOGIN_SUCCESS;
 }

@@ -39,6 +39,7 @@ struct login {
     uint64_t valid_until; /* unix seconds: login_ends() */
     bool proven;          /* set by a mechanism right before LOGIN_SUCCESS, and by nothing else */
     uint8_t stamp[LIMIT_STAMP_OCTETS]; /* login_stamp() */
+    struct span label;                 /* the same: of what its proof rests on, for the log; may be empty */
     struct login_report report;
 };
 

@@ -33,7 +33,9 @@ void login_useless(struct login *l, enum identity_found found)
 
 bool login_stamp(struct login *l, struct login_thread *t, enum identity_by by, uint64_t credential)
 {
-    if (identity_stamp(t->identity, l->who.number, (uint8_t)by, credential, l->stamp) == IDENTITY_FOUND)
+    if (identity_stamp(t->identity, l->who.number, (uint8_t)by, credential, l->stamp) == IDENTITY_FOUND &&
+        identity_label(t->identity, l->who.number, (uint8_t)by, credential, l->arena, &l->label) ==
+            IDENTITY_FOUND)
         return true;
     l->report.event = "unavailable";
     return false;

@@ -139,6 +139,7 @@ def test_an_app_password(s):
     with session(s) as c:
         assert login(c, f"{OLD}/printer", PASSWORD)[0] == 535
         assert login(c, f"{OLD}/printer", password)[0] == 235
+    wait_for(lambda: s.log("login")[-1].get("label") == "printer")
 
 
 def test_unknown_and_known_take_as_long(s):

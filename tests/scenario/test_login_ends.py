@@ -31,7 +31,7 @@ def log_in(s, mechanism="PLAIN", name=NAME, password=PASSWORD):
     else:
         talk.say("AUTH LOGIN " + base64.b64encode(name.encode()).decode(), 334)
         talk.say(base64.b64encode(password.encode()).decode(), 235)
-    talk.say(f"MAIL FROM:<{NAME}>", 250)
+    talk.say(f"MAIL FROM:<{name.split('/')[0]}>", 250)
     talk.say("RSET", 250)
     return talk
 

@@ -38,7 +38,7 @@ def s():
     run("openssl", "x509", "-req", "-in", one.top / "expired.csr", "-signkey", one.top / "p256.key", "-days", "-1", "-out", one.top / "expired.pem")
     one.certificates["expired"] = one.top / "expired.pem", one.top / "p256.key"
     for kind in KEYS:
-        one.cli("user", "certificate", "add", ME, one.certificates[kind][0])
+        one.cli("user", "certificate", "add", ME, one.certificates[kind][0], "--label", f"{kind}.key")
     for name, options in {"norights": [], "locked": ["--grant", "submit"]}.items():
         one.cli("user", "add", f"{name}@{DOMAIN}", *options, stdin=PASSWORD.encode() + b"\n")
         one.certificates[name] = certificate(one.top, name)
@@ -77,6 +77,7 @@ def test_a_pinned_key(s, kind, version):
         assert offered(c) == ["EXTERNAL", "PLAIN"]
         assert external(c)[0] == 235
         assert c.docmd("MAIL", f"FROM:<{ME}>")[0] == 250
+        wait_for(lambda: s.log("login") and s.log("login")[-1]["label"] == f"{kind}.key")
         assert c.docmd("RSET")[0] == 250
         assert c.docmd("MAIL", f"FROM:<norights@{DOMAIN}>")[0] == 553
 

@@ -116,6 +116,7 @@ def test_an_app_password(s):
     assert impacket(Login(s), user="user/printer", password=password) == 235
     assert impacket(Login(s), user="user/printer", password=password, domain=DOMAIN) == 235
     assert impacket(Login(s), user=f"user@{DOMAIN}/printer", password=password) == 235
+    wait_for(lambda: [line.get("label") for line in s.log("login")[-3:]] == ["printer"] * 3)
     assert impacket(Login(s), user="user/printer", password=SECRET) == 535
     s.cli("user", "app", "remove", f"user@{DOMAIN}", "printer")
     assert impacket(Login(s), user="user/printer", password=password) == 535

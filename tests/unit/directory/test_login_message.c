@@ -120,7 +120,8 @@ static void answer(void **state)
           .number = 5,
           .valid_until = 9,
           .stamp = {1, [LIMIT_STAMP_OCTETS - 1] = 2},
-          .name = SPAN("a@b")},
+          .name = SPAN("a@b"),
+          .label = SPAN("phone")},
          true},
         {{.kind = LOGIN_SUCCESS,
           .principal = 0,
@@ -148,6 +149,7 @@ static void answer(void **state)
         {{.kind = LOGIN_REFUSED, .stamp = {[LIMIT_STAMP_OCTETS - 1] = 1}}, false},
         {{.kind = LOGIN_REFUSED, .rights = 1}, false},
         {{.kind = LOGIN_CHALLENGE, .name = SPAN("a@b")}, false},
+        {{.kind = LOGIN_CHALLENGE, .label = SPAN("phone")}, false},
         {{.kind = LOGIN_KIND_COUNT}, false},
     };
     struct login_answer got;
@@ -159,6 +161,7 @@ static void answer(void **state)
         if (t[i].good) only_whole(buf_span(&b), reads_answer);
         if (t[i].good) assert_true(login_answer_read(buf_span(&b), &got));
         if (t[i].good) assert_memory_equal(got.stamp, t[i].a.stamp, sizeof got.stamp);
+        if (t[i].good) assert_true(span_eq(got.label, t[i].a.label));
     }
 }
 
@@ -171,6 +174,9 @@ static void too_long(void **state)
     assert_true(b.over);
     b = buf_on(memory, sizeof memory);
     login_answer_put(&b, &(struct login_answer){.challenge = span_of(text, LIMIT_SASL_CHALLENGE_OCTETS + 1)});
+    assert_true(b.over);
+    b = buf_on(memory, sizeof memory);
+    login_answer_put(&b, &(struct login_answer){.label = span_of(text, LIMIT_IDENTITY_LABEL_OCTETS + 1)});
     assert_true(b.over);
 }
 

@@ -47,6 +47,14 @@ static uint32_t app(const char *label)
     return p.app_password;
 }
 
+static struct span label_of(enum identity_by by, uint64_t credential)
+{
+    struct span label;
+    assert_int_equal(identity_label(fixture, joe, (uint8_t)by, credential, fixture_arena, &label),
+                     IDENTITY_FOUND);
+    return label;
+}
+
 static void who_is_locked_or_gone_stands_no_more(void **state)
 {
     (void)state;
@@ -133,8 +141,11 @@ static void the_app_password_it_came_by(void **state)
     (void)state;
     joe = fixture_user("joe@example.org", "pencil");
     uint32_t phone = app("phone");
+    struct span label;
     (void)app("laptop");
     stamped(IDENTITY_BY_APP, phone);
+    assert_true(span_eq(label_of(IDENTITY_BY_APP, phone), SPAN("phone")));
+    assert_int_equal(label_of(IDENTITY_BY_PASSWORD, phone).n, 0);
     another_password();
     CHANGE(change_app_remove(fixture, joe, SPAN("laptop")));
     assert_int_equal(stands(), IDENTITY_FOUND);
@@ -143,6 +154,8 @@ static void the_app_password_it_came_by(void **state)
     assert_true(app("phone") != phone);
     assert_int_equal(stands(), IDENTITY_UNKNOWN);
     assert_int_equal(identity_stamp(fixture, joe, IDENTITY_BY_APP, phone, stamp), IDENTITY_UNKNOWN);
+    assert_int_equal(identity_label(fixture, joe, IDENTITY_BY_APP, phone, fixture_arena, &label),
+                     IDENTITY_UNKNOWN);
 }
 
 static void the_key_it_came_by(void **state)
@@ -156,7 +169,10 @@ static void the_key_it_came_by(void **state)
     assert_int_equal(identity_stamp(fixture, joe, IDENTITY_BY_KEY, first, stamp), IDENTITY_UNKNOWN);
     CHANGE(change_pin(fixture, joe, key, SPAN(""), 1000));
     stamped(IDENTITY_BY_KEY, first);
-    CHANGE(change_pin(fixture, joe, other, SPAN(""), 1000));
+    CHANGE(change_pin(fixture, joe, other, SPAN("printer"), 1000));
+    assert_int_equal(label_of(IDENTITY_BY_KEY, first).n, 0);
+    memcpy(&first, other, sizeof first);
+    assert_true(span_eq(label_of(IDENTITY_BY_KEY, first), SPAN("printer")));
     assert_int_equal(stands(), IDENTITY_FOUND);
     CHANGE(change_unpin(fixture, joe, other));
     assert_int_equal(stands(), IDENTITY_FOUND);
