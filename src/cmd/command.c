@@ -107,7 +107,7 @@ const struct command command_table[] = {
      "  --dry-run       change nothing: how many sessions of a log it would have refused, and whose\n"
      "  --log FILE      that log (default: standard input); again for more files\n"
      "  --since TIME    of the log what is newer: 4h, 7d, 2026-11-25\n"
-     "  --yes           also when mail that arrives today would be refused\n"
+     "  --yes           also when it opens the server, or nobody could log in any more\n"
      "\n"
      "Exit code: 0 done, or so already; 1 nothing was changed; 75 written, not known to be served; 77 you "
      "may not;\n"

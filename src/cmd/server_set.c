@@ -9,6 +9,7 @@
 #include "cmd/control_client.h"
 #include "cmd/replace_file.h"
 #include "cmd/server_private.h"
+#include "policy/decide.h"
 
 enum { PORT_SUBMISSION = 587, PORT_SUBMISSIONS = 465, REASON_OCTETS = 4096 };
 
@@ -25,41 +26,60 @@ static bool takes_mail_of_strangers(const struct config_server *s)
     return open && s->role == ROLE_MX && s->n_domains > 0;
 }
 
-/* Says what somebody may not have thought of. True: it stops mail that arrives today, so it must be meant. */
-static bool warn(const struct config_server *before, const struct config_server *after)
+static const char *other_domains(const struct config_server *s)
 {
-    bool stops = false;
-    struct span domain = after->n_domains ? after->domains[0].name : SPAN("");
-    if (after->access == ACCESS_AUTHENTICATED && takes_mail_of_strangers(before)) {
+    return s->n_domains > 1 ? " and the other domains served here" : "";
+}
+
+/* Whoever has not logged in and comes from nowhere special. */
+static bool takes_of_anybody(const struct config_server *s, enum served served)
+{
+    const struct relay_facts stranger = {
+        .access = s->access, .served = served, .postmaster = served == SERVED_NOT};
+    enum decision d = relay_decide(&stranger, NULL);
+    return d == DECISION_LOCAL || d == DECISION_RELAY;
+}
+
+/* True: strangers may send what they may not send today, and it was said. */
+static bool opens(const struct config_server *before, const struct config_server *after)
+{
+    const enum served served = after->n_domains ? SERVED_KNOWN : SERVED_NOT;
+    if (takes_of_anybody(before, served) || !takes_of_anybody(after, served)) return false;
+    complain(EXIT_YES, "everybody who can connect may send then, without a login%s, to %.*s%s",
+             after->profile == PROFILE_LEGACY_DEVICE ? "" : " and in anybody's name",
+             SPAN_ARG(after->n_domains ? after->domains[0].name : SPAN("postmaster only")),
+             other_domains(after));
+    return true;
+}
+
+/* Says what somebody may not have thought of. Null, or why it must be meant: it does that. Who closes a server needs no word. */
+static const char *warn(const struct config_server *before, const struct config_server *after)
+{
+    const char *must_be_meant = NULL;
+    if (after->access == ACCESS_AUTHENTICATED && takes_mail_of_strangers(before) && after->n_domains)
         complain(EXIT_YES,
                  "strangers' mail to %.*s%s will be refused with 530: other mail servers do not log in",
-                 SPAN_ARG(domain), after->n_domains > 1 ? " and the other domains served here" : "");
-        stops = true;
-    }
-    if (after->access == ACCESS_AUTHENTICATED && !config_logins(after)) {
+                 SPAN_ARG(after->domains[0].name), other_domains(after));
+    if (after->access == ACCESS_AUTHENTICATED && !config_logins(after))
         complain(EXIT_YES,
                  "nobody can log in here: no listener has TLS, and allow-cleartext-auth names nobody");
-        stops = true;
-    }
     if (after->access == ACCESS_ANONYMOUS && before->mechanisms) {
         complain(EXIT_YES, "nobody can log in here any more: who submits or relays by a login is refused");
-        stops = true;
+        must_be_meant = "stops mail that arrives today";
     }
-    if (before->access == ACCESS_AUTHENTICATED && after->n_domains)
-        complain(EXIT_YES, "everybody who can connect may send to %.*s%s", SPAN_ARG(domain),
-                 after->n_domains > 1 ? " and the other domains served here" : "");
+    if (opens(before, after)) must_be_meant = "opens the server";
     if (after->n_relay_networks)
         complain(EXIT_YES,
                  "clients in the relay networks of this server send to any domain without logging in");
-    return stops;
+    return must_be_meant;
 }
 
-static int confirm(const struct server_call *s)
+static int confirm(const struct server_call *s, const char *does)
 {
     char answer[16] = "";
     if (s->yes) return EXIT_YES;
     if (!isatty(STDIN_FILENO)) {
-        complain(EXIT_NO, "nothing was changed: it stops mail that arrives today; say --yes when it shall");
+        complain(EXIT_NO, "nothing was changed: it %s; say --yes when it shall", does);
         return EXIT_NO;
     }
     printf("Change it all the same? [y/N] ");
@@ -178,7 +198,8 @@ static int change(struct server_call *s, struct server_edit *e)
 {
     uint32_t at = (uint32_t)(s->server - s->load->config->servers);
     int code = may_ask(s);
-    if (code == EXIT_YES && warn(s->server, &e->after.config->servers[at])) code = confirm(s);
+    const char *does = code == EXIT_YES ? warn(s->server, &e->after.config->servers[at]) : NULL;
+    if (does) code = confirm(s, does);
     if (code != EXIT_YES) return code;
     /* no change without a trace: the audit first */
     if (!server_trail(s, "access %.*s -> %.*s in %.*s", SPAN_ARG(e->from), SPAN_ARG(e->to),

@@ -49,11 +49,8 @@ def test_one_command_flips_it_and_back(door):
     open_session.say("EHLO c.example.net", 250)
     assert mail(s.door).returncode == 0
 
-    code, _, said = change(s, "door", "set", "access", "authenticated", check=False)
-    assert code == 1 and "530" in texts(said) and "--yes" in texts(said) and s.config.read_bytes() == before
-    assert mail(s.door).returncode == 0
-
-    _, said, _ = change(s, "door", "set", "access", "authenticated", "--yes")
+    _, said, warned = change(s, "door", "set", "access", "authenticated")  # who closes it needs no word
+    assert texts(warned) == f"strangers' mail to {DOMAIN} will be refused with 530: other mail servers do not log in"
     assert (said["from"], said["to"], said["result"]) == ("both", "authenticated", "served")
     assert s.config.read_bytes() == before.replace(b"access both ", b"role mx; access authenticated ")
     refused = mail(s.door)
@@ -67,7 +64,12 @@ def test_one_command_flips_it_and_back(door):
 
     _, said, _ = change(s, "door", "set", "access", "authenticated")
     assert said["result"] == "same" and len(s.log("reloaded")) == 1
-    _, said, _ = change(s, "door", "set", "access", "both")
+    closed = s.config.read_bytes()
+    code, said, warned = change(s, "door", "set", "access", "both", check=False)
+    assert (code, said, texts(warned)) == (1, None, f"everybody who can connect may send then, without a login and in anybody's name, to {DOMAIN} "
+                                                    "nothing was changed: it opens the server; say --yes when it shall")
+    assert s.config.read_bytes() == closed and mail(s.door).returncode
+    _, said, _ = change(s, "door", "set", "access", "both", "--yes")
     assert said["result"] == "served" and mail(s.door).returncode == 0
     trail = s.ask("server", "door", "history")
     assert [t["what"].split(": ", 1)[1] for t in trail] == [
@@ -186,6 +188,55 @@ def test_somebody_else_changes_it_meanwhile(door):
     os.close(controller), os.close(terminal)
     assert child.returncode == 1 and b"it was changed meanwhile" in errors
     assert s.config.read_text().rstrip().endswith("# one more line") and "access anonymous" not in s.config.read_text().split("server door")[1]
+
+
+def ask_on_terminal(s, answer, *words):
+    """(what it prints, what it complains of) with a terminal to ask on; answer None: it must not ask."""
+    controller, terminal = os.openpty()
+    child = subprocess.Popen([BUILD / "sallyport", "--config", s.config, "server", *words], stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if answer:
+        os.write(controller, answer)
+    try:
+        said, errors = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        os.close(controller), os.close(terminal)
+    return child.returncode, said.decode(), errors.decode()
+
+
+@pytest.mark.parametrize("access", ["anonymous", "both"])
+def test_to_open_it_needs_a_word(door, access):
+    s = door(start=False, block="listen 127.0.0.1:{port} tls starttls  role mx  access authenticated  recipients {domain} example.net")
+    before = s.config.read_bytes()
+    code, said, errors = ask_on_terminal(s, b"\n", "door", "set", "access", access)
+    assert (code, said) == (1, "Change it all the same? [y/N] ") and s.config.read_bytes() == before
+    assert f"without a login and in anybody's name, to example.net and the other domains served here\n" in errors and "nothing was changed" in errors
+    (s.top / "empty").write_text("")
+    code, said, _ = ask_on_terminal(s, None, "door", "set", "access", access, "--dry-run", "--log", s.top / "empty")
+    assert code == 1 and "all the same" not in said and s.config.read_bytes() == before
+    code, said, _ = ask_on_terminal(s, b"y\n", "door", "set", "access", access)
+    assert code == 0 and f"access {access}" in s.config.read_text()
+    code, said, _ = ask_on_terminal(s, None, "door", "set", "access", "authenticated")
+    assert code == 0 and "all the same" not in said
+
+
+def test_what_opening_means_follows_from_what_is_served(door):
+    users, devices, bare = free_ports(3)
+    s = door(start=False, more=f"""
+server users {{ listen 127.0.0.1:{users} tls starttls  role mx  access anonymous }}
+server devices {{ listen 127.0.0.1:{devices} tls starttls  role mx  access authenticated  relay-networks 192.0.2.1 }}
+""")
+    text = s.config.read_text()
+    code, _, warned = change(s, "devices", "set", "access", "both", check=False)
+    assert code == 1 and texts(warned).count("everybody who can connect may send then") == texts(warned).count("it opens the server") == 1
+    assert "clients in the relay networks of this server send to any domain without logging in" in texts(warned)
+    code, _, warned = change(s, "users", "set", "access", "both", check=False)  # logins are added, and nobody who has none may do more
+    assert (code, warned) == (0, []) and s.config.read_text() == text.replace("role mx  access anonymous", "role mx  access both")
+
+    none = s.top / "none.conf"
+    none.write_text(f"hostname mail.example.org\nserver bare {{ listen 127.0.0.1:{bare} tls none  role mx  access authenticated }}\n")
+    said = run(BUILD / "sallyport", "--config", none, "server", "bare", "set", "access", "both", check=False).stderr.decode()
+    assert "everybody who can connect may send then, without a login and in anybody's name, to postmaster only\n" in said
 
 
 def test_two_at_a_time(door):
