@@ -43,7 +43,9 @@ static struct span refused_verb(const struct server *s, const struct verb_row *r
         return REPLY("504 5.7.0 Your account has no right to that command");
     if (row->flags & VERB_ORG) return REPLY("504 5.7.0 Need to authenticate first"); /* MS03-046 */
     if (row->flags & VERB_OFF) return REPLY("502 5.5.1 Command not implemented");
-    if (row->verb == VERB_AUTH && s->state == VERB_IN_IDLE && !s->conf->mechanisms && !s->mechanisms)
+    /* what STARTTLS would not bring either */
+    bool never = !s->mechanisms && (!s->conf->mechanisms || !(server_extensions(s) & EXT_STARTTLS));
+    if (row->verb == VERB_AUTH && s->state == VERB_IN_IDLE && never && !s->authenticated)
         return REPLY("502 5.5.1 AUTH is not available");
     return none;
 }

@@ -26,6 +26,7 @@ static bool take_memory(struct inbound *in)
     uint32_t buckets = power_of_two(in->max_transactions);
     in->by_id_mask = buckets - 1;
     in->conf = calloc(c->n_servers + 1u, sizeof *in->conf);
+    in->bare = calloc(c->n_servers + 1u, sizeof *in->bare);
     in->sessions = calloc(in->max_sessions + 1u, sizeof *in->sessions);
     in->principals = calloc(in->max_sessions + 1u, sizeof *in->principals);
     in->transactions = calloc(in->max_transactions, sizeof *in->transactions);
@@ -35,9 +36,9 @@ static bool take_memory(struct inbound *in)
     in->listening = calloc(LIMIT_LISTENERS, sizeof *in->listening);
     in->input = malloc(INBOUND_READ_OCTETS);
     in->output = malloc(INBOUND_OUT_OCTETS);
-    return in->conf && in->sessions && in->principals && in->transactions && in->by_id && in->shares &&
-           in->by_source && in->listening && in->input && in->output && inbound_legacy_take_memory(in) &&
-           inbound_name_memory(in);
+    return in->conf && in->bare && in->sessions && in->principals && in->transactions && in->by_id &&
+           in->shares && in->by_source && in->listening && in->input && in->output &&
+           inbound_legacy_take_memory(in) && inbound_name_memory(in);
 }
 
 struct inbound *inbound_create(const struct inbound_setup *setup)
@@ -48,6 +49,7 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
     in->ready_tail = &in->ready;
     if (!take_memory(in)) {
         free(in->conf);
+        free(in->bare);
         free(in->sessions);
         free(in->principals);
         free(in->legacy);
@@ -62,8 +64,10 @@ struct inbound *inbound_create(const struct inbound_setup *setup)
         free(in);
         return NULL;
     }
-    for (uint32_t i = 0; i < setup->config->n_servers; i++)
+    for (uint32_t i = 0; i < setup->config->n_servers; i++) {
         inbound_conf_fill(&in->conf[i], &setup->config->servers[i], setup->tls && setup->tls[i]);
+        inbound_conf_fill(&in->bare[i], &setup->config->servers[i], false);
+    }
     for (uint32_t i = in->max_transactions; i-- > 0;) {
         in->transactions[i].next = in->free_transactions;
         in->free_transactions = &in->transactions[i];

@@ -97,7 +97,8 @@ static bool greet(struct session *s)
 {
     struct inbound *in = s->in;
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
-    server_begin(&s->engine, &in->conf[s->server], loop_now_ms(in->setup.loop), s->tls != NULL, &out);
+    server_begin(&s->engine, inbound_conf(in, s->server, s->listener), loop_now_ms(in->setup.loop),
+                 s->tls != NULL, &out);
     s->greeted = true;
     inbound_offer(s);
     if (!s->tls && in->setup.config->servers[s->server].early_talker_refuse) {
@@ -131,7 +132,7 @@ void inbound_turn_away(struct session *s, unsigned code, const char *enhanced, s
     struct inbound *in = s->in;
     struct buf out = buf_on(in->output, INBOUND_OUT_OCTETS);
     const struct config_server *server = &in->setup.config->servers[s->server];
-    server_refuse(&s->engine, &in->conf[s->server], code, enhanced, why, &out);
+    server_refuse(&s->engine, inbound_conf(in, s->server, s->listener), code, enhanced, why, &out);
     if (server->listeners[s->listener].tls != TLS_IMPLICIT)
         (void)!send(s->watch.fd, out.p, out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     in->counters.refused_sessions++;
@@ -233,7 +234,7 @@ static struct session *take_slot(struct inbound *in, const struct listening *l, 
         .input = {POOL_NONE, 0, 0},
         .output = {POOL_NONE, 0, 0},
         .open = true,
-        .engine = {.conf = &in->conf[l->server]},
+        .engine = {.conf = inbound_conf(in, l->server, l->listener)},
     };
     inbound_legacy_begin(s);
     in->last_session_id = message_id_next(in->last_session_id, in->setup.edge, loop_unix_ms(in->setup.loop));

@@ -30,3 +30,10 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
         .minimum_rate = l->minimum_rate,
     };
 }
+
+/* What a server offers depends on the door: one that says tls none has neither STARTTLS nor logins that need it. */
+const struct server_conf *inbound_conf(const struct inbound *in, unsigned server, unsigned listener)
+{
+    bool bare = in->setup.config->servers[server].listeners[listener].tls == TLS_NONE;
+    return bare ? &in->bare[server] : &in->conf[server];
+}

@@ -155,6 +155,7 @@ struct inbound_counters {
 struct inbound {
     struct inbound_setup setup;
     struct server_conf *conf;             /* one per server of the config */
+    struct server_conf *bare;             /* likewise, of its listeners without TLS */
     struct session *sessions;             /* slab; memory is touched when a session first needs it */
     struct session *free_sessions;        /* of those that were used before */
     struct inbound_principal *principals; /* slab, likewise; as many as sessions */
@@ -186,6 +187,7 @@ struct inbound {
 
 /* inbound_conf.c */
 void inbound_conf_fill(struct server_conf *conf, const struct config_server *server, bool certificate);
+const struct server_conf *inbound_conf(const struct inbound *in, unsigned server, unsigned listener);
 
 /* inbound_accept.c */
 watch_fn inbound_on_listener;

@@ -276,3 +276,40 @@ def test_access_authenticated_is_one_word(three):
         assert code == 530 and text.startswith(b"5.7.0 ")
     refused = wait_for(lambda: [e for e in three.log("refused") if e["server"] == "b" and e["code"] == 530])
     assert refused[0]["rule"] == "access.authenticated"
+
+
+def test_each_listener_has_its_own_tls(make):
+    """What one door of a server offers, the next one does not."""
+    bare, start, inside = free_ports(3)
+    make(config=f"""server doors {{ listen 127.0.0.1:{bare} tls none  listen 127.0.0.1:{start} tls starttls  listen 127.0.0.1:{inside} tls implicit
+    access both mechanisms PLAIN  allow-cleartext-auth 127.0.0.5  recipients {DOMAIN} }}""")
+
+    def offered(port, source="127.0.0.1", c=None):
+        c = c or smtplib.SMTP("127.0.0.1", port, timeout=20, source_address=(source, 0))
+        with c:
+            c.ehlo()
+            return "starttls" in c.esmtp_features, c.esmtp_features.get("auth", "").strip(), c.docmd("AUTH", "PLAIN")[0], c.docmd("STARTTLS")[0]
+    assert offered(bare) == (False, "", 502, 502)  # neither is there after anything that the client could do
+    assert offered(bare, "127.0.0.5") == (False, "PLAIN", 334, 501)  # no base64
+    assert offered(start) == (True, "", 538, 220)
+    assert offered(inside, c=smtplib.SMTP_SSL("127.0.0.1", inside, timeout=20, context=no_check()))[:3] == (False, "PLAIN", 334)
+
+
+def test_a_certificate_is_no_tls_where_none_is_said(make):
+    port, = free_ports(1)
+    s = make(start=False)
+    chain, key = certificate(s.folder, "bare.example")
+    s.append(f"server bare {{ listen 127.0.0.1:{port}  tls none certificate {chain} key {key}  recipients {DOMAIN} }}")
+    s.start()
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as c:
+        c.ehlo()
+        assert "starttls" not in c.esmtp_features and c.docmd("STARTTLS")[0] == 502
+
+
+def test_a_login_that_needs_a_certificate_is_none_without(make):
+    port, = free_ports(1)
+    make(config=f"server keys {{ listen 127.0.0.1:{port} tls implicit  access authenticated mechanisms EXTERNAL }}")
+    with smtplib.SMTP_SSL("127.0.0.1", port, timeout=20, context=no_check()) as c:
+        c.ehlo()
+        code, text = c.docmd("AUTH", "EXTERNAL")
+        assert code == 502 and b"STARTTLS" not in text, text
