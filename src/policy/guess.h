@@ -16,6 +16,7 @@ enum guess_answer {
 };
 
 enum guess_failure {
+    GUESS_NONE,         /* no guess: it does not count */
     GUESS_WRONG_SECRET, /* of somebody who exists */
     GUESS_UNKNOWN_USER,
     GUESS_MALFORMED /* no name came of it */

@@ -201,51 +201,17 @@ static uint64_t succeeded(struct guard *g, const struct address *a, uint32_t pri
     return wait;
 }
 
-/* False: it was none. A proof that fits is no guess, whatever it does not permit. */
-static bool guess_of(const struct login_report *r, enum guess_failure *ret)
-{
-    static const struct {
-        const char *event;
-        bool guess;
-        enum guess_failure kind;
-    } events[] = {{"wrong-secret", true, GUESS_WRONG_SECRET},
-                  {"unknown-user", true, GUESS_UNKNOWN_USER},
-                  {"no-secret", true, GUESS_WRONG_SECRET}, /* else a ban would tell who has none */
-                  {"app-expired", false, GUESS_MALFORMED}, /* both are said of a proof that fits alone */
-                  {"app-network", false, GUESS_MALFORMED},
-                  {"locked", false, GUESS_MALFORMED},
-                  {"no-right", false, GUESS_MALFORMED},
-                  /* a ticket that is good, and whose it is */
-                  {"realm", false, GUESS_MALFORMED},
-                  {"principal", false, GUESS_MALFORMED},
-                  {"service-principal", false, GUESS_MALFORMED},
-                  {"mechanism", false, GUESS_MALFORMED}, /* Windows falls back to NTLM by itself */
-                  /* what a domain controller says of a password that fits, or before it looks at one */
-                  {"disabled", false, GUESS_MALFORMED},
-                  {"expired", false, GUESS_MALFORMED},
-                  {"must-change", false, GUESS_MALFORMED},
-                  {"restricted", false, GUESS_MALFORMED},
-                  {"domain-locked", false, GUESS_MALFORMED}};
-    *ret = GUESS_MALFORMED; /* what is odd otherwise */
-    for (size_t i = 0; r->event && i < sizeof events / sizeof events[0]; i++) {
-        if (strcmp(r->event, events[i].event) != 0) continue;
-        *ret = events[i].kind;
-        return events[i].guess;
-    }
-    return true;
-}
-
 uint64_t guard_ended(struct guard *g, const struct login *l, const struct login_answer *a)
 {
     const struct login_report *r = login_report_of(l);
     struct address from = address_of(login_begin_of(l)->client);
-    if (a->kind == LOGIN_LATER || exempt(g, &from)) return 0;
+    const enum guess_failure failure = login_reason_table[r->reason].guess;
+    if (exempt(g, &from)) return 0;
     if (a->kind == LOGIN_SUCCESS) return succeeded(g, &from, a->number);
-    enum guess_failure kind;
-    if (!guess_of(r, &kind)) return 0;
+    if (failure == GUESS_NONE) return 0;
     const struct guess_account who = {r->principal, span_of(r->claimed, r->claimed_n)};
     struct guess_news news;
-    guess_failed(g->guess, &from, kind, &who, unix_ms(g), &news);
+    guess_failed(g->guess, &from, failure, &who, unix_ms(g), &news);
     log_news(&news, r);
     if (news.n_bans) look(g);
     return news.wait_ms;

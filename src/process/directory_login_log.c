@@ -16,7 +16,7 @@ void logins_log_refused(const struct config *c, const struct login *l)
     const struct login_report *r = login_report_of(l);
     const struct login_begin *m = login_begin_of(l);
     struct address a;
-    if (!r->event) return;
+    if (!r->reason) return;
     memcpy(a.octets, m->client, sizeof a.octets);
     log_begin(LOG_LEVEL_SECURITY, "login-refused");
     log_id(m->session);
@@ -24,7 +24,7 @@ void logins_log_refused(const struct config *c, const struct login *l)
     put_client(&a);
     log_str("mechanism", mechanism_table[m->mechanism].name);
     log_span("claimed", span_of(r->claimed, r->claimed_n));
-    log_str("reason", r->event);
+    log_str("reason", login_reason_table[r->reason].name);
     if (r->detail_n) log_span("detail", span_of(r->detail, r->detail_n));
     log_end();
 }

@@ -77,7 +77,7 @@ static uint64_t count(struct conversation *c)
 
 void logins_step_abandon(struct conversation *c)
 {
-    if (c->login && !c->counted && login_report_of(c->login)->event) (void)count(c);
+    if (c->login && !c->counted && login_report_of(c->login)->reason) (void)count(c);
     conversation_forget(c);
 }
 

@@ -144,7 +144,9 @@ static enum kerberos_result refused(struct kerberos_session *s, OM_uint32 major,
 {
     struct buf detail = buf_on(s->detail, sizeof s->detail);
     OM_uint32 error = GSS_ROUTINE_ERROR(major);
-    s->event = error == GSS_S_BAD_BINDINGS ? "binding" : error == GSS_S_BAD_MECH ? "mechanism" : "ticket";
+    s->reason = error == GSS_S_BAD_BINDINGS ? LOGIN_REASON_BINDING
+                : error == GSS_S_BAD_MECH   ? LOGIN_REASON_MECHANISM
+                                            : LOGIN_REASON_TICKET;
     if (error != GSS_S_FAILURE) put_status(&detail, error, GSS_C_GSS_CODE, GSS_C_NO_OID);
     if (minor) put_status(&detail, minor, GSS_C_MECH_CODE, mechanism);
     s->detail_n = detail.n;

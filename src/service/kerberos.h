@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "config/config.h"
+#include "service/login_reason.h"
 
 /* What is wrong with a keytab (constant text), or null: it has a key that is of use. Pure. */
 const char *kerberos_keytab_wrong(struct span text, const struct config_kerberos *c);
@@ -29,7 +30,7 @@ struct kerberos_session { /* one client; zeroed at first */
     size_t principal_n; /* after DONE; 0: too long */
     uint64_t
         ends; /* after kerberos_is_new: its ticket, unix seconds; clocks may differ by LIMIT_KERBEROS_CLOCK_SECONDS */
-    const char *event; /* after REFUSED: a stable name: "ticket", "binding", "mechanism" */
+    enum login_reason reason; /* after REFUSED: TICKET, BINDING or MECHANISM */
     uint8_t detail[LIMIT_LOGIN_DETAIL_OCTETS];
     size_t detail_n; /* after REFUSED: the library's words, for the log; parts of it are hostile */
 };

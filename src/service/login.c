@@ -144,15 +144,17 @@ void login_ends(struct login *l, uint64_t unix_seconds)
     if (unix_seconds < l->valid_until) l->valid_until = unix_seconds;
 }
 
-enum login_kind login_refuse(struct login *l, const char *event)
+enum login_kind login_fail(struct login *l, enum login_reason reason)
 {
-    l->report.event = event;
-    return LOGIN_REFUSED;
+    l->report.reason = reason;
+    return login_reason_table[reason].answer;
 }
 
-const char *login_wrong_secret(const struct login *l, bool has_one)
+enum login_kind login_fail_proof(struct login *l, bool has_one)
 {
-    return l->who.number == 0 ? "unknown-user" : has_one ? "wrong-secret" : "no-secret";
+    return login_fail(l, l->who.number == 0 ? LOGIN_REASON_UNKNOWN_USER
+                         : has_one          ? LOGIN_REASON_WRONG_SECRET
+                                            : LOGIN_REASON_NO_SECRET);
 }
 
 /* --- what it permits. The only place that says LOGIN_SUCCESS to an edge. */
@@ -173,17 +175,14 @@ static uint32_t rights_here(const struct login *l)
 static enum login_kind authorise(struct login *l, struct login_thread *t, struct login_answer *ret)
 {
     if (!l->proven || l->who.number == 0 || l->who.kind == PRINCIPAL_ANONYMOUS)
-        return login_refuse(l, "anonymous");
+        return login_fail(l, LOGIN_REASON_ANONYMOUS);
     enum identity_found found = login_who_now(l, t);
-    if (found == IDENTITY_UNREADABLE) {
-        l->report.event = "unavailable";
-        return LOGIN_LATER;
-    }
-    if (found != IDENTITY_FOUND) return login_refuse(l, "unknown-user");
-    if (l->useless) return login_refuse(l, l->useless);
-    if (l->who.locked) return login_refuse(l, "locked");
+    if (found == IDENTITY_UNREADABLE) return LOGIN_LATER;
+    if (found != IDENTITY_FOUND) return login_fail(l, LOGIN_REASON_UNKNOWN_USER);
+    if (l->useless) return login_fail(l, l->useless);
+    if (l->who.locked) return login_fail(l, LOGIN_REASON_LOCKED);
     uint32_t rights = rights_here(l);
-    if (!rights_open_door(rights)) return login_refuse(l, "no-right");
+    if (!rights_open_door(rights)) return login_fail(l, LOGIN_REASON_NO_RIGHT);
     *ret = (struct login_answer){.session = l->begin.session,
                                  .slot = l->begin.slot,
                                  .kind = LOGIN_SUCCESS,
@@ -210,7 +209,9 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
     if (kind == LOGIN_SUCCESS) kind = authorise(l, t, ret);
     ret->kind = (uint8_t)kind;
     if (kind == LOGIN_CHALLENGE) ret->challenge = l->out;
-    if (kind == LOGIN_MALFORMED) l->report.event = "malformed";
+    if (kind == LOGIN_MALFORMED) l->report.reason = LOGIN_REASON_MALFORMED;
+    if (kind == LOGIN_LATER && login_reason_table[l->report.reason].answer != LOGIN_LATER)
+        l->report.reason = LOGIN_REASON_UNAVAILABLE;
 }
 
 static enum sender_verdict sender_of(struct login_thread *t, const struct sender_question *q)

@@ -9,6 +9,7 @@
 #include "directory/sender_message.h"
 #include "identity/identity.h"
 #include "service/login_ask.h"
+#include "service/login_reason.h"
 
 struct login_world { /* of the process; nobody changes it while threads run */
     const struct config *config;
@@ -29,15 +30,12 @@ struct login_thread;
 struct login_thread *login_thread_create(const struct login_world *w, const char **why);
 void login_thread_free(struct login_thread **t);
 
-/* What became of it, for the log. Stable names of security events: "wrong-secret", "unknown-user", "no-secret", "app-expired", "app-network", "locked", "no-right",
- * "malformed", "anonymous", "service-principal", "principal", "realm", "ticket", "replay", "mechanism", "layer", "clear", "guest", "ntlmv1", "mic", "binding", "no-binding", "clock", "authzid", "unavailable", "token-expired" and its like (service/token.h),
- * "certificate-expired" and its like (service/login_external.c), "ambiguous" ...; null: nothing to report. */
-struct login_report {
-    const char *event;
+struct login_report { /* what became of it, for the log and the bans */
+    enum login_reason reason;
     char claimed[LIMIT_PRINCIPAL_NAME_OCTETS]; /* the name as it was said, hostile; may be empty */
     uint16_t claimed_n;
-    char detail
-        [LIMIT_LOGIN_DETAIL_OCTETS]; /* more about it, in somebody else's words, hostile in parts; may be empty */
+    /* more about it, in somebody else's words, hostile in parts; may be empty */
+    char detail[LIMIT_LOGIN_DETAIL_OCTETS];
     uint16_t detail_n;
     uint32_t principal; /* whose name that is; 0: nobody's */
 };

@@ -27,7 +27,7 @@ enum login_kind login_cram(struct login *l, struct login_thread *t, struct span 
     if (!cram_read(response, &r)) return LOGIN_MALFORMED;
     if (!login_find(l, t, r.name)) return LOGIN_LATER;
     if (!cram_verify(&r, *sent, l->who.has_cram ? l->who.cram : NULL, secret_cram_digest))
-        return login_refuse(l, login_wrong_secret(l, l->who.has_cram));
+        return login_fail_proof(l, l->who.has_cram);
     l->proven = true;
     return LOGIN_SUCCESS;
 }

@@ -21,16 +21,14 @@ static bool ask(struct login *l, const struct domain_question *q, struct domain_
 
 static enum login_kind refused(struct login *l, uint8_t status)
 {
-    static const char *const events[DOMAIN_STATUS_COUNT] = {
-        [DOMAIN_WRONG_SECRET] = "wrong-secret", [DOMAIN_UNKNOWN_USER] = "unknown-user",
-        [DOMAIN_LOCKED] = "domain-locked",      [DOMAIN_DISABLED] = "disabled",
-        [DOMAIN_EXPIRED] = "expired",           [DOMAIN_MUST_CHANGE] = "must-change",
-        [DOMAIN_RESTRICTED] = "restricted",     [DOMAIN_GUEST] = "guest",
-        [DOMAIN_REFUSED] = "domain-refused",
+    static const enum login_reason reasons[DOMAIN_STATUS_COUNT] = {
+        [DOMAIN_WRONG_SECRET] = LOGIN_REASON_WRONG_SECRET, [DOMAIN_UNKNOWN_USER] = LOGIN_REASON_UNKNOWN_USER,
+        [DOMAIN_LOCKED] = LOGIN_REASON_DOMAIN_LOCKED,      [DOMAIN_DISABLED] = LOGIN_REASON_DISABLED,
+        [DOMAIN_EXPIRED] = LOGIN_REASON_EXPIRED,           [DOMAIN_MUST_CHANGE] = LOGIN_REASON_MUST_CHANGE,
+        [DOMAIN_RESTRICTED] = LOGIN_REASON_RESTRICTED,     [DOMAIN_GUEST] = LOGIN_REASON_GUEST,
+        [DOMAIN_REFUSED] = LOGIN_REASON_DOMAIN_REFUSED,    [DOMAIN_UNAVAILABLE] = LOGIN_REASON_UNAVAILABLE,
     };
-    if (status != DOMAIN_UNAVAILABLE) return login_refuse(l, events[status]);
-    l->report.event = "unavailable";
-    return LOGIN_LATER;
+    return login_fail(l, reasons[status]);
 }
 
 /* Whoever answers says whose account it is: one of another domain is nobody's here (winbindd may try a domain of its own choice), and a
@@ -81,5 +79,5 @@ enum login_kind login_domain(struct login *l, const struct config_winbind *w, co
     if (!ask(l, &q, ret)) return refused(l, DOMAIN_UNAVAILABLE);
     if (ret->status != DOMAIN_PROVEN) return refused(l, ret->status);
     drop_groups_of_ours(l->world->config, ret);
-    return name_of(l, w, ret, name) ? LOGIN_SUCCESS : login_refuse(l, "foreign-account");
+    return name_of(l, w, ret, name) ? LOGIN_SUCCESS : login_fail(l, LOGIN_REASON_FOREIGN_ACCOUNT);
 }

@@ -25,7 +25,7 @@ struct talk {
     uint8_t in[LIMIT_DOVECOT_LINE_OCTETS], out[LIMIT_DOVECOT_LINE_OCTETS];
 };
 
-/* --- the connection. Each function returns what is wrong, an event, or null. */
+/* --- the connection. Each function returns what is wrong; NONE: nothing. */
 
 static uint64_t now_ms(void)
 {
@@ -42,11 +42,11 @@ static void hang_up(struct talk *k)
     atomic_fetch_sub(&connections, 1);
 }
 
-static const char *say(struct talk *k, const struct buf *b)
+static enum login_reason say(struct talk *k, const struct buf *b)
 {
-    if (b->over) return "dovecot-nonsense"; /* no response is so long, and no challenge */
+    if (b->over) return LOGIN_REASON_DOVECOT_NONSENSE; /* no response is so long, and no challenge */
     ssize_t n = send(k->fd, b->p, b->n, MSG_NOSIGNAL | MSG_DONTWAIT); /* less than a socket holds */
-    return n == (ssize_t)b->n ? NULL : "dovecot-away";
+    return n == (ssize_t)b->n ? LOGIN_REASON_NONE : LOGIN_REASON_DOVECOT_AWAY;
 }
 
 /* The client went away in the middle, or this process ends. */
@@ -61,33 +61,34 @@ static void end(struct login *l)
 }
 
 /* More of what it says into k->in. */
-static const char *listen_on(const struct login *l, struct talk *k)
+static enum login_reason listen_on(const struct login *l, struct talk *k)
 {
     const struct login_ask *ask = l->world->ask;
     memmove(k->in, k->in + k->at, k->n - k->at);
     k->n -= k->at;
     k->at = 0;
-    if (k->n == sizeof k->in) return "dovecot-nonsense";
+    if (k->n == sizeof k->in) return LOGIN_REASON_DOVECOT_NONSENSE;
     for (;;) {
         ssize_t n = recv(k->fd, k->in + k->n, sizeof k->in - k->n, MSG_DONTWAIT);
         uint64_t now = now_ms();
         if (n > 0) k->n += (size_t)n;
-        if (n > 0) return NULL;
-        if (n == 0 || (errno != EAGAIN && errno != EINTR)) return "dovecot-away";
-        if (now >= k->until_ms || !ask->wait(ask->context, k->fd, k->until_ms - now)) return "dovecot-silent";
+        if (n > 0) return LOGIN_REASON_NONE;
+        if (n == 0 || (errno != EAGAIN && errno != EINTR)) return LOGIN_REASON_DOVECOT_AWAY;
+        if (now >= k->until_ms || !ask->wait(ask->context, k->fd, k->until_ms - now))
+            return LOGIN_REASON_DOVECOT_SILENT;
     }
 }
 
 /* The next line; it lies in k->in until the next call. */
-static const char *hear(const struct login *l, struct talk *k, struct span *line)
+static enum login_reason hear(const struct login *l, struct talk *k, struct span *line)
 {
     for (;;) {
         struct span there = span_of(k->in + k->at, k->n - k->at);
         if (dovecot_line_take(&there, line)) {
             k->at = k->n - there.n;
-            return NULL;
+            return LOGIN_REASON_NONE;
         }
-        const char *wrong = listen_on(l, k);
+        enum login_reason wrong = listen_on(l, k);
         if (wrong) return wrong;
     }
 }
@@ -99,19 +100,19 @@ static uint32_t own_number(void)
     return UINT32_C(1) << 30 | process << 16 | count;
 }
 
-static const char *greet(const struct login *l, struct talk *k, enum mechanism m)
+static enum login_reason greet(const struct login *l, struct talk *k, enum mechanism m)
 {
     struct dovecot_server server = {0};
     struct buf b = buf_on(k->out, sizeof k->out);
     struct span line;
     dovecot_put_hello(&b, own_number());
-    const char *wrong = say(k, &b);
+    enum login_reason wrong = say(k, &b);
     while (!wrong && !server.done) {
         wrong = hear(l, k, &line);
-        if (!wrong && !dovecot_handshake(&server, line)) wrong = "dovecot-nonsense";
+        if (!wrong && !dovecot_handshake(&server, line)) wrong = LOGIN_REASON_DOVECOT_NONSENSE;
     }
     if (wrong) return wrong;
-    return server.mechanisms & MECHANISM_BIT(m) ? NULL : "dovecot-mechanism";
+    return server.mechanisms & MECHANISM_BIT(m) ? LOGIN_REASON_NONE : LOGIN_REASON_DOVECOT_MECHANISM;
 }
 
 /* *ret: a connected socket; -1: none is to be had. */
@@ -136,31 +137,31 @@ static unsigned most(const struct login *l)
     return LIMIT_DOVECOT_CONNECTIONS - (password ? 0 : LIMIT_LOGIN_OUTSIDE_THREADS);
 }
 
-static const char *call(const struct login *l, struct talk *k, enum mechanism m)
+static enum login_reason call(const struct login *l, struct talk *k, enum mechanism m)
 {
     bool room = atomic_fetch_add(&connections, 1) < most(l);
     if (room) ask_for_socket(l, &k->fd);
     if (k->fd >= 0) return greet(l, k, m);
     atomic_fetch_sub(&connections, 1);
-    return room ? "dovecot-away" : "dovecot-busy";
+    return room ? LOGIN_REASON_DOVECOT_AWAY : LOGIN_REASON_DOVECOT_BUSY;
 }
 
 /* --- the conversation */
 
-static enum login_kind later(struct login *l, struct talk *k, const char *event)
+static enum login_kind give_up(struct login *l, struct talk *k, enum login_reason reason)
 {
     hang_up(k);
-    l->report.event = event;
-    return LOGIN_LATER;
+    return login_fail(l, reason);
 }
 
 static enum login_kind failed(struct login *l, enum dovecot_code code)
 {
-    static const char *const events[] = {[DOVECOT_REFUSED] = "wrong-secret",
-                                         [DOVECOT_AUTHORISATION] = "authzid",
-                                         [DOVECOT_DISABLED] = "disabled",
-                                         [DOVECOT_EXPIRED] = "expired"};
-    return login_refuse(l, events[code]);
+    static const enum login_reason reasons[] = {[DOVECOT_REFUSED] = LOGIN_REASON_WRONG_SECRET,
+                                                [DOVECOT_TEMPORARY] = LOGIN_REASON_DOVECOT_FAILED,
+                                                [DOVECOT_AUTHORISATION] = LOGIN_REASON_AUTHZID,
+                                                [DOVECOT_DISABLED] = LOGIN_REASON_DISABLED,
+                                                [DOVECOT_EXPIRED] = LOGIN_REASON_EXPIRED};
+    return login_fail(l, reasons[code]);
 }
 
 /* Of names that have none. */
@@ -181,15 +182,16 @@ static enum login_kind vouched(struct login *l, struct login_thread *t, const st
     const struct login_world *w = l->world;
     uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
     struct buf name = buf_on(memory, sizeof memory);
-    if (is_anonymous(r)) return login_refuse(l, "anonymous");
-    if (r->actor.n && !span_eq(r->actor, r->user)) return login_refuse(l, "authzid");
-    if (r->no_login) return login_refuse(l, "locked");
+    if (is_anonymous(r)) return login_fail(l, LOGIN_REASON_ANONYMOUS);
+    if (r->actor.n && !span_eq(r->actor, r->user)) return login_fail(l, LOGIN_REASON_AUTHZID);
+    if (r->no_login) return login_fail(l, LOGIN_REASON_LOCKED);
     buf_put(&name, r->user);
     if (span_find(r->user, '@') == SPAN_NPOS) {
         buf_byte(&name, '@');
         buf_put(&name, domain_of(w));
     }
-    return name.over ? login_refuse(l, "unknown-user") : login_outside(l, t, buf_span(&name), NULL, 0);
+    return name.over ? login_fail(l, LOGIN_REASON_UNKNOWN_USER)
+                     : login_outside(l, t, buf_span(&name), NULL, 0);
 }
 
 static enum login_kind listen_to_it(struct login *l, struct login_thread *t, struct talk *k)
@@ -197,8 +199,8 @@ static enum login_kind listen_to_it(struct login *l, struct login_thread *t, str
     struct buf memory = buf_on(l->challenge, sizeof l->challenge);
     struct dovecot_reply r;
     struct span line;
-    const char *wrong = hear(l, k, &line);
-    if (wrong) return later(l, k, wrong);
+    enum login_reason wrong = hear(l, k, &line);
+    if (wrong) return give_up(l, k, wrong);
     dovecot_reply_read(line, REQUEST, &memory, &r);
     bool password = MECHANISM_PASSWORDS & MECHANISM_BIT(l->begin.mechanism);
     if (r.kind == DOVECOT_CONT && !password) {
@@ -206,9 +208,8 @@ static enum login_kind listen_to_it(struct login *l, struct login_thread *t, str
         return LOGIN_CHALLENGE;
     }
     if (r.user.n) login_claim(l, r.user);
-    if (r.kind == DOVECOT_FAIL && r.code == DOVECOT_TEMPORARY) return later(l, k, "dovecot-failed");
     if (r.kind != DOVECOT_FAIL && (r.kind != DOVECOT_OK || r.user.n == 0))
-        return later(l, k, "dovecot-nonsense");
+        return give_up(l, k, LOGIN_REASON_DOVECOT_NONSENSE);
     hang_up(k);
     if (r.kind == DOVECOT_OK) return vouched(l, t, &r);
     login_suspect(l, t, span_of(l->report.claimed, l->report.claimed_n), domain_of(l->world));
@@ -222,8 +223,8 @@ static enum login_kind begin(struct login *l, struct login_thread *t, struct tal
     struct buf client = buf_on(memory, sizeof memory), b = buf_on(k->out, sizeof k->out);
     struct address a;
     k->until_ms = now_ms() + LIMIT_DOVECOT_SECONDS * 1000;
-    const char *wrong = call(l, k, m);
-    if (wrong) return later(l, k, wrong);
+    enum login_reason wrong = call(l, k, m);
+    if (wrong) return give_up(l, k, wrong);
     memcpy(a.octets, l->begin.client, sizeof a.octets);
     address_put(&client, &a);
     dovecot_put_auth(&b, &(struct dovecot_request){.id = REQUEST,
@@ -233,7 +234,7 @@ static enum login_kind begin(struct login *l, struct login_thread *t, struct tal
                                                    .initial = initial,
                                                    .response = response});
     wrong = say(k, &b);
-    return wrong ? later(l, k, wrong) : listen_to_it(l, t, k);
+    return wrong ? give_up(l, k, wrong) : listen_to_it(l, t, k);
 }
 
 /* Whatever the client has of PLAIN and LOGIN, Dovecot hears PLAIN: all of them speak that. */
@@ -244,7 +245,7 @@ static enum login_kind begin_password(struct login *l, struct login_thread *t, s
     enum login_kind kind = login_password_take(l, &k->name, response, initial, &p);
     if (kind != LOGIN_SUCCESS) return kind;
     login_claim(l, p.authcid);
-    if (!login_authzid_permitted(l, p.authzid, p.authcid)) return LOGIN_REFUSED;
+    if (!login_authzid_permitted(l, p.authzid, p.authcid)) return login_fail(l, LOGIN_REASON_AUTHZID);
     uint8_t *memory = arena_take(l->arena, p.authcid.n + p.password.n + 2);
     if (!memory) return LOGIN_LATER;
     struct buf message = buf_on(memory, p.authcid.n + p.password.n + 2);
@@ -260,8 +261,8 @@ static enum login_kind go_on(struct login *l, struct login_thread *t, struct tal
     struct buf b = buf_on(k->out, sizeof k->out);
     k->until_ms = now_ms() + LIMIT_DOVECOT_SECONDS * 1000;
     dovecot_put_cont(&b, REQUEST, response);
-    const char *wrong = say(k, &b);
-    return wrong ? later(l, k, wrong) : listen_to_it(l, t, k);
+    enum login_reason wrong = say(k, &b);
+    return wrong ? give_up(l, k, wrong) : listen_to_it(l, t, k);
 }
 
 bool login_dovecot_waits(const struct login_begin *m)

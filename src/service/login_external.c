@@ -9,14 +9,6 @@
 
 enum { KEY_OCTETS = 32 };
 
-static bool acts_as_itself(struct login *l, struct span authzid)
-{
-    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
-    struct buf name = buf_on(memory, sizeof memory);
-    if (identity_name(authzid, l->world->home, &name) && span_eq(buf_span(&name), l->who.name)) return true;
-    return login_authzid_permitted(l, authzid, l->who.name);
-}
-
 /* For the log: what would have to be pinned. */
 static void claim_key(struct login *l, const uint8_t key[KEY_OCTETS])
 {
@@ -31,12 +23,6 @@ static bool stamp(struct login *l, struct login_thread *t, const uint8_t key[KEY
     uint64_t first;
     memcpy(&first, key, sizeof first);
     return login_stamp(l, t, IDENTITY_BY_KEY, first);
-}
-
-static enum login_kind unavailable(struct login *l)
-{
-    l->report.event = "unavailable";
-    return LOGIN_LATER;
 }
 
 /* --- names that authorities vouch for */
@@ -59,31 +45,34 @@ static enum login_kind find_vouched(struct login *l, struct login_thread *t, con
     for (uint32_t i = 0; i < v->n; i++) {
         struct identity_principal one = {.number = 0};
         enum identity_found found = account_of(l, t, &v->names[i], &one);
-        if (found == IDENTITY_UNREADABLE) return unavailable(l);
+        if (found == IDENTITY_UNREADABLE) return LOGIN_LATER;
         if (found != IDENTITY_FOUND || one.number == l->who.number) continue;
-        if (l->who.number != 0) return login_refuse(l, "ambiguous");
+        if (l->who.number != 0) return login_fail(l, LOGIN_REASON_AMBIGUOUS);
         l->who = one;
     }
     if (l->who.number != 0) return login_stamp(l, t, IDENTITY_BY_OUTSIDE, 0) ? LOGIN_SUCCESS : LOGIN_LATER;
     login_detail(l, v->names[0].name);
-    return login_refuse(l, "unknown-user");
+    return login_fail(l, LOGIN_REASON_UNKNOWN_USER);
 }
 
 static enum login_kind find_by_names(struct login *l, struct login_thread *t)
 {
-    static const char *const events[TLS_VOUCHED_VERDICTS] = {
-        [TLS_VOUCHED_NOT] = "certificate-authority", [TLS_VOUCHED_EXPIRED] = "certificate-expired",
-        [TLS_VOUCHED_EARLY] = "certificate-early",   [TLS_VOUCHED_PURPOSE] = "certificate-purpose",
-        [TLS_VOUCHED_WEAK] = "certificate-weak",     [TLS_VOUCHED_NAMES] = "certificate-names",
+    static const enum login_reason reasons[TLS_VOUCHED_VERDICTS] = {
+        [TLS_VOUCHED_NOT] = LOGIN_REASON_CERTIFICATE_AUTHORITY,
+        [TLS_VOUCHED_EXPIRED] = LOGIN_REASON_CERTIFICATE_EXPIRED,
+        [TLS_VOUCHED_EARLY] = LOGIN_REASON_CERTIFICATE_EARLY,
+        [TLS_VOUCHED_PURPOSE] = LOGIN_REASON_CERTIFICATE_PURPOSE,
+        [TLS_VOUCHED_WEAK] = LOGIN_REASON_CERTIFICATE_WEAK,
+        [TLS_VOUCHED_NAMES] = LOGIN_REASON_CERTIFICATE_NAMES,
     };
     struct tls_vouched *v = arena_take(l->arena, sizeof *v);
-    if (!v) return unavailable(l);
+    if (!v) return LOGIN_LATER;
     l->who = (struct identity_principal){.number = 0};
     enum tls_vouched_verdict verdict =
         tls_authorities_vouch(l->world->authorities, l->begin.certificate, l->unix_seconds, v);
     if (verdict != TLS_VOUCHED) {
         if (v->detail) login_detail(l, span_str(v->detail));
-        return login_refuse(l, events[verdict]);
+        return login_fail(l, reasons[verdict]);
     }
     login_ends(l, v->ends);
     return find_vouched(l, t, v);
@@ -93,9 +82,9 @@ static enum login_kind find(struct login *l, struct login_thread *t, const uint8
 {
     enum identity_found found = identity_by_key(t->identity, key, l->arena, &l->who);
     if (found == IDENTITY_FOUND) return stamp(l, t, key) ? LOGIN_SUCCESS : LOGIN_LATER;
-    if (found == IDENTITY_UNREADABLE) return unavailable(l);
-    if (l->world->config->client_authorities.n == 0) return login_refuse(l, "unknown-user");
-    return l->world->authorities ? find_by_names(l, t) : unavailable(l);
+    if (found == IDENTITY_UNREADABLE) return LOGIN_LATER;
+    if (l->world->config->client_authorities.n == 0) return login_fail(l, LOGIN_REASON_UNKNOWN_USER);
+    return l->world->authorities ? find_by_names(l, t) : LOGIN_LATER;
 }
 
 enum login_kind login_external(struct login *l, struct login_thread *t, struct span response, bool initial)
@@ -104,11 +93,12 @@ enum login_kind login_external(struct login *l, struct login_thread *t, struct s
     struct span authzid;
     if (l->step == 0 && !initial) return LOGIN_CHALLENGE; /* an empty one: the client begins */
     if (!external_read(response, &authzid)) return LOGIN_MALFORMED;
-    if (!tls_certificate_key_hash(l->begin.certificate, key)) return login_refuse(l, "no-certificate");
+    if (!tls_certificate_key_hash(l->begin.certificate, key))
+        return login_fail(l, LOGIN_REASON_NO_CERTIFICATE);
     claim_key(l, key);
     enum login_kind kind = find(l, t, key);
     if (kind != LOGIN_SUCCESS) return kind;
-    if (!acts_as_itself(l, authzid)) return LOGIN_REFUSED;
+    if (!login_authzid_permitted(l, authzid, l->who.name)) return login_fail(l, LOGIN_REASON_AUTHZID);
     l->proven = true;
     return LOGIN_SUCCESS;
 }

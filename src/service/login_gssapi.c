@@ -22,41 +22,26 @@ static const struct config_realm *realm_of(const struct config_kerberos *c, stru
     return NULL;
 }
 
-/* The account; an empty one: refused, reported. */
-static struct span account_of(struct login *l, const struct exchange *x, struct buf *canonical)
+/* NONE: canonical is the account. Else why there is none here. */
+static enum login_reason account_of(const struct login *l, const struct exchange *x, struct buf *canonical)
 {
-    static const char *const events[] = {[KERBEROS_NAME_USER] = "principal",
-                                         [KERBEROS_NAME_ANONYMOUS] = "anonymous",
-                                         [KERBEROS_NAME_SERVICE] = "service-principal",
-                                         [KERBEROS_NAME_ODD] = "principal"};
+    static const enum login_reason reasons[] = {[KERBEROS_NAME_ANONYMOUS] = LOGIN_REASON_ANONYMOUS,
+                                                [KERBEROS_NAME_SERVICE] = LOGIN_REASON_SERVICE_PRINCIPAL,
+                                                [KERBEROS_NAME_ODD] = LOGIN_REASON_PRINCIPAL};
     struct kerberos_name name;
     uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
     struct buf written = buf_on(memory, sizeof memory);
     enum kerberos_name_kind kind =
         kerberos_name_read(span_of(x->session.principal, x->session.principal_n), &name);
     if (x->session.anonymous) kind = KERBEROS_NAME_ANONYMOUS;
-    l->report.event = events[kind];
-    if (kind != KERBEROS_NAME_USER) return SPAN("");
+    if (kind != KERBEROS_NAME_USER) return reasons[kind];
     const struct config_realm *realm = realm_of(&l->world->config->kerberos, name.realm);
-    if (!realm) {
-        l->report.event = "realm";
-        return SPAN("");
-    }
+    if (!realm) return LOGIN_REASON_REALM;
     buf_put(&written, name.local);
     buf_byte(&written, '@');
     buf_put(&written, realm->domain);
-    if (written.over || !identity_name(buf_span(&written), SPAN(""), canonical)) return SPAN("");
-    l->report.event = NULL;
-    return buf_span(canonical);
-}
-
-/* The principal as it is, or its account as other mechanisms take it. */
-static bool acts_as_itself(struct login *l, struct span authzid, struct span principal)
-{
-    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
-    struct buf name = buf_on(memory, sizeof memory);
-    if (identity_name(authzid, l->world->home, &name) && span_eq(buf_span(&name), l->who.name)) return true;
-    return login_authzid_permitted(l, authzid, principal);
+    bool good = !written.over && identity_name(buf_span(&written), SPAN(""), canonical);
+    return good ? LOGIN_REASON_NONE : LOGIN_REASON_PRINCIPAL;
 }
 
 static enum login_kind finish(struct login *l, struct login_thread *t, struct exchange *x,
@@ -66,14 +51,16 @@ static enum login_kind finish(struct login *l, struct login_thread *t, struct ex
     struct buf canonical = buf_on(memory, sizeof memory);
     struct span principal = span_of(x->session.principal, x->session.principal_n);
     if (l->world->config->kerberos.bindings == KERBEROS_BINDINGS_REQUIRED && !x->session.bound)
-        return login_refuse(l, "no-binding");
-    if (!kerberos_is_new(t->kerberos, &x->session, l->unix_seconds)) return login_refuse(l, "replay");
+        return login_fail(l, LOGIN_REASON_NO_BINDING);
+    if (!kerberos_is_new(t->kerberos, &x->session, l->unix_seconds))
+        return login_fail(l, LOGIN_REASON_REPLAY);
     login_ends(l, x->session.ends + LIMIT_KERBEROS_CLOCK_SECONDS);
-    struct span account = account_of(l, x, &canonical);
-    if (account.n == 0) return LOGIN_REFUSED;
-    enum login_kind kind = login_outside(l, t, account, NULL, 0);
+    enum login_reason none = account_of(l, x, &canonical);
+    if (none) return login_fail(l, none);
+    enum login_kind kind = login_outside(l, t, buf_span(&canonical), NULL, 0);
     login_claim(l, principal); /* as it was said */
-    return kind == LOGIN_SUCCESS && !acts_as_itself(l, authzid, principal) ? LOGIN_REFUSED : kind;
+    bool itself = kind != LOGIN_SUCCESS || login_authzid_permitted(l, authzid, principal);
+    return itself ? kind : login_fail(l, LOGIN_REASON_AUTHZID);
 }
 
 /* --- the layers that there are not */
@@ -95,8 +82,8 @@ static enum login_kind take_layer(struct login *l, struct login_thread *t, struc
     uint8_t memory[GSS_LAYER_OCTETS + LIMIT_PRINCIPAL_NAME_OCTETS];
     struct buf plain = buf_on(memory, sizeof memory);
     struct span authzid;
-    if (!kerberos_unwrap(&x->session, response, &plain)) return login_refuse(l, "ticket");
-    if (!gss_layer_read(buf_span(&plain), &authzid)) return login_refuse(l, "layer");
+    if (!kerberos_unwrap(&x->session, response, &plain)) return login_fail(l, LOGIN_REASON_TICKET);
+    if (!gss_layer_read(buf_span(&plain), &authzid)) return login_fail(l, LOGIN_REASON_LAYER);
     return finish(l, t, x, authzid);
 }
 
@@ -118,7 +105,7 @@ static enum login_kind take_token(struct login *l, struct login_thread *t, struc
     if (result == KERBEROS_FAILED) return LOGIN_LATER;
     if (result == KERBEROS_REFUSED) {
         login_detail(l, span_of(x->session.detail, x->session.detail_n));
-        return login_refuse(l, x->session.event);
+        return login_fail(l, x->session.reason);
     }
     if (result == KERBEROS_DONE) {
         login_claim(l, span_of(x->session.principal, x->session.principal_n));
@@ -138,7 +125,7 @@ static enum login_kind first_token(struct login *l, struct login_thread *t, stru
         if (l->begin.mechanism == MECHANISM_GSSAPI) break;
         __attribute__((fallthrough));
     case GSS_TOKEN_NTLM:
-    case GSS_TOKEN_OTHER: return login_refuse(l, "mechanism");
+    case GSS_TOKEN_OTHER: return login_fail(l, LOGIN_REASON_MECHANISM);
     case GSS_TOKEN_MALFORMED: return LOGIN_MALFORMED;
     }
     return take_token(l, t, x, token);
@@ -153,7 +140,7 @@ static void end(struct login *l)
 enum login_kind login_gssapi(struct login *l, struct login_thread *t, struct span response, bool initial)
 {
     struct exchange *x = l->state;
-    if (l->begin.tls == LOGIN_CLEAR) return login_refuse(l, "clear"); /* it was not offered */
+    if (l->begin.tls == LOGIN_CLEAR) return login_fail(l, LOGIN_REASON_CLEAR); /* it was not offered */
     if (!t->kerberos) return LOGIN_LATER;
     if (!x) {
         if (l->step == 0 && !initial) return LOGIN_CHALLENGE; /* an empty one: the client begins */

@@ -112,17 +112,17 @@ static bool put_name(const struct ntlm_login *n, struct buf *ret)
 
 static enum login_kind verified(struct login *l, enum ntlm_verdict v)
 {
-    static const char *const events[] = {
-        [NTLM_WRONG_MIC] = "mic",
-        [NTLM_WRONG_BINDINGS] = "binding",
-        [NTLM_NO_BINDINGS] = "no-binding",
-        [NTLM_WRONG_TIME] = "clock",
+    static const enum login_reason reasons[] = {
+        [NTLM_WRONG_MIC] = LOGIN_REASON_MIC,
+        [NTLM_WRONG_BINDINGS] = LOGIN_REASON_BINDING,
+        [NTLM_NO_BINDINGS] = LOGIN_REASON_NO_BINDING,
+        [NTLM_WRONG_TIME] = LOGIN_REASON_CLOCK,
     };
     switch (v) {
     case NTLM_PROVEN: break;
-    case NTLM_WRONG_PROOF: return login_refuse(l, login_wrong_secret(l, l->who.has_nt));
-    case NTLM_FAILED: l->report.event = "unavailable"; return LOGIN_LATER;
-    default: return login_refuse(l, events[v]);
+    case NTLM_WRONG_PROOF: return login_fail_proof(l, l->who.has_nt);
+    case NTLM_FAILED: return LOGIN_LATER;
+    default: return login_fail(l, reasons[v]);
     }
     l->proven = true;
     return LOGIN_SUCCESS;
@@ -172,14 +172,15 @@ static enum login_kind verify_domain(struct login *l, struct login_thread *t, st
 static enum login_kind answer(struct login *l, struct login_thread *t, struct exchange *x,
                               struct span authenticate)
 {
-    static const char *const events[] = {
-        [NTLM_ANONYMOUS] = "anonymous", [NTLM_GUEST] = "guest", [NTLM_OLD] = "ntlmv1"};
+    static const enum login_reason reasons[] = {[NTLM_ANONYMOUS] = LOGIN_REASON_ANONYMOUS,
+                                                [NTLM_GUEST] = LOGIN_REASON_GUEST,
+                                                [NTLM_OLD] = LOGIN_REASON_NTLMV1};
     enum ntlm_kind kind = ntlm_read(authenticate, &x->login);
     if (kind == NTLM_MALFORMED) return LOGIN_MALFORMED;
     const struct config_winbind *w = kind == NTLM_USER ? login_domain_of(l->world->config, &x->login) : NULL;
     if (kind == NTLM_USER) return w ? verify_domain(l, t, x, w) : verify(l, t, x);
     login_claim(l, x->login.user);
-    return login_refuse(l, events[kind]);
+    return login_fail(l, reasons[kind]);
 }
 
 enum login_kind login_ntlm(struct login *l, struct login_thread *t, struct span response, bool initial)

@@ -22,13 +22,26 @@ static enum token_verdict judge(struct login *l, struct span text, struct span *
 
 static enum login_kind token_is_wrong(struct login *l, enum token_verdict v)
 {
+    static const enum login_reason reasons[TOKEN_VERDICTS] = {
+        [TOKEN_MALFORMED] = LOGIN_REASON_TOKEN_MALFORMED,
+        [TOKEN_ALGORITHM] = LOGIN_REASON_TOKEN_ALGORITHM,
+        [TOKEN_KEY] = LOGIN_REASON_TOKEN_KEY,
+        [TOKEN_SIGNATURE] = LOGIN_REASON_TOKEN_SIGNATURE,
+        [TOKEN_ISSUER] = LOGIN_REASON_TOKEN_ISSUER,
+        [TOKEN_AUDIENCE] = LOGIN_REASON_TOKEN_AUDIENCE,
+        [TOKEN_EXPIRED] = LOGIN_REASON_TOKEN_EXPIRED,
+        [TOKEN_NO_EXPIRY] = LOGIN_REASON_TOKEN_NO_EXPIRY,
+        [TOKEN_EARLY] = LOGIN_REASON_TOKEN_EARLY,
+        [TOKEN_SCOPE] = LOGIN_REASON_TOKEN_SCOPE,
+        [TOKEN_ACCOUNT] = LOGIN_REASON_TOKEN_ACCOUNT,
+    };
     const struct config_tokens *c = &l->world->config->tokens;
     struct buf b = buf_on(l->challenge, sizeof l->challenge);
     const char *status = l->begin.mechanism == MECHANISM_XOAUTH2 ? "401"
                          : v == TOKEN_SCOPE                      ? "insufficient_scope"
                                                                  : "invalid_token";
     oauth_put_error(&b, status, c->scope, c->configuration);
-    l->report.event = token_event(v);
+    l->report.reason = reasons[v];
     l->state = l; /* any: the next step is the client's answer */
     if (b.over) return LOGIN_REFUSED;
     l->out = buf_span(&b);
@@ -41,8 +54,8 @@ static enum login_kind take_account(struct login *l, struct login_thread *t, str
 {
     if (!account.p || !login_find(l, t, account)) return LOGIN_LATER;
     if (l->who.number == 0 || l->who.kind != PRINCIPAL_USER || l->who.app_password)
-        return login_refuse(l, "unknown-user");
-    if (!login_authzid_permitted(l, authzid, account)) return LOGIN_REFUSED;
+        return login_fail(l, LOGIN_REASON_UNKNOWN_USER);
+    if (!login_authzid_permitted(l, authzid, account)) return login_fail(l, LOGIN_REASON_AUTHZID);
     if (!login_stamp(l, t, IDENTITY_BY_OUTSIDE, 0)) return LOGIN_LATER;
     l->proven = true;
     return LOGIN_SUCCESS;

@@ -34,9 +34,8 @@ static bool stamp_app(struct login *l, struct login_thread *t)
 static enum login_kind check(struct login *l, struct login_thread *t, const struct plain_message *p)
 {
     if (!login_find(l, t, p->authcid)) return LOGIN_LATER;
-    if (!login_password_fits(l, t, p->password))
-        return login_refuse(l, l->who.number ? "wrong-secret" : "unknown-user");
-    if (!login_authzid_permitted(l, p->authzid, p->authcid)) return LOGIN_REFUSED;
+    if (!login_password_fits(l, t, p->password)) return login_fail_proof(l, true);
+    if (!login_authzid_permitted(l, p->authzid, p->authcid)) return login_fail(l, LOGIN_REASON_AUTHZID);
     if (!stamp_app(l, t)) return LOGIN_LATER;
     l->proven = true;
     return LOGIN_SUCCESS;

@@ -107,8 +107,9 @@ static enum login_kind success(struct login *l, struct scram *s)
     const char *authzid = gsasl_property_fast(s->session, GSASL_AUTHZID);
     const char *authid = gsasl_property_fast(s->session, GSASL_AUTHID);
     if (l->who.number == 0 || !has_keys(l) || !authid) /* nobody knows those keys */
-        return login_refuse(l, login_wrong_secret(l, has_keys(l)));
-    if (authzid && !login_authzid_permitted(l, span_str(authzid), span_str(authid))) return LOGIN_REFUSED;
+        return login_fail_proof(l, has_keys(l));
+    if (authzid && !login_authzid_permitted(l, span_str(authzid), span_str(authid)))
+        return login_fail(l, LOGIN_REASON_AUTHZID);
     l->proven = true;
     return LOGIN_SUCCESS;
 }
@@ -117,7 +118,7 @@ static enum login_kind failure(struct login *l, const struct scram *s, int r)
 {
     if (s->unavailable) return LOGIN_LATER;
     if (r == GSASL_MECHANISM_PARSE_ERROR) return LOGIN_MALFORMED;
-    return login_refuse(l, s->found ? login_wrong_secret(l, has_keys(l)) : "binding");
+    return s->found ? login_fail_proof(l, has_keys(l)) : login_fail(l, LOGIN_REASON_BINDING);
 }
 
 enum login_kind login_scram(struct login *l, struct login_thread *t, struct span response, bool initial)

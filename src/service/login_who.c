@@ -28,17 +28,14 @@ static struct identity_scram made_up(struct login *l, struct span name, uint8_t 
 
 void login_useless(struct login *l, enum identity_found found)
 {
-    l->useless = found == IDENTITY_EXPIRED ? "app-expired" : "app-network";
+    l->useless = found == IDENTITY_EXPIRED ? LOGIN_REASON_APP_EXPIRED : LOGIN_REASON_APP_NETWORK;
 }
 
 bool login_stamp(struct login *l, struct login_thread *t, enum identity_by by, uint64_t credential)
 {
-    if (identity_stamp(t->identity, l->who.number, (uint8_t)by, credential, l->stamp) == IDENTITY_FOUND &&
-        identity_label(t->identity, l->who.number, (uint8_t)by, credential, l->arena, &l->label) ==
-            IDENTITY_FOUND)
-        return true;
-    l->report.event = "unavailable";
-    return false;
+    return identity_stamp(t->identity, l->who.number, (uint8_t)by, credential, l->stamp) == IDENTITY_FOUND &&
+           identity_label(t->identity, l->who.number, (uint8_t)by, credential, l->arena, &l->label) ==
+               IDENTITY_FOUND;
 }
 
 bool login_find(struct login *l, struct login_thread *t, struct span name)
@@ -47,7 +44,7 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     memcpy(client.octets, l->begin.client, sizeof client.octets);
     login_claim(l, name);
     l->who = (struct identity_principal){0};
-    l->useless = NULL;
+    l->useless = LOGIN_REASON_NONE;
     enum identity_found found =
         identity_find(t->identity, name, l->world->home, &client, l->unix_seconds, l->arena, &l->who);
     switch (found) {
@@ -61,9 +58,9 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     case IDENTITY_ELSEWHERE: login_useless(l, found); break;
     case IDENTITY_UNKNOWN:
         l->who = (struct identity_principal){0};
-        l->report.event = "unknown-user";
+        l->report.reason = LOGIN_REASON_UNKNOWN_USER; /* it counts even if the client goes away now */
         break;
-    case IDENTITY_UNREADABLE: l->report.event = "unavailable"; return false;
+    case IDENTITY_UNREADABLE: return false;
     }
     l->report.principal = l->who.number;
     l->no_scram_256 = l->who.scram_256.salt.n == 0;
@@ -94,15 +91,12 @@ enum login_kind login_outside(struct login *l, struct login_thread *t, struct sp
     login_claim(l, name);
     l->who = (struct identity_principal){0};
     if (span_find(name, '@') == SPAN_NPOS || !identity_name(name, SPAN(""), &canonical) || canonical.over)
-        return login_refuse(l, "unknown-user");
+        return login_fail(l, LOGIN_REASON_UNKNOWN_USER);
     l->vouched.name = arena_copy(l->arena, buf_span(&canonical));
     enum identity_found found = IDENTITY_UNREADABLE;
     if (l->vouched.name.p && keep_groups(l, groups, n_groups))
         found = identity_named(t->identity, PRINCIPAL_USER, l->vouched.name, l->arena, &l->who);
-    if (found == IDENTITY_UNREADABLE) {
-        l->report.event = "unavailable";
-        return LOGIN_LATER;
-    }
+    if (found == IDENTITY_UNREADABLE) return LOGIN_LATER;
     if (found == IDENTITY_UNKNOWN)
         identity_outsider(l->vouched.name, &l->who);
     else if (!login_stamp(l, t, IDENTITY_BY_OUTSIDE, 0))
@@ -145,11 +139,12 @@ enum identity_found login_who_now(struct login *l, struct login_thread *t)
     return found;
 }
 
-bool login_authzid_permitted(struct login *l, struct span authzid, struct span authcid)
+bool login_authzid_permitted(const struct login *l, struct span authzid, struct span authcid)
 {
-    if (authzid.n == 0 || span_eq(authzid, authcid) ||
-        (l->who.name.n && span_eq_nocase(authzid, l->who.name)))
-        return true;
-    l->report.event = "authzid";
-    return false;
+    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf name = buf_on(memory, sizeof memory);
+    if (authzid.n == 0 || span_eq(authzid, authcid)) return true;
+    if (l->who.name.n == 0) return false;
+    return span_eq_nocase(authzid, l->who.name) ||
+           (identity_name(authzid, l->world->home, &name) && span_eq(buf_span(&name), l->who.name));
 }

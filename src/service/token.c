@@ -201,16 +201,3 @@ enum token_verdict token_judge(const struct web_token *t, const struct config_to
         v = holds(scope ? scope : json_object_get(t->claims, "scp"), expected->scope, true, TOKEN_SCOPE);
     return v == TOKEN_GOOD ? judge_account(t->claims, expected->account, account) : v;
 }
-
-const char *token_event(enum token_verdict v)
-{
-    static const char *const events[TOKEN_VERDICTS] = {
-        [TOKEN_GOOD] = "token-good",           [TOKEN_MALFORMED] = "token-malformed",
-        [TOKEN_ALGORITHM] = "token-algorithm", [TOKEN_KEY] = "token-key",
-        [TOKEN_SIGNATURE] = "token-signature", [TOKEN_ISSUER] = "token-issuer",
-        [TOKEN_AUDIENCE] = "token-audience",   [TOKEN_EXPIRED] = "token-expired",
-        [TOKEN_NO_EXPIRY] = "token-no-expiry", [TOKEN_EARLY] = "token-early",
-        [TOKEN_SCOPE] = "token-scope",         [TOKEN_ACCOUNT] = "token-account",
-    };
-    return events[v];
-}

@@ -43,9 +43,6 @@ void token_free(struct web_token *t); /* accepts an empty one */
 enum token_verdict token_judge(const struct web_token *t, const struct config_tokens *expected, uint64_t now,
                                struct span *account, uint64_t *ends);
 
-/* For the log, stable: "token-malformed", "token-expired" ... */
-const char *token_event(enum token_verdict v);
-
 /* By its name in a header; TOKEN_ALGORITHMS: it is not taken. */
 enum token_algorithm token_algorithm_find(struct span name);
 /* One JSON object, whole, with no member twice and nesting bounded; null: it is none. For json_decref. */

@@ -138,7 +138,9 @@ def test_reasons_stand_in_the_log_as_security_events(s):
 def test_to_act_as_somebody_else(s):
     with session(s) as c:
         assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD, f"locked@{DOMAIN}"))[0] == 535
-        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD, ME))[0] == 235
+    for oneself in ("", ME, ME.upper(), USER):
+        with session(s) as c:
+            assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD, oneself))[0] == 235, oneself
 
 
 def test_the_reverse_path_is_locked(s):

@@ -1,4 +1,5 @@
 """sallyportd(8) lists every security event that the code logs, with its fields, and every reason of a refused login."""
+import configparser
 import re
 
 from sallyport import BUILD, ROOT, run
@@ -35,14 +36,9 @@ def logged():
 
 
 def reasons():
-    found = set()
-    for path, text in SOURCES.items():
-        if not re.fullmatch(r"service/(login\w*|kerberos|token)\.c", str(path.relative_to(ROOT / "src"))):
-            continue
-        for part in re.findall(r"(?:login_refuse\(l, |(?:event|useless) = )([^;]*);", text) + re.findall(r"\[(?:DOMAIN|DOVECOT|KERBEROS_NAME|NTLM|TLS_VOUCHED|TOKEN)_\w+\] *= *(\"[^\"]+\")", text):
-            found.update(re.findall(ID, part))
-        found.update(re.findall(r'"(dovecot-[a-z]+|wrong-secret|no-secret)"', text))
-    return found - {"token-good"}
+    """{reason of a login that did not succeed: (what is answered, as which guess it counts)}"""
+    rows = re.findall(rf"ROW\(\w+, {ID}, (\w+), (\w+)\)", SOURCES[ROOT / "src/service/login_reason.c"])
+    return {name: (answer, guess) for name, answer, guess in rows}
 
 
 def test_every_security_event_is_in_the_manual():
@@ -58,9 +54,24 @@ def test_every_security_event_is_in_the_manual():
 
 def test_every_reason_of_a_refused_login_is_in_the_manual():
     known = reasons()
-    assert {"unknown-user", "clear", "app-expired", "token-scope", "dovecot-busy", "mic", "replay", "domain-locked", "no-certificate", "certificate-early", "ambiguous"} <= known and len(known) > 45
+    assert {"unknown-user", "clear", "app-expired", "token-scope", "dovecot-busy", "mic", "replay", "domain-locked", "no-certificate", "certificate-early", "ambiguous"} <= set(known) and len(known) > 45
     listed = set(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", described()["login-refused"]))
-    assert not known - listed
+    names = re.findall(r"LOGIN_REASON_(\w+),", (ROOT / "src/service/login_reason.h").read_text())
+    assert len(known) == len(names) - 1, "one of them has no name: all but NONE have"
+    assert not set(known) - listed
+
+
+def test_fail2ban_passes_over_what_counts_as_no_guess():
+    """Else it would ban whom the server does not, or the other way round."""
+    c = configparser.ConfigParser()
+    c.read(ROOT / "packaging/fail2ban/filter.d/sallyport.conf")
+    ignored = re.compile(c["Definition"]["ignoreregex"])
+    for name, (_, guess) in reasons().items():
+        assert bool(ignored.search(f'"client":"192.0.2.1","reason":"{name}"}}')) == (guess == "NONE"), name
+
+
+def test_who_hears_454_has_guessed_at_nothing():
+    assert all(guess == "NONE" for answer, guess in reasons().values() if answer == "LATER")
 
 
 def test_what_fail2ban_needs_is_installed_where_the_manual_says(tmp_path):

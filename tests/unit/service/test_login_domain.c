@@ -117,7 +117,7 @@ static struct login_answer login_of(struct client it, const char **event)
     ntlm_client_authenticate(&c, &n, &message);
     login_step(l, thread, buf_span(&message), NOW, &a);
     a.name = arena_copy(arena, a.name);
-    const char *e = login_report_of(l)->event;
+    const char *e = login_reason_table[login_report_of(l)->reason].name;
     snprintf(said, sizeof said, "%s", e ? e : "");
     *event = said;
     account = login_report_of(l)->principal;

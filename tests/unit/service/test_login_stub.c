@@ -38,11 +38,13 @@ static struct identity_principal claims; /* what it says of who is there */
 static bool proves, stamps = true;
 static uint64_t ends = UINT64_MAX; /* unix seconds: its proof does */
 static const char *vouched_for;    /* by an outside authority; null: no such one is asked */
+static bool cannot_say;            /* and tells nobody why */
 
 enum login_kind login_cram(struct login *l, struct login_thread *thread_of_it, struct span response,
                            bool initial)
 {
     (void)response, (void)initial;
+    if (cannot_say) return LOGIN_LATER;
     if (vouched_for) {
         enum login_kind kind = login_outside(l, thread_of_it, span_str(vouched_for), NULL, 0);
         if (kind != LOGIN_SUCCESS) return kind;
@@ -383,6 +385,22 @@ static void test_a_login_ends_with_its_proof(void **state)
     later_seconds = 0;
 }
 
+/* Whatever keeps a mechanism from an answer, the log says that nobody could say; and it is no guess. */
+static void test_no_answer_has_a_reason(void **state)
+{
+    const struct login_begin begin = {.mechanism = MECHANISM_CRAM_MD5};
+    struct login *l = login_create(&world, &begin);
+    struct login_answer a;
+    (void)state;
+    assert_non_null(l);
+    cannot_say = true;
+    login_step(l, thread, SPAN(""), 2000, &a);
+    cannot_say = false;
+    assert_int_equal(a.kind, LOGIN_LATER);
+    assert_int_equal(login_report_of(l)->reason, LOGIN_REASON_UNAVAILABLE);
+    login_free(&l);
+}
+
 /* What a directory could say that was taken over by somebody: only who waits for an answer hears one, once, and never that it is nobody. */
 static void test_unasked_answers(void **state)
 {
@@ -422,6 +440,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_outside_finds_the_account, begin_both, end),
         cmocka_unit_test_setup_teardown(test_a_lock_ends_the_login, begin_both, end),
         cmocka_unit_test_setup_teardown(test_a_login_ends_with_its_proof, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_no_answer_has_a_reason, begin_both, end),
         cmocka_unit_test_setup_teardown(test_unasked_answers, begin_both, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
