@@ -6,8 +6,8 @@
 
 #include "base/limits.h"
 
-/* One line of standard input into text, NUL-terminated; a terminal is asked with its echo off. False: *why says what is wrong.
- * The caller wipes text. */
+/* One line of standard input into text, NUL-terminated; a terminal is asked twice with its echo off, and left as it was whatever ends this process but
+ * SIGKILL. False: *why says what is wrong. The caller wipes text. */
 bool password_read(char text[LIMIT_PASSWORD_OCTETS + 1], const char **why);
 
 #endif
