@@ -289,6 +289,16 @@ static int run_sub(struct user_call *u, void *context)
     return code == EXIT_YES && u->recipients_changed ? CHANGED : code;
 }
 
+/* "-" is standard input; of a pipe all is waited for. */
+static const char *load(struct arena *arena, const char *path, size_t most, struct span *ret)
+{
+    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return strerrordesc_np(errno);
+    const char *why = config_load_descriptor(arena, fd, most, ret);
+    close(fd);
+    return why;
+}
+
 /* What the caller may read, the owner of the database perhaps may not. Null: no memory. */
 static struct arena *read_file(struct user_call *u, const struct sub *s)
 {
@@ -296,8 +306,7 @@ static struct arena *read_file(struct user_call *u, const struct sub *s)
     bool certificate = s->run == user_certificate_add || s->run == user_certificate_remove;
     size_t most = import ? LIMIT_DIRECTORY_FILE_OCTETS : LIMIT_CHAIN_OCTETS;
     struct arena *arena = arena_create(most + 4096);
-    if (arena && (import || certificate))
-        u->file_why = config_load_file(arena, u->words[import ? 0 : 1], most, &u->file);
+    if (arena && (import || certificate)) u->file_why = load(arena, u->words[import ? 0 : 1], most, &u->file);
     return arena;
 }
 
@@ -339,7 +348,9 @@ int command_user(struct command_call *v)
 
     if (!command_options(v, options, OPTIONS, &words)) return EXIT_USAGE;
     const struct sub *s = find_sub(v, words, &used);
-    if (!s) return command_usage(v, "what about the user?", words ? v->argv[1] : NULL);
+    if (!s)
+        return command_usage(v, words ? "there is no such subcommand" : "which subcommand?",
+                             words ? v->argv[1] : NULL);
     if (words - used < s->least || words - used > s->most) return command_usage(v, s->usage, NULL);
     if (!options_fit(&u, s, options)) return EXIT_USAGE;
     u.words = v->argv + 1 + used;

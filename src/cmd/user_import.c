@@ -1,5 +1,8 @@
 /* Users of other programs, a line each. The name, then a TAB, colon or comma, then the secret: of our own text file of before (TAB
  * verifier TAB), htpasswd(1) and passwd(5) (NAME:HASH), Dovecot's passwd-file (NAME:{SCHEME}SECRET:...), or NAME,HASH. */
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/base64.h"
 #include "base/hex.h"
 #include "cmd/complain.h"
@@ -9,18 +12,31 @@
 #include "directory/recipients.h"
 #include "service/config_load.h"
 
+enum { WRONG_SHOWN = 20, LINES_A_NOTE = 50 };
+
+struct hashed { /* what was made of a password in clear, on that line */
+    uint32_t line;
+    struct change_secrets secrets;
+};
+
+/* The lines are read twice: without a transaction, where what is wrong is found and passwords are hashed (each costs some milliseconds, and who
+ * has a transaction keeps the server and everybody else from writing); then in one, where nothing is slow. */
 struct import {
     struct user_call *u;
     const char *file;
+    bool adds;             /* the second time */
+    struct hashed *hashed; /* by line */
+    size_t n_hashed, room, used;
+    uint32_t lines; /* of the file */
     uint32_t line, rights, added, known, wrong, no_scram;
 };
 
-typedef const char *read_secret_fn(const struct import *m, struct span secret,
+typedef const char *read_secret_fn(struct import *m, struct span secret,
                                    struct change_secrets *ret); /* null, or what is wrong */
 
 /* --- secrets by their scheme */
 
-static const char *read_crypt(const struct import *m, struct span secret, struct change_secrets *ret)
+static const char *read_crypt(struct import *m, struct span secret, struct change_secrets *ret)
 {
     (void)m;
     if (!secret_verifier_known(secret))
@@ -30,10 +46,42 @@ static const char *read_crypt(const struct import *m, struct span secret, struct
     return NULL;
 }
 
-static const char *read_plain(const struct import *m, struct span secret, struct change_secrets *ret)
+/* Null: no memory. */
+static struct hashed *room_for(struct import *m)
+{
+    if (m->n_hashed == m->room) {
+        size_t room = m->room ? m->room * 2 : 256;
+        struct hashed *larger = calloc(room, sizeof *larger);
+        if (!larger) return NULL;
+        if (m->hashed) {
+            memcpy(larger, m->hashed, m->n_hashed * sizeof *larger);
+            explicit_bzero(m->hashed, m->n_hashed * sizeof *larger);
+            free(m->hashed);
+        }
+        m->hashed = larger;
+        m->room = room;
+    }
+    return &m->hashed[m->n_hashed];
+}
+
+static const char *read_plain(struct import *m, struct span secret, struct change_secrets *ret)
 {
     const char *why = NULL;
-    return user_make_secrets(m->u, secret, true, ret, &why) ? NULL : why;
+    if (secret.n == 0)
+        return "the password is empty: with no scheme either it is an account that cannot log in";
+    while (m->adds && m->used < m->n_hashed && m->hashed[m->used].line < m->line)
+        m->used++;
+    if (m->used < m->n_hashed && m->hashed[m->used].line == m->line) {
+        *ret = m->hashed[m->used].secrets;
+        return NULL;
+    }
+    if (!user_make_secrets(m->u, secret, !m->u->dry_run, ret, &why)) return why;
+    if (m->adds) return NULL; /* somebody was removed meanwhile */
+    struct hashed *h = room_for(m);
+    if (!h) return "no memory";
+    *h = (struct hashed){m->line, *ret};
+    m->n_hashed++;
+    return NULL;
 }
 
 static const char *read_scram(struct span secret, struct secret_scram *ret, uint8_t key_octets)
@@ -59,19 +107,19 @@ static const char *read_scram(struct span secret, struct secret_scram *ret, uint
     return NULL;
 }
 
-static const char *read_scram_256(const struct import *m, struct span secret, struct change_secrets *ret)
+static const char *read_scram_256(struct import *m, struct span secret, struct change_secrets *ret)
 {
     (void)m;
     return read_scram(secret, &ret->scram_256, 32);
 }
 
-static const char *read_scram_1(const struct import *m, struct span secret, struct change_secrets *ret)
+static const char *read_scram_1(struct import *m, struct span secret, struct change_secrets *ret)
 {
     (void)m;
     return read_scram(secret, &ret->scram_1, 20);
 }
 
-static const char *read_nt(const struct import *m, struct span secret, struct change_secrets *ret)
+static const char *read_nt(struct import *m, struct span secret, struct change_secrets *ret)
 {
     struct buf b = buf_on(ret->nt, sizeof ret->nt);
     (void)m;
@@ -80,7 +128,7 @@ static const char *read_nt(const struct import *m, struct span secret, struct ch
 }
 
 /* Dovecot has the outer context first. */
-static const char *read_cram(const struct import *m, struct span secret, struct change_secrets *ret)
+static const char *read_cram(struct import *m, struct span secret, struct change_secrets *ret)
 {
     uint8_t memory[32];
     struct buf b = buf_on(memory, sizeof memory);
@@ -108,13 +156,14 @@ static const struct {
     {SPAN("CRAM-MD5"), read_cram},
 };
 
-static const char *read_secret(const struct import *m, struct span secret, struct change_secrets *ret)
+static const char *read_secret(struct import *m, struct span secret, struct change_secrets *ret)
 {
     if (secret.n == 0 || secret.p[0] == '!' || secret.p[0] == '*' || span_eq(secret, SPAN("x")))
         return NULL; /* no password */
     if (secret.p[0] == '$') return read_crypt(m, secret, ret);
     if (secret.p[0] != '{') return "a password in clear is written {PLAIN}password";
     struct span name = span_head(span_skip(secret, 1), span_find(span_skip(secret, 1), '}'));
+    if (name.n + 1 == secret.n) return "the scheme has no end: write {SCHEME}secret";
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
         if (span_eq_nocase(name, schemes[i].name))
             return schemes[i].read(m, span_skip(secret, name.n + 2), ret);
@@ -147,6 +196,7 @@ static const char *add(struct import *m, struct span name, const struct change_s
 {
     struct identity *i = m->u->identity;
     uint32_t number;
+    if (!m->adds) return NULL;
     enum change change = change_add(i, PRINCIPAL_USER, name, !m->u->no_mailbox, m->u->now, &number);
     if (change == CHANGE_NONE) {
         m->known++;
@@ -161,12 +211,27 @@ static const char *add(struct import *m, struct span name, const struct change_s
     return NULL;
 }
 
+/* Of somebody who is there already nothing is read, so that a file can be imported again. */
+static const char *read_user(struct import *m, struct span name, struct span secret)
+{
+    struct change_secrets secrets = {.verifier = ""};
+    uint32_t number;
+    switch (change_find(m->u->identity, name, &number)) {
+    case IDENTITY_FOUND: m->known++; return NULL;
+    case IDENTITY_UNREADABLE: return change_why(m->u->identity);
+    default: break;
+    }
+    const char *wrong = read_secret(m, secret, &secrets);
+    if (!wrong) wrong = add(m, name, &secrets);
+    explicit_bzero(&secrets, sizeof secrets);
+    return wrong;
+}
+
 /* Null, or what is wrong. */
 static const char *read_line(struct import *m, struct span line)
 {
     uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS];
     struct buf key = buf_on(memory, sizeof memory);
-    struct change_secrets secrets = {.verifier = ""};
     struct span name, secret, local, domain;
 
     if (!split(line, &name, &secret)) return "write a name, then a TAB, colon or comma, then the secret";
@@ -176,24 +241,36 @@ static const char *read_line(struct import *m, struct span line)
         !recipients_split(buf_span(&key), &local, &domain) || !mailbox_name_local(local) ||
         !mailbox_name_domain(domain))
         return "this is no name of a mailbox (name@domain)";
-    const char *wrong = read_secret(m, secret, &secrets);
-    if (!wrong) wrong = add(m, buf_span(&key), &secrets);
-    explicit_bzero(&secrets, sizeof secrets);
-    return wrong;
+    return read_user(m, buf_span(&key), secret);
+}
+
+/* Passwords in clear take a while: who waits at a terminal sees how far it is. */
+static void note_progress(const struct import *m, bool end)
+{
+    if (m->adds || m->n_hashed == 0 || m->u->v->json || !isatty(STDERR_FILENO)) return;
+    if (end)
+        fprintf(stderr, "\r\033[K");
+    else if (m->line % LINES_A_NOTE == 0)
+        fprintf(stderr, "\r%u of %u lines", m->line, m->lines);
 }
 
 static void read_lines(struct import *m, struct span text)
 {
+    m->line = m->added = m->known = m->no_scram = 0;
+    if (span_eq(span_head(text, 3), SPAN("\xef\xbb\xbf")))
+        text = span_skip(text, 3); /* UTF-8, says Windows */
     while (text.n) {
         struct span line = span_head(text, span_find(text, '\n'));
         text = span_skip(text, line.n + 1);
         m->line++;
+        note_progress(m, false);
         if (line.n && line.p[line.n - 1] == '\r') line.n--;
         if (line.n == 0 || line.p[0] == '#') continue;
         const char *wrong = read_line(m, line);
-        if (wrong) complain(EXIT_NO, "%s:%u: %s", m->file, m->line, wrong);
+        if (wrong && m->wrong < WRONG_SHOWN) complain(EXIT_NO, "%s:%u: %s", m->file, m->line, wrong);
         m->wrong += wrong != NULL;
     }
+    note_progress(m, true);
 }
 
 /* SCRAM-SHA-256 is offered first, and many clients do not try another mechanism when that fails. */
@@ -206,22 +283,37 @@ static void tell_scram(const struct import *m)
                 m->no_scram);
 }
 
-static int finish(struct import *m)
+static int nobody(struct import *m)
+{
+    return complain(EXIT_NO, "nobody was added: %u line%s wrong%s", m->wrong, m->wrong == 1 ? " is" : "s are",
+                    m->wrong > WRONG_SHOWN ? ", the first of them are named" : "");
+}
+
+static int tell_dry(const struct import *m)
+{
+    if (m->u->v->json)
+        printf("{\"added\":%u,\"known\":%u,\"without_scram_sha_256\":%u,\"dry_run\":true}\n", m->added,
+               m->known, m->no_scram);
+    else
+        printf("%u would be added, %u are there already.\n", m->added, m->known);
+    tell_scram(m);
+    return EXIT_YES;
+}
+
+static int write_them(struct import *m)
 {
     struct user_call *u = m->u;
-    if (m->wrong) {
+    if (!user_begin(u)) return EXIT_NO;
+    m->adds = true;
+    read_lines(m, u->file);
+    if (m->wrong || u->dry_run) {
         change_undo(u->identity);
-        return complain(EXIT_NO, "nobody was added: %u lines are wrong", m->wrong);
-    }
-    if (u->dry_run) {
-        change_undo(u->identity);
-        if (!u->v->json) printf("%u would be added, %u are there already.\n", m->added, m->known);
-        tell_scram(m);
-        return EXIT_YES;
+        return m->wrong ? nobody(m) : tell_dry(m);
     }
     u->recipients_changed = m->added && !u->no_mailbox;
-    int code = user_end(u, CHANGE_DONE, "", "%u users of %s were added, %u were there already", m->added,
-                        m->file, m->known);
+    int code = user_end(u, CHANGE_DONE, "", "%u user%s of %s %s added, %u %s there already", m->added,
+                        m->added == 1 ? "" : "s", m->file, m->added == 1 ? "was" : "were", m->known,
+                        m->known == 1 ? "was" : "were");
     if (code == EXIT_YES) tell_scram(m);
     return code;
 }
@@ -232,7 +324,11 @@ int user_import(struct user_call *u)
 
     if (!user_rights_read(u, u->grant, &m.rights)) return EXIT_USAGE;
     if (u->file_why) return complain(EXIT_NO, "%s: %s", m.file, u->file_why);
-    if (!user_begin(u)) return EXIT_NO;
+    for (size_t i = 0; i < u->file.n; i++)
+        m.lines += u->file.p[i] == '\n';
     read_lines(&m, u->file);
-    return finish(&m);
+    int code = m.wrong ? nobody(&m) : write_them(&m);
+    if (m.hashed) explicit_bzero(m.hashed, m.n_hashed * sizeof *m.hashed);
+    free(m.hashed);
+    return code;
 }

@@ -40,12 +40,13 @@ enum change user_rights_give(struct user_call *u, struct change_subject to, uint
 /* The words from the second on, for the audit; cut where there is no room. */
 static const char *rest_of(const struct user_call *u, char memory[USER_SHOWN_OCTETS])
 {
-    struct buf b = buf_on(memory, USER_SHOWN_OCTETS - 1);
+    static const char more[] = " ...";
+    struct buf b = buf_on(memory, USER_SHOWN_OCTETS - sizeof more);
     for (int i = 1; i < u->n_words; i++) {
         if (i > 1) buf_byte(&b, ' ');
         buf_str(&b, u->words[i]);
     }
-    memory[b.n] = 0;
+    memcpy(memory + b.n, b.over ? more : "", b.over ? sizeof more : 1);
     return memory;
 }
 
@@ -150,7 +151,9 @@ int user_group_add(struct user_call *u)
     if (complained) return give_up(u);
     if (members == CHANGE_NONE && made == CHANGE_DONE) members = CHANGE_DONE;
     return user_end(u, members, "it is so already",
-                    made == CHANGE_DONE ? "group %.*s was made, with: %s" : "group %.*s has more: %s",
+                    made != CHANGE_DONE ? "group %.*s has more: %s"
+                    : u->n_words > 1    ? "group %.*s was made, with: %s"
+                                        : "group %.*s was made%s",
                     SPAN_ARG(name), rest_of(u, shown));
 }
 

@@ -12,13 +12,16 @@ static const char *const queries[] = {
     [LIST_USERS] =
         "SELECT name AS user, kind=2 AS \"?host\", mailbox AS \"?mailbox\", locked AS \"?locked\","
         " crypt IS NOT NULL OR EXISTS (SELECT 1 FROM scram WHERE principal=p.number) AS \"?password\","
+        " EXISTS (SELECT 1 FROM scram WHERE principal=p.number AND hash=256) AS \"?scram_sha_256\","
+        " EXISTS (SELECT 1 FROM scram WHERE principal=p.number AND hash=1) AS \"?scram_sha_1\","
         " nt IS NOT NULL AS \"?nt\", cram IS NOT NULL AS \"?cram\","
         " (SELECT sum(permits) FROM (SELECT permits FROM granted WHERE principal=p.number UNION"
         "   SELECT permits FROM granted JOIN member ON member.team=granted.team WHERE "
         "member.principal=p.number))"
         "   AS \"!rights\","
-        " (SELECT group_concat(team.name) FROM member JOIN team ON team.number=member.team"
-        "   WHERE member.principal=p.number) AS \"*groups\","
+        " (SELECT group_concat(name) FROM (SELECT team.name AS name FROM member JOIN team ON "
+        "team.number=member.team"
+        "   WHERE member.principal=p.number ORDER BY team.name)) AS \"*groups\","
         " (SELECT count(*) FROM app WHERE principal=p.number) AS apps,"
         " made AS \"@made\" FROM principal AS p WHERE (?1='' OR name=?1) ORDER BY number",
     [LIST_GROUPS] =
@@ -30,15 +33,17 @@ static const char *const queries[] = {
         " JOIN principal ON principal.number=member.principal WHERE team.name=?1 ORDER BY principal.name",
     [LIST_SENDERS] = "SELECT name AS user, pattern AS sender FROM sender JOIN principal"
                      " ON principal.number=sender.principal WHERE (?1='' OR name=?1) ORDER BY name, pattern",
-    [LIST_APPS] =
-        "SELECT name AS user, label,"
-        " (SELECT group_concat(network) FROM app_network WHERE app=app.number) AS \"*networks\","
-        " expires AS \"@expires\", app.nt IS NOT NULL AS \"?nt\", app.cram IS NOT NULL AS \"?cram\","
-        " app.made AS \"@made\" FROM app JOIN principal ON principal.number=app.principal"
-        " WHERE (?1='' OR name=?1) ORDER BY name, label",
+    [LIST_APPS] = "SELECT name AS user, label,"
+                  " (SELECT group_concat(network) FROM (SELECT network FROM app_network WHERE app=app.number"
+                  "   ORDER BY network)) AS \"*networks\","
+                  " expires AS \"@expires\","
+                  " EXISTS (SELECT 1 FROM scram WHERE scram.app=app.number AND hash=1) AS \"?scram_sha_1\","
+                  " app.nt IS NOT NULL AS \"?nt\", app.cram IS NOT NULL AS \"?cram\","
+                  " app.made AS \"@made\" FROM app JOIN principal ON principal.number=app.principal"
+                  " WHERE (?1='' OR name=?1) ORDER BY name, label",
     [LIST_CERTIFICATES] = "SELECT name AS user, lower(hex(sha256)) AS key, label, pinned.made AS \"@made\""
                           " FROM pinned JOIN principal ON principal.number=pinned.principal"
-                          " WHERE (?1='' OR name=?1) ORDER BY name, pinned.made",
+                          " WHERE (?1='' OR name=?1) ORDER BY name, pinned.made, sha256",
     [LIST_AUDIT] = "SELECT made AS \"@time\", uid, who, what FROM audit WHERE ?1='' OR substr(what, 1, "
                    "length(?1))=?1 ORDER BY number",
 };

@@ -30,7 +30,7 @@ struct list_value {
     struct span text;
     int64_t number;
 };
-enum { LIST_COLUMNS = 12 };
+enum { LIST_COLUMNS = 16 };
 
 typedef void list_row_fn(void *context, const struct list_value *values, unsigned n);
 

@@ -26,7 +26,7 @@ static struct span absolute(struct arena *arena, const char *path)
     return b.over ? span_of(NULL, 0) : arena_copy(arena, buf_span(&b));
 }
 
-static const char *read_whole(struct arena *arena, int fd, size_t max, struct span *text)
+const char *config_load_descriptor(struct arena *arena, int fd, size_t max, struct span *text)
 {
     struct stat st;
     size_t n = 0;
@@ -55,7 +55,7 @@ const char *config_load_file(struct arena *arena, const char *path, size_t max, 
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO without a writer must not hang us */
 
     if (fd < 0) return strerrordesc_np(errno);
-    const char *why = read_whole(arena, fd, max, text);
+    const char *why = config_load_descriptor(arena, fd, max, text);
     close(fd);
     return why;
 }

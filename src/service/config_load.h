@@ -25,5 +25,7 @@ void config_load_free(struct config_load *l);
 /* One file that a configuration names, whole, into the arena. Null, or why it cannot be read (constant text). A file of more
  * than max octets is an error. */
 MUST_USE const char *config_load_file(struct arena *arena, const char *path, size_t max, struct span *text);
+/* Likewise of what is open: from where it stands to its end, and a pipe is waited for unless it is O_NONBLOCK. */
+MUST_USE const char *config_load_descriptor(struct arena *arena, int fd, size_t max, struct span *text);
 
 #endif

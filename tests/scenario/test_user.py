@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_files_that_only_root_may_read_are_imported(s):
     key.write_bytes((s.folder / "tls/chain.pem").read_bytes())
     key.chmod(0o600)
     s.top.chmod(0o700)
-    assert "1 users" in user(s, "import", file, "--no-reload")
+    assert "1 user of" in user(s, "import", file, "--no-reload")
     assert "is known by the key" in user(s, "certificate", "add", f"b@{DOMAIN}", key)
     assert "is not known by the key" in user(s, "certificate", "remove", f"b@{DOMAIN}", key)
     assert "No such file" in user(s, "import", s.top / "nothing", code=1)
@@ -113,9 +114,9 @@ def test_secrets_are_what_was_asked_for(s):
         salted = hashlib.pbkdf2_hmac(algorithm, password.encode(), salt, iterations)
         assert stored == hashlib.new(algorithm, hmac.digest(salted, b"Client Key", algorithm)).digest()
         assert server == hmac.digest(salted, b"Server Key", algorithm)
-    assert (shown(s, name)["nt"], shown(s, name)["cram"]) == (True, True)
+    assert [shown(s, name)[what] for what in ("scram_sha_256", "scram_sha_1", "nt", "cram")] == [True] * 4
     user(s, "passwd", name, stdin=b"another\n")
-    assert (shown(s, name)["nt"], shown(s, name)["cram"]) == (False, False)
+    assert [shown(s, name)[what] for what in ("scram_sha_256", "scram_sha_1", "nt", "cram")] == [True, False, False, False]
     assert [h for h, in row(s, "SELECT hash FROM scram WHERE principal=?", number)] == [256]
     assert row(s, "SELECT nt, cram FROM principal WHERE name=?", name) == [(None, None)]
 
@@ -159,6 +160,9 @@ def test_rights_of_users_and_groups(s):
     assert "no such right" in user(s, "grant", name, "everything", code=64)
     assert "no group" in user(s, "grant", "--group", "staff", "relay", code=1)
     assert "no user" in user(s, "group", "add", "other", f"nobody@{DOMAIN}", code=1)
+    assert user(s, "group", "add", "empty") == "group empty was made.\n"
+    assert user(s, "group", "add", "empty", *[name] * 60).endswith(" ....\n")  # there is no room for all
+    user(s, "group", "remove", "empty")
     assert s.ask("user", "group", "list") == []  # nothing of a change that failed stays
 
 
@@ -247,8 +251,45 @@ def test_import(s, tmp_path):
     assert row(s, "SELECT cram FROM principal WHERE name=?", f"cram@{DOMAIN}") == [(b"\x02" * 16 + b"\x01" * 16,)]  # inner first
 
 
+def test_an_import_of_passwords_keeps_nobody_waiting(s, tmp_path):
+    """Others write while they are hashed; and numbers are for machines, too."""
+    file = tmp_path / "them"
+    file.write_bytes(b"\xef\xbb\xbf" + b"".join(b"p%d@%s:{PLAIN}secret%d\r\n" % (n, DOMAIN.encode(), n) for n in range(24)) + f"p0@{DOMAIN}:!\n".encode())
+    assert json.loads(user(s, "import", file, "--dry-run", "--json")) == {"added": 24, "known": 1, "without_scram_sha_256": 0, "dry_run": True}
+    free = busy = 0
+    with sqlite3.connect(s.folder / "users/identity.db", timeout=0, isolation_level=None) as db, subprocess.Popen(
+            [BUILD / "sallyport", "--config", s.config, "user", "import", file], stdout=subprocess.DEVNULL) as it:
+        while it.poll() is None:
+            try:
+                db.execute("BEGIN IMMEDIATE").execute("ROLLBACK")
+                free += 1
+            except sqlite3.OperationalError:
+                busy += 1
+            time.sleep(0.01)
+    db.close()
+    assert it.returncode == 0 and free > busy, (free, busy)
+    assert "0 users of - were added, 24 were there already" in user(s, "import", "-", stdin=file.read_bytes()[3:-len(f"p0@{DOMAIN}:!") - 1])
+    assert shown(s, f"p7@{DOMAIN}")["scram_sha_256"]
+
+
+def test_a_pipe_is_waited_for(s):
+    read, write = os.pipe()
+    with subprocess.Popen([BUILD / "sallyport", "--config", s.config, "user", "import", f"/dev/fd/{read}"], pass_fds=[read], stdout=subprocess.PIPE) as it:
+        os.close(read)
+        time.sleep(0.3)  # its writer takes a while
+        os.write(write, f"late@{DOMAIN}:!\n".encode())
+        os.close(write)
+        assert b"1 user of" in it.stdout.read()
+    assert it.returncode == 0
+
+
+def test_of_many_wrong_lines_some_are_named(s):
+    said = user(s, "import", "-", stdin=b"x\n" * 1000, code=1).splitlines()
+    assert len(said) == 21 and said[-1] == "sallyport user: nobody was added: 1000 lines are wrong, the first of them are named"
+
+
 @pytest.mark.parametrize("line, word", [("joe", "TAB"), ("joe:$5$x$y", "--domain"), (f"joe@{DOMAIN}:secret", "{PLAIN}"), (f"joe@{DOMAIN}:$apr1$x$abcdefghijklmnop", "crypt(5)"),
-                                        (f"joe@{DOMAIN}:{{MD5}}abc", "scheme"), (f"a b@{DOMAIN}:!", "no name"), (f"joe@{DOMAIN}:{{SCRAM-SHA-256}}1,a,b,c", "4096"),
+                                        (f"joe@{DOMAIN}:{{MD5}}abc", "scheme"), (f"joe@{DOMAIN}:{{PLAIN}}", "empty"), (f"joe@{DOMAIN}:{{PLAIN", "no end"), (f"a b@{DOMAIN}:!", "no name"), (f"joe@{DOMAIN}:{{SCRAM-SHA-256}}1,a,b,c", "4096"),
                                         (f"joe@{DOMAIN}:{{NTLM}}xyz", "hexadecimal"), (f"../joe@{DOMAIN}:!", "no name")])
 def test_a_wrong_line_imports_nobody(s, tmp_path, line, word):
     file = tmp_path / "them"
