@@ -2,7 +2,6 @@
 import base64
 import collections
 import concurrent.futures
-import hashlib
 import hmac
 import os
 import signal
@@ -16,6 +15,7 @@ import pytest
 
 from dovecot import Dovecot, Fake
 from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
+from scram import b64, scram
 from test_oauth import ISSUER, Issuer
 
 ME = f"{USER}@{DOMAIN}"
@@ -135,30 +135,6 @@ def tokens():
         f"introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={one.dovecot.top}/keys/\nissuers = {ISSUER}\nusername_attribute = email\n")
     yield one.start()
     one.close()
-
-
-def b64(text):
-    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
-
-
-def scram(c, user, secret, tamper=b""):
-    """The replies to SCRAM-SHA-256, the last one first."""
-    first = f"n={user},r=abcdefgh"
-    code, said = c.docmd("AUTH", "SCRAM-SHA-256 " + b64("n,," + first))
-    if code != 334:
-        return code, said
-    server = base64.b64decode(said).decode()
-    parts = dict(p.split("=", 1) for p in server.split(","))
-    salted = hashlib.pbkdf2_hmac("sha256", secret.encode(), base64.b64decode(parts["s"]), int(parts["i"]))
-    without = f"c=biws,r={parts['r']}"
-    key = hmac.digest(salted, b"Client Key", "sha256")
-    proof = bytes(a ^ b for a, b in zip(key, hmac.digest(hashlib.sha256(key).digest(), f"{first},{server},{without}".encode(), "sha256")))
-    code, said = c.docmd(b64(f"{without},p={b64(proof)}"))
-    if code != 334:
-        return code, said
-    signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), f"{first},{server},{without}".encode(), "sha256")
-    assert base64.b64decode(said) == b"v=" + base64.b64encode(signature)
-    return c.docmd("")
 
 
 def login(c, user, secret):

@@ -68,6 +68,8 @@ static void who_is_on_the_list(void **state)
     assert_null(find("2001:db8:0:1::1", true, 10));
     assert_non_null(find("198.51.100.77", false, 10)); /* by hand: everywhere */
     assert_non_null(find("2001:db8:7:ffff::1", false, 199));
+    assert_null(find("198.51.100.77", false, 100)); /* that one ends, too */
+    assert_null(find("2001:db8:7:ffff::1", false, 200));
     assert_null(find("2001:db8:8::1", true, 10));
 }
 

@@ -238,6 +238,30 @@ static void neighbours_are_banned_together_but_for_who_logged_in(void **state)
     free(g);
 }
 
+/* Who logged in from there long ago is a stranger: to the ban of its neighbours, and in what a failure weighs. */
+static void a_source_is_known_for_so_long(void **state)
+{
+    const uint64_t late = BEGIN + LIMIT_GUESS_KNOWN_SECONDS;
+    struct address lately = at("192.0.2.1"), once = at("198.51.100.1");
+    struct guess *g = fresh();
+    unsigned bans[2] = {0, 0};
+    (void)state;
+    succeed(g, v4(200), OWNER, BEGIN);
+    for (uint32_t i = 1; i < 20; i++)
+        until_banned(g, v4(i), late - 60);
+    assert_int_equal(begin(g, v4(200), late - 1), GUESS_LET);
+    assert_int_equal(begin(g, v4(200), late), GUESS_BANNED);
+    succeed(g, once, OWNER, BEGIN);
+    succeed(g, lately, OWNER, BEGIN + 1);
+    for (uint32_t i = 0; i < 12; i++) {
+        bans[0] += attempt(g, lately, GUESS_WRONG_SECRET, OWNER, "a@x", late).n_bans;
+        bans[1] += attempt(g, once, GUESS_WRONG_SECRET, OWNER, "a@x", late).n_bans;
+    }
+    assert_int_equal(bans[0], 0);
+    assert_int_equal(bans[1], 1);
+    free(g);
+}
+
 /* Whatever an attacker without the password does from other networks: any mix of failures, of addresses near and far, with an account of
  * his own, and with time going on, the owner is let from where he logged in lately, at once. */
 static void the_owner_is_always_let(void **state)
@@ -355,6 +379,7 @@ int main(void)
         cmocka_unit_test(typos_of_those_who_are_known_are_no_spray),
         cmocka_unit_test(distributed_guessing_is_recognised_and_bans_no_account),
         cmocka_unit_test(neighbours_are_banned_together_but_for_who_logged_in),
+        cmocka_unit_test(a_source_is_known_for_so_long),
         cmocka_unit_test(the_owner_is_always_let),
         cmocka_unit_test(tables_hold_what_counts),
         cmocka_unit_test(bans_are_kept_lifted_and_added),

@@ -429,6 +429,22 @@ static void test_unasked_answers(void **state)
     assert_at_rest();
 }
 
+/* What an edge could ask that was taken over by somebody: a mechanism that its server does not offer is not begun. */
+static void test_what_is_not_offered(void **state)
+{
+    struct login_begin m = {.session = 1};
+    (void)state;
+    for (unsigned i = 0; i < MECHANISM_COUNT; i++) {
+        m.mechanism = (uint8_t)i;
+        login = login_create(&world, &m);
+        assert_int_equal(login != NULL, i == MECHANISM_CRAM_MD5);
+        login_free(&login);
+    }
+    m.mechanism = MECHANISM_CRAM_MD5;
+    m.server = (uint16_t)t.config->n_servers;
+    assert_null(login_create(&world, &m));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_login_ends_with_its_proof, begin_both, end),
         cmocka_unit_test_setup_teardown(test_no_answer_has_a_reason, begin_both, end),
         cmocka_unit_test_setup_teardown(test_unasked_answers, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_what_is_not_offered, begin_both, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
