@@ -12,35 +12,6 @@ static bool take_until(struct span *rest, uint8_t c, struct span *ret)
     return true;
 }
 
-/* saslname (RFC 5801 4): "," is "=2C" and "=" is "=3D", nothing else is escaped. */
-static bool unescape(struct span name, struct buf *out)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] != '=') {
-            buf_byte(out, name.p[i]);
-            continue;
-        }
-        struct span code = span_head(span_skip(name, i), 3);
-        if (!span_eq(code, SPAN("=2C")) && !span_eq(code, SPAN("=3D"))) return false;
-        buf_byte(out, code.p[1] == '2' ? ',' : '=');
-        i += 2;
-    }
-    return !out->over;
-}
-
-/* gs2-header (RFC 5801 4), without "p=": "n" and "y" ask for no channel binding. */
-static bool take_gs2_header(struct span *rest, struct oauth_message *ret)
-{
-    struct span flag, authzid;
-    struct buf name = buf_on(ret->memory, sizeof ret->memory);
-    if (!take_until(rest, ',', &flag) || !take_until(rest, ',', &authzid)) return false;
-    if (!span_eq(flag, SPAN("n")) && !span_eq(flag, SPAN("y"))) return false;
-    if (authzid.n == 0) return true;
-    if (!span_eq(span_head(authzid, 2), SPAN("a=")) || !unescape(span_skip(authzid, 2), &name)) return false;
-    ret->authzid = buf_span(&name);
-    return authzid_is_name(ret->authzid);
-}
-
 /* b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" (RFC 6750 2.1) */
 static bool is_token(struct span s)
 {
@@ -106,7 +77,9 @@ bool oauth_bearer_read(struct span message, struct oauth_message *ret)
     struct span rest = message, before, pair;
     unsigned seen = 0;
     *ret = (struct oauth_message){.port = 0};
-    if (!take_gs2_header(&rest, ret) || !take_until(&rest, SEPARATOR, &before) || before.n > 0) return false;
+    if (!gs2_read(&rest, &ret->header) || ret->header.flag == 'p') return false;
+    ret->authzid = ret->header.authzid;
+    if (!take_until(&rest, SEPARATOR, &before) || before.n > 0) return false;
     for (;;) {
         struct span key;
         if (!take_until(&rest, SEPARATOR, &pair)) return false;

@@ -3,9 +3,7 @@
 #ifndef SASL_OAUTH_H
 #define SASL_OAUTH_H
 
-#include "sasl/authzid.h"
-
-#include "base/buf.h"
+#include "sasl/gs2.h"
 
 struct oauth_message {
     struct span
@@ -14,7 +12,7 @@ struct oauth_message {
     uint16_t port;    /* 0: it does not say */
     struct span
         token; /* b64token of RFC 6750 2.1; empty: the client has none and asks where to get one (RFC 7628 4.3) */
-    uint8_t memory[LIMIT_PRINCIPAL_NAME_OCTETS]; /* of the authzid; so a message is not to be copied */
+    struct gs2_header header; /* of OAUTHBEARER; so a message is not to be copied */
 };
 
 /* client-resp (RFC 7628 3.1): GS2 header, then ^A, pairs of key and value each ended by ^A, ^A. False: no such message; a channel binding,

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "base/base64.h"
+#include "sasl/scram.h"
 #include "service/login_private.h"
 
 struct scram {
     Gsasl_session *session;
     struct login *login;
     struct login_thread *thread; /* of the step in hand */
+    bool begun;                  /* the client's first message is there */
     bool found;                  /* the name was looked up */
     bool unavailable;            /* the store could not be read */
     bool last; /* the server's last word is with the client: an empty answer ends it (RFC 4954 4) */
@@ -121,6 +123,17 @@ static enum login_kind failure(struct login *l, const struct scram *s, int r)
     return s->found ? login_fail_proof(l, has_keys(l)) : login_fail(l, LOGIN_REASON_BINDING);
 }
 
+/* Is the message one, and does it fit the mechanism? RFC 5802 6: "p" is for the -PLUS alone; elsewhere nothing would look at what it binds. */
+static enum login_kind look_at(struct login *l, struct scram *s, struct span response)
+{
+    struct gs2_header header;
+    bool plus = mechanism_table[l->begin.mechanism].flags & MECHANISM_BINDS;
+    if (s->begun) return scram_final_is_valid(response) ? LOGIN_CHALLENGE : LOGIN_MALFORMED;
+    s->begun = true;
+    if (!scram_first_read(response, &header)) return LOGIN_MALFORMED;
+    return (header.flag == 'p') == plus ? LOGIN_CHALLENGE : login_fail(l, LOGIN_REASON_BINDING);
+}
+
 enum login_kind login_scram(struct login *l, struct login_thread *t, struct span response, bool initial)
 {
     struct scram *s = l->state ? l->state : open_session(l, t);
@@ -130,6 +143,8 @@ enum login_kind login_scram(struct login *l, struct login_thread *t, struct span
     if (l->step == 0 && !initial) return LOGIN_CHALLENGE; /* an empty one: the client begins */
     if (s->last) return response.n == 0 ? success(l, s) : LOGIN_MALFORMED;
     s->thread = t;
+    enum login_kind kind = look_at(l, s, response);
+    if (kind != LOGIN_CHALLENGE) return kind;
     int r = gsasl_step(s->session, (const char *)response.p, response.n, &out, &n);
     bool fits = n <= sizeof l->challenge;
     if (fits && n) memcpy(l->challenge, out, n);

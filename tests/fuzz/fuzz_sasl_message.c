@@ -1,9 +1,10 @@
-/* Whatever a client answers in PLAIN, LOGIN, EXTERNAL, OAUTHBEARER, XOAUTH2 and CRAM-MD5: what is taken lies inside the message, is text, and
+/* Whatever a client answers in PLAIN, LOGIN, EXTERNAL, OAUTHBEARER, XOAUTH2, CRAM-MD5 and SCRAM: what is taken lies inside the message, is text, and
  * makes the same message again. First octet: which one. */
 #include "sasl/cram.h"
 #include "sasl/external.h"
 #include "sasl/oauth.h"
 #include "sasl/plain.h"
+#include "sasl/scram.h"
 
 #include "base/hex.h"
 #include "base/utf8.h"
@@ -83,6 +84,22 @@ static void cram(struct span message, struct buf *again)
          (memcmp(r.digest, contexts + 16, 16) == 0));
 }
 
+static void scram(struct span message)
+{
+    static struct gs2_header header;
+    if (scram_first_read(message, &header)) {
+        must(header.flag == 'n' || header.flag == 'y' || (header.flag == 'p' && header.binding.n > 0));
+        if (header.authzid.n > 0) name(header.authzid);
+        must(utf8_valid(message) && memmem(message.p, message.n, ",r=", 3) &&
+             !memmem(message.p, message.n, ",m=", 3));
+        must(message.p[message.n - 1] != ',');
+    }
+    if (scram_final_is_valid(message)) {
+        must(span_eq(span_head(message, 2), SPAN("c=")) && memmem(message.p, message.n, ",p=", 3));
+        must(!memmem(message.p, message.n, ",m=", 3) && !scram_first_read(message, &header));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t memory[LIMIT_SASL_RESPONSE_OCTETS];
@@ -90,11 +107,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span authzid;
     if (size == 0 || size > LIMIT_SASL_RESPONSE_OCTETS) return 0;
     struct span message = span_of(data + 1, size - 1);
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 0: plain(message, &again); break;
     case 1: bearer(message); break;
     case 2: x2(message); break;
     case 3: cram(message, &again); break;
+    case 5: scram(message); break;
     default:
         if (external_read(message, &authzid) && message.n > 0) name(authzid);
         if (plain_is_password(message)) must(utf8_valid(message));
