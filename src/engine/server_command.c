@@ -149,15 +149,15 @@ enum server_event server_step_command(struct server *s, struct step *t)
     struct span line = {NULL, 0};
     size_t consumed = 0;
     enum server_event e = SERVER_AGAIN;
-    size_t max = s->mechanisms && span_starts_nocase(*t->in, SPAN("AUTH ")) ? LIMIT_AUTH_LINE_OCTETS
-                                                                            : LIMIT_COMMAND_LINE_OCTETS;
+    bool auth = s->mechanisms && span_starts_nocase(*t->in, SPAN("AUTH "));
+    size_t max = auth ? LIMIT_AUTH_LINE_OCTETS : LIMIT_COMMAND_LINE_OCTETS;
     enum line_status status = line_find(*t->in, max, &line, &consumed);
     if (status == LINE_MORE) return SERVER_INPUT;
     struct span taken = span_head(*t->in, consumed);
     *t->in = span_skip(*t->in, consumed);
     switch (status) {
     case LINE_OK: e = dispatch(s, t, line); break;
-    case LINE_TOO_LONG: s->verb = VERB_UNKNOWN; return server_skip(s, t, taken);
+    case LINE_TOO_LONG: s->verb = auth ? VERB_AUTH : VERB_UNKNOWN; return server_skip(s, t, taken);
     case LINE_BARE_LF: server_fail(s, t, REPLY("500 5.5.2 Bare LF in a command line")); break;
     case LINE_BARE_CR: server_fail(s, t, REPLY("500 5.5.2 Bare CR in a command line")); break;
     default: server_fail(s, t, REPLY("500 5.5.2 NUL in a command line")); break;
