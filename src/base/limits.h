@@ -17,6 +17,7 @@
 #define LIMIT_FROM_ADDRESSES_OCTETS 1024  /* of From and Sender together */
 #define LIMIT_DIRECTORY_SECONDS     20    /* for its answer to an edge */
 #define LIMIT_LOGIN_REFUSAL_MS      250 /* a refusal is told at a multiple of it: what was wrong cannot be timed */
+#define LIMIT_LOGIN_CHALLENGE_MS    2    /* a challenge to a name that was looked up, the same */
 #define LIMIT_LOGIN_QUICK_THREADS   1    /* of the directory process (service/login.h) */
 #define LIMIT_LOGIN_SLOW_THREADS    2    /* as many passwords are computed at once */
 #define LIMIT_LOGIN_OUTSIDE_THREADS 8    /* as many wait for winbind or Dovecot at once */

@@ -86,16 +86,28 @@ static void client_is_slow(struct timer *t)
     logins_step_abandon((struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer)));
 }
 
+static void challenge(struct timer *t)
+{
+    struct conversation *c =
+        (struct conversation *)(void *)((char *)t - offsetof(struct conversation, timer));
+    struct loop *loop = c->all->child->loop;
+    if (send_answer(c))
+        loop_timer_set(loop, t, loop_now_ms(loop) + LIMIT_LOGIN_IDLE_SECONDS * 1000, client_is_slow);
+    else
+        conversation_forget(c);
+}
+
 static void login_done(struct conversation *c)
 {
     struct logins *l = c->all;
     uint64_t now = loop_now_ms(l->child->loop);
     uint64_t spent = now - c->began_ms;
     if (c->answer.kind == LOGIN_CHALLENGE) {
-        if (send_answer(c))
-            loop_timer_set(l->child->loop, &c->timer, now + LIMIT_LOGIN_IDLE_SECONDS * 1000, client_is_slow);
+        uint32_t multiple = login_challenge_ms(c->login);
+        if (multiple)
+            loop_timer_set(l->child->loop, &c->timer, now + multiple - spent % multiple, challenge);
         else
-            conversation_forget(c);
+            challenge(&c->timer);
         return;
     }
     uint64_t wait = count(c);

@@ -125,6 +125,11 @@ uint32_t login_refusal_ms(const struct login *l)
     return asks_dovecot(l) ? LIMIT_DOVECOT_REFUSAL_MS : LIMIT_LOGIN_REFUSAL_MS;
 }
 
+uint32_t login_challenge_ms(const struct login *l)
+{
+    return l->looked_up ? LIMIT_LOGIN_CHALLENGE_MS : 0;
+}
+
 void login_claim(struct login *l, struct span name)
 {
     name = span_head(name, sizeof l->report.claimed);
@@ -201,6 +206,7 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
 {
     bool first = l->step == 0;
     l->out = SPAN("");
+    l->looked_up = false;
     l->unix_seconds = unix_seconds;
     login_step_fn *step = asks_dovecot(l) ? login_dovecot : mechanism_of(l->begin.mechanism)->step;
     enum login_kind kind = step(l, t, first ? l->begin.response : response, first && l->begin.initial);

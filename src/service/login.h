@@ -59,7 +59,9 @@ enum login_queue {
 enum login_queue login_queue(const struct login *l);
 uint32_t
 login_refusal_ms(const struct login *l); /* a refusal is told at a multiple of it after its step began */
-void login_free(struct login **l);       /* wipes; accepts null */
+/* The same for a challenge; 0: at once. Not 0 where a name was looked up: whether somebody has it would be seen by the microseconds it took. */
+uint32_t login_challenge_ms(const struct login *l);
+void login_free(struct login **l); /* wipes; accepts null */
 
 /* In a thread. */
 void login_sender(struct login_thread *t, const struct sender_question *q, struct sender_answer *ret);

@@ -26,6 +26,7 @@ struct login {
     struct login_begin begin; /* its spans lie in the arena */
     unsigned step;            /* steps done */
     bool outside;             /* the next step waits for somebody else: set by a step, or by login_create */
+    bool looked_up;           /* login_find was called in this step */
     uint64_t unix_seconds;    /* of this step */
     uint8_t challenge[LIMIT_SASL_CHALLENGE_OCTETS];
     struct span out;               /* of this step; points into challenge */

@@ -6,6 +6,20 @@
 
 enum { FAKE_SALT_OCTETS = 16 };
 
+/* A name without an account in the one form that an account's would have: whoever writes an account's name in another way is shown the same
+ * salt, and so is he who does that with a name that nobody has. */
+static void put_form(struct login *l, struct span name, struct buf *ret)
+{
+    size_t slash = span_find(name, '/');
+    if (!identity_name(span_head(name, slash), l->world->home, ret) || ret->over) {
+        ret->n = 0;
+        ret->over = false;
+        buf_put(ret, name);
+    } else if (slash != SPAN_NPOS) {
+        buf_put(ret, span_skip(name, slash));
+    }
+}
+
 /* The same for the same name as long as the process lives. */
 static struct identity_scram made_up(struct login *l, struct span name, uint8_t kind)
 {
@@ -13,10 +27,12 @@ static struct identity_scram made_up(struct login *l, struct span name, uint8_t 
     unsigned n = 0;
     struct identity_scram s = {.iterations = LIMIT_SCRAM_ITERATIONS};
     const struct login_world *w = l->world;
-    uint8_t key[sizeof w->chance + 1];
+    uint8_t key[sizeof w->chance + 1], memory[2 * LIMIT_PRINCIPAL_NAME_OCTETS];
+    struct buf form = buf_on(memory, sizeof memory);
+    put_form(l, name, &form);
     memcpy(key, w->chance, sizeof w->chance);
     key[sizeof w->chance] = kind;
-    if (HMAC(EVP_sha512(), key, sizeof key, name.p, name.n, hash, &n) && n == 64) {
+    if (HMAC(EVP_sha512(), key, sizeof key, form.p, form.n, hash, &n) && n == 64) {
         s.salt = arena_copy(l->arena, span_of(hash, FAKE_SALT_OCTETS));
         s.stored_key = arena_copy(l->arena, span_of(hash + 16, kind == 1 ? 20 : 32));
         s.server_key = arena_copy(l->arena, span_of(hash + 32, kind == 1 ? 20 : 32));
@@ -43,6 +59,7 @@ bool login_find(struct login *l, struct login_thread *t, struct span name)
     struct address client;
     memcpy(client.octets, l->begin.client, sizeof client.octets);
     login_claim(l, name);
+    l->looked_up = true;
     l->who = (struct identity_principal){0};
     l->useless = LOGIN_REASON_NONE;
     enum identity_found found =
