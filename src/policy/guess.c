@@ -365,13 +365,20 @@ void guess_failed(struct guess *g, const struct address *a, enum guess_failure k
     if (!known) (void)charge(g, a, true, &f, unix_ms, ret);
 }
 
+uint64_t guess_wait_ms(const struct guess *g, const struct address *a, uint32_t account, uint64_t unix_ms)
+{
+    const struct network narrow = guess_network(a, false);
+    const uint64_t now = unix_ms / 1000;
+    return !known_from(g, account, &narrow, now) && attacked(g, account, now) ? LIMIT_GUESS_ATTACKED_WAIT_MS
+                                                                              : 0;
+}
+
 bool guess_succeeded(struct guess *g, const struct address *a, uint32_t account, uint64_t unix_ms,
                      uint64_t *wait_ms)
 {
     const uint64_t now = unix_ms / 1000;
     const struct network narrow = guess_network(a, false);
-    *wait_ms =
-        !known_from(g, account, &narrow, now) && attacked(g, account, now) ? LIMIT_GUESS_ATTACKED_WAIT_MS : 0;
+    *wait_ms = guess_wait_ms(g, a, account, unix_ms);
     struct guess_known *k = know(g, account, &narrow, now);
     if (k->kept && seconds_since(k->kept, now) < LIMIT_GUESS_KNOWN_AGAIN_SECONDS) return false;
     k->kept = now;

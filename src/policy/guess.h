@@ -70,6 +70,9 @@ void guess_failed(struct guess *g, const struct address *a, enum guess_failure k
 /* True: that it is known from there is worth keeping (guess_know after a restart). *wait_ms: before the client is told. */
 bool guess_succeeded(struct guess *g, const struct address *a, uint32_t account, uint64_t unix_ms,
                      uint64_t *wait_ms);
+/* Before the client is told what became of a login of that account, when it is neither of these: a proof that fits and permits nothing
+ * is told as late as one that does not fit. */
+uint64_t guess_wait_ms(const struct guess *g, const struct address *a, uint32_t account, uint64_t unix_ms);
 /* account logged in from that source (guess_network) then. */
 void guess_know(struct guess *g, uint32_t account, const struct network *source, uint64_t unix_seconds);
 

@@ -208,7 +208,8 @@ uint64_t guard_ended(struct guard *g, const struct login *l, const struct login_
     const enum guess_failure failure = login_reason_table[r->reason].guess;
     if (exempt(g, &from)) return 0;
     if (a->kind == LOGIN_SUCCESS) return succeeded(g, &from, a->number);
-    if (failure == GUESS_NONE) return 0;
+    if (failure == GUESS_NONE)
+        return r->principal ? guess_wait_ms(g->guess, &from, r->principal, unix_ms(g)) : 0;
     const struct guess_account who = {r->principal, span_of(r->claimed, r->claimed_n)};
     struct guess_news news;
     guess_failed(g->guess, &from, failure, &who, unix_ms(g), &news);

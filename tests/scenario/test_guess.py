@@ -251,6 +251,19 @@ def test_guessing_from_everywhere_locks_nobody_out(s):
     assert time.monotonic() - began > 4 > known
 
 
+def test_an_account_that_may_not_log_in_is_refused_as_late(s):
+    """While it is guessed at: else a quick refusal would say that this password was right."""
+    locked = f"locked@{DOMAIN}"
+    s.cli("user", "add", locked, "--grant", "submit", stdin=PASSWORD.encode() + b"\n")
+    s.cli("user", "lock", locked)
+    assert set(together(s, [(f"127.{70 + i}.1.1", locked) for i in range(14)])) == {FAILED}
+    wait_for(lambda: s.log("login-distributed"))
+    for source, password in (("127.66.7.7", PASSWORD), ("127.66.8.8", "wrong")):
+        began = time.monotonic()
+        assert login(s, source, locked, password) == FAILED
+        assert time.monotonic() - began > 4
+
+
 def test_neighbours_of_a_known_source_take_it_nothing(s):
     assert login(s, "127.66.1.1", password=PASSWORD) == 235
     for round in range(3):

@@ -218,6 +218,10 @@ static void distributed_guessing_is_recognised_and_bans_no_account(void **state)
     assert_int_equal(begin(g, home, BEGIN + 50), GUESS_LET);
     assert_int_equal(succeed(g, home, OWNER, BEGIN + 50), 0);
     assert_int_equal(begin(g, abroad, BEGIN + 50), GUESS_LET); /* he may travel; it takes longer */
+    /* what was proven and permits nothing is told as late as what was not */
+    assert_int_equal(guess_wait_ms(g, &home, OWNER, (BEGIN + 50) * 1000), 0);
+    assert_int_equal(guess_wait_ms(g, &abroad, OWNER, (BEGIN + 50) * 1000), LIMIT_GUESS_ATTACKED_WAIT_MS);
+    assert_int_equal(guess_wait_ms(g, &abroad, OTHER, (BEGIN + 50) * 1000), 0);
     assert_int_equal(succeed(g, abroad, OWNER, BEGIN + 50), LIMIT_GUESS_ATTACKED_WAIT_MS);
     assert_int_equal(succeed(g, abroad, OWNER, BEGIN + 51), 0);
     assert_true(tries_until_banned(g, at("203.0.113.1"), GUESS_WRONG_SECRET, OWNER) <
