@@ -101,7 +101,7 @@ int ban_list(struct identity *i, struct guess_ban *ret, unsigned max)
         n += read_ban(s, &ret[n]);
     if (found == IDENTITY_FOUND) sqlite3_reset(s);
     if (found != IDENTITY_UNREADABLE) return (int)n;
-    snprintf(i->why, sizeof i->why, "%s", sqlite3_errmsg(i->db));
+    (void)identity_why(i);
     return -1;
 }
 
@@ -115,6 +115,6 @@ bool ban_each_known(struct identity *i, ban_known_fn *fn, void *context)
                               .unix_seconds = (uint64_t)sqlite3_column_int64(s, 2)};
         if (network_parse(identity_column(s, 1), &k.source)) fn(context, &k);
     }
-    if (found == IDENTITY_UNREADABLE) snprintf(i->why, sizeof i->why, "%s", sqlite3_errmsg(i->db));
+    if (found == IDENTITY_UNREADABLE) (void)identity_why(i);
     return found == IDENTITY_UNKNOWN;
 }

@@ -20,7 +20,7 @@ int identity_execute(struct identity *i, const char *sql, const char *types, ...
     enum identity_found found = identity_step(s);
     if (s) sqlite3_clear_bindings(s); /* they point to memory of the caller */
     if (found != IDENTITY_UNKNOWN) {
-        snprintf(i->why, sizeof i->why, "%s", sqlite3_errmsg(i->db));
+        (void)identity_why(i);
         return -1;
     }
     return sqlite3_changes(i->db);
@@ -75,7 +75,7 @@ static enum identity_found number_of(struct identity *i, const char *sql, struct
     sqlite3_stmt *s = identity_prepare(i, sql);
     identity_bind_text(s, 1, name);
     enum identity_found found = identity_step(s);
-    if (found == IDENTITY_UNREADABLE) snprintf(i->why, sizeof i->why, "%s", sqlite3_errmsg(i->db));
+    if (found == IDENTITY_UNREADABLE) (void)identity_why(i);
     if (found != IDENTITY_FOUND) return found;
     *number = (uint32_t)sqlite3_column_int64(s, 0);
     sqlite3_reset(s);

@@ -384,7 +384,7 @@ bool identity_next_mailbox(struct identity *i, uint32_t *after, struct arena *a,
     *why = NULL;
     if (s) sqlite3_bind_int64(s, 1, *after);
     enum identity_found found = identity_step(s);
-    if (found == IDENTITY_UNREADABLE) *why = sqlite3_errmsg(i->db);
+    if (found == IDENTITY_UNREADABLE) *why = identity_why(i);
     if (found != IDENTITY_FOUND) return false;
     *after = (uint32_t)sqlite3_column_int64(s, 0);
     bool ok = *after && copy(a, identity_column(s, 1), name);

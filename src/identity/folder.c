@@ -147,6 +147,12 @@ bool folder_install(void)
     return pthread_once(&once, install) == 0 && installed;
 }
 
+bool folder_has_regular(int folder)
+{
+    struct stat st;
+    return fstatat(folder, FOLDER_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISREG(st.st_mode);
+}
+
 /* Never opened when it is there: closing a file gives up every lock that this process has on it. */
 bool folder_make_file(int folder)
 {

@@ -13,6 +13,8 @@ enum { FOLDER_NAME_OCTETS = 32 };
 bool folder_install(void);
 /* The name that SQLite is given. */
 void folder_name(int folder, char ret[FOLDER_NAME_OCTETS]);
+/* False: what has that name is a link, a folder, a device. True also when there is nothing. */
+bool folder_has_regular(int folder);
 /* Makes an empty file of mode 0600 when there is none; root gives it to the owner of the folder. False: errno. */
 bool folder_make_file(int folder);
 

@@ -52,6 +52,15 @@ struct span identity_column(sqlite3_stmt *s, int at)
     return span_of(p, (size_t)sqlite3_column_bytes(s, at));
 }
 
+const char *identity_why(struct identity *i)
+{
+    const int error = sqlite3_system_errno(i->db), code = sqlite3_errcode(i->db) & 0xff;
+    const bool of_system = error && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL);
+    snprintf(i->why, sizeof i->why, "%s%s%s", sqlite3_errmsg(i->db), of_system ? ": " : "",
+             of_system ? strerrordesc_np(error) : "");
+    return i->why;
+}
+
 /* --- opening */
 
 /* What no honest database needs. */
@@ -104,7 +113,7 @@ static bool set_pragmas(struct identity *i, const char **why)
     if (sqlite3_exec(i->db, always, NULL, NULL, NULL) == SQLITE_OK &&
         (!i->writable || sqlite3_exec(i->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) == SQLITE_OK))
         return true;
-    *why = sqlite3_errmsg(i->db);
+    *why = identity_why(i);
     return false;
 }
 
@@ -115,6 +124,10 @@ static bool open_database(struct identity *i, const char **why)
 
     if (i->writable && !folder_make_file(i->folder)) {
         *why = strerrordesc_np(errno);
+        return false;
+    }
+    if (!folder_has_regular(i->folder)) {
+        *why = "it is no regular file (a link is none either)";
         return false;
     }
     folder_name(i->folder, name);
@@ -144,7 +157,7 @@ struct identity *identity_open(int folder, bool writable, const char **why)
 
 bool identity_check(struct identity *i, const char **why)
 {
-    static const char pages[] = "PRAGMA quick_check(1)", references[] = "PRAGMA foreign_key_check";
+    static const char pages[] = "PRAGMA integrity_check(1)", references[] = "PRAGMA foreign_key_check";
     sqlite3_stmt *s = identity_prepare(i, pages);
     enum identity_found found = identity_step(s);
     bool good = found == IDENTITY_FOUND && span_eq(identity_column(s, 0), SPAN("ok"));

@@ -21,6 +21,8 @@ struct identity {
     unsigned n_statements;
 };
 
+/* What SQLite says of its last failure, and what the system said of it: text in i->why. */
+const char *identity_why(struct identity *i);
 /* A statement that is kept for the next time, without values and at its beginning. Null: SQLite says why. */
 sqlite3_stmt *identity_prepare(struct identity *i, const char *sql);
 /* One row more. IDENTITY_UNKNOWN: there is none. The statement is reset unless there was a row. */

@@ -80,6 +80,6 @@ bool list_each(struct identity *i, enum list what, struct span of, list_row_fn *
             values[k] = value_at(s, (int)k);
         row(context, values, n);
     }
-    *why = sqlite3_errmsg(i->db);
+    *why = identity_why(i);
     return found == IDENTITY_UNKNOWN;
 }

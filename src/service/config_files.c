@@ -156,17 +156,14 @@ static void unreadable_users(const struct config_files *f, const char *why)
     config_files_unreadable(f, config_said(f->config, "users"), "the users in", f->config->users_folder, why);
 }
 
-/* Every page of the database; the service looks at those that it needs, when it needs them. */
-static void check_database(const struct config_files *f)
+/* Rights of the database; whether it is sound, people_load has said. */
+static void check_grants(const struct config_files *f)
 {
     const char *why = NULL;
     int folder = open(config_files_text(f->config->users_folder), O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct identity *i = folder >= 0 ? identity_open(folder, false, &why) : NULL;
 
-    if (i && !identity_check(i, &why))
-        unreadable_users(f, why);
-    else if (i)
-        config_files_grants(f, i);
+    if (i) config_files_grants(f, i);
     identity_close(&i);
     if (folder >= 0) close(folder);
 }
@@ -183,7 +180,7 @@ static void check_users(const struct config_files *f, const struct people *peopl
                               CONFIG_FILES_SAY("nobody has a mailbox: ",
                                                config_files_text(f->config->users_folder), " names none"),
                               NULL);
-        check_database(f);
+        check_grants(f);
     }
 }
 

@@ -24,7 +24,7 @@ enum mailboxes mailboxes_read(int folder, struct arena *a, struct users *ret, co
         return MAILBOXES_ABSENT;
     struct identity *i = identity_open(folder, false, &text);
     if (!i) return unreadable(a, text, why);
-    enum mailboxes result = MAILBOXES_READ;
+    enum mailboxes result = identity_check(i, &text) ? MAILBOXES_READ : unreadable(a, text, why);
     while (result == MAILBOXES_READ && identity_next_mailbox(i, &after, a, &name, &text))
         if (!users_add(ret, a, name)) result = unreadable(a, "more than can be held", why);
     if (result == MAILBOXES_READ && text) result = unreadable(a, text, why);

@@ -268,6 +268,29 @@ def test_users_that_are_damaged(make):
     assert done.returncode == 1 and b"not a database" in done.stdout + done.stderr
 
 
+def test_users_with_one_octet_that_changed(make):
+    """No page is out of shape; check, start and reload see that an address to send from is another one than it was."""
+    s = make(start=False)
+    s.cli("user", "sender", "add", f"{USER}@{DOMAIN}", "@given.example")
+    database = s.folder / "users/identity.db"
+    content = database.read_bytes()
+    assert content.count(b"@given.example") == 3  # and the audit
+    database.write_bytes(content.replace(b"@given.example", b"@riven.example", 1))
+    assert b"sender_pattern" in s.cli("check", check=False).stdout
+    code, said = ends(s)
+    assert code != 0 and "sender_pattern" in said, said
+
+
+def test_users_that_are_a_link(make):
+    s = make()
+    database = s.folder / "users/identity.db"
+    database.rename(s.folder / "users/elsewhere")
+    database.symlink_to("elsewhere")
+    assert b"it is no regular file" in s.cli("check", check=False).stdout
+    done = s.cli("reload", check=False)
+    assert done.returncode == 1 and b"it is no regular file" in done.stdout + done.stderr
+
+
 @ROOT_ONLY
 def test_users_that_root_put_back(make):
     """check, cold start and reload agree on a copy that the directory process may not open."""

@@ -150,7 +150,10 @@ static void an_older_database_is_brought_up_to_date(void **state)
     folder_name(fixture_folder, name);
     assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
     assert_int_equal(
-        sqlite3_exec(db, "DROP TABLE ban; DROP TABLE known; PRAGMA user_version=1", NULL, NULL, NULL),
+        sqlite3_exec(db,
+                     "DROP TABLE ban; DROP TABLE known; DROP INDEX principal_locked; DROP INDEX app_expires; "
+                     "DROP INDEX app_network_network; DROP INDEX sender_pattern; PRAGMA user_version=1",
+                     NULL, NULL, NULL),
         SQLITE_OK);
     sqlite3_close(db);
     assert_null(identity_open(fixture_folder, false, &why));

@@ -161,6 +161,54 @@ static void damage_is_said(void **state)
     assert_true(unreadable > 10);
 }
 
+/* One octet of what permits something, in one of the two places where it stands: no page is out of shape, and yet it is found. */
+static void a_changed_octet_is_found(void **state)
+{
+    static const struct {
+        struct span where;
+        uint8_t before, after; /* what its first octet becomes */
+    } changes[] = {
+        {SPAN("@given.example"), '@', 'x'},
+        {SPAN("\x6b\x79\xa1\xc3"), 0x6b, 0x7b}, /* an end, in unix seconds */
+        {SPAN("198.51.100.7"), '1', '9'},
+        {SPAN("\x09\x09\x00"), 0x09, 0x08}, /* types of values of a principal: mailbox, locked; 9 is true */
+    };
+    static uint8_t whole[1 << 18];
+    struct change_app app = {.label = SPAN("phone"), .expires = 0x6b79a1c3, .n_networks = 1};
+    const struct span network = SPAN("198.51.100.7");
+    const char *why;
+    (void)state;
+    uint32_t joe = fixture_user("joe@example.org", "pencil");
+    app.networks = &network;
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_sender(fixture, joe, SPAN("@given.example"), true), CHANGE_DONE);
+    assert_int_equal(change_app_add(fixture, joe, &app, 1000), CHANGE_DONE);
+    assert_int_equal(change_lock(fixture, joe, true), CHANGE_DONE);
+    fixture_commit("given");
+    identity_close(&fixture);
+    int fd = openat(fixture_folder, IDENTITY_FILE, O_RDONLY);
+    ssize_t n = read(fd, whole, sizeof whole);
+    close(fd);
+    assert_true(n > 4096 && n < (ssize_t)sizeof whole);
+    for (size_t k = 0; k < sizeof changes / sizeof changes[0]; k++) {
+        uint8_t *at = memmem(whole, (size_t)n, changes[k].where.p, changes[k].where.n);
+        assert_non_null(at);
+        at += k == 3; /* the lock stands behind the mailbox */
+        assert_int_equal(*at, changes[k].before);
+        *at = changes[k].after;
+        put_file(span_of(whole, (size_t)n));
+        *at = changes[k].before;
+        struct identity *i = identity_open(fixture_folder, false, &why);
+        if (!i) fail_msg("%zu: %s", k, why);
+        if (identity_check(i, &why)) fail_msg("change %zu was not found", k);
+        identity_close(&i);
+    }
+    put_file(span_of(whole, (size_t)n));
+    struct identity *i = identity_open(fixture_folder, false, &why);
+    assert_true(i && identity_check(i, &why));
+    identity_close(&i);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
@@ -172,6 +220,7 @@ int main(void)
         CASE(other_versions_are_not_touched),
         CASE(no_other_file_can_be_reached),
         CASE(damage_is_said),
+        CASE(a_changed_octet_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
