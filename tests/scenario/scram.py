@@ -23,9 +23,9 @@ class Exchange:
             self.salted = hashlib.pbkdf2_hmac(self.hash, self.secret.encode(), base64.b64decode(self.parts["s"]), int(self.parts["i"]))
         return code, said
 
-    def last(self, gs2=None, binding=b"", nonce=None):
-        """The message that proves; RFC 5802 3."""
-        without = f"c={b64((self.gs2 if gs2 is None else gs2).encode() + binding)},r={nonce or self.parts['r']}"
+    def last(self, gs2=None, binding=b"", nonce=None, more=""):
+        """The message that proves; RFC 5802 3. more: attributes behind the nonce."""
+        without = f"c={b64((self.gs2 if gs2 is None else gs2).encode() + binding)},r={nonce or self.parts['r']}{more}"
         self.signed = f"{self.first},{self.server},{without}".encode()
         key = hmac.digest(self.salted, b"Client Key", self.hash)
         signature = hmac.digest(hashlib.new(self.hash, key).digest(), self.signed, self.hash)

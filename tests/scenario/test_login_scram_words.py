@@ -1,12 +1,11 @@
 """SCRAM by hand: messages that no client makes, and what a stranger may learn of names that he does not know."""
-import base64
-import hashlib
-import hmac
+import smtplib
 import time
 
 import pytest
 
 from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, wait_for
+from scram import Exchange, b64
 
 ME = f"{USER}@{DOMAIN}"
 
@@ -22,42 +21,24 @@ def s():
     one.close()
 
 
-def b64(text):
-    return base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
-
-
 def session(s, tls=True):
-    c = s.connect(s.submission if tls else s.clear)
-    c.say("EHLO client.example", 250)
+    c = smtplib.SMTP("127.0.0.1", s.submission if tls else s.clear, local_hostname="client.example.net", timeout=60)
     if tls:
-        c.start_tls()
-        c.say("EHLO client.example", 250)
+        c.starttls(context=no_check())
+    c.ehlo()
     return c
 
 
-def first(c, bare, header="n,,", mechanism="SCRAM-SHA-256"):
-    """(code, server-first-message as {attribute: value}, itself)"""
-    code, text = c.say(f"AUTH {mechanism} {b64(header + bare)}")
-    said = base64.b64decode(text[0]).decode() if code == 334 else text[0]
-    return code, dict(part.split("=", 1) for part in said.split(",")) if code == 334 else said, said
-
-
-def attempt(s, bare=f"n={ME},r=abcdefgh", header="n,,", binding=None, nonce=None, more="", end="", tls=True, password=PASSWORD):
+def attempt(s, bare=f"n={ME},r=abcdefgh", header="n,,", more="", end="", tls=True, password=PASSWORD):
     """The last reply to a whole exchange that knows the password."""
-    c = session(s, tls)
-    code, said, text = first(c, bare, header)
-    if code == 334:
-        final = f"c={b64(binding or header)},r={nonce or said['r']}{more}"
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(said["s"]), int(said["i"]))
-        key = hmac.new(salted, b"Client Key", "sha256").digest()
-        signature = hmac.new(hashlib.sha256(key).digest(), f"{bare},{text},{final}".encode(), "sha256").digest()
-        code, said = c.say(b64(f"{final},p={b64(bytes(x ^ y for x, y in zip(key, signature)))}{end}"))
+    with session(s, tls) as c:
+        x = Exchange(c, ME, password, gs2=header)
+        x.first = bare
+        code, said = x.begin()
         if code == 334:
-            code, said = c.say("")
-        said = said[0]
-    c.say("NOOP", 250)  # in step
-    c.close()
-    return f"{code} {said.split()[0]}"
+            code, said = x.end(x.last(more=more) + end)
+        assert c.docmd("NOOP")[0] == 250  # in step
+        return f"{code} {said.decode().split()[0]}"
 
 
 def test_a_whole_exchange(s):
@@ -85,11 +66,10 @@ def test_a_binding_that_nothing_would_look_at(s, tls):
 
 
 def salt(s, name, mechanism="SCRAM-SHA-256"):
-    c = session(s, tls=False)
-    code, said, _ = first(c, f"n={name},r=abcdefgh", mechanism=mechanism)
-    assert code == 334
-    c.close()
-    return said["s"], said["i"]
+    with session(s, tls=False) as c:
+        x = Exchange(c, name, "any", mechanism=mechanism)
+        assert x.begin()[0] == 334 and c.docmd("*")[0] == 501
+        return x.parts["s"], x.parts["i"]
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-1"])  # for the second nobody has keys
@@ -107,11 +87,10 @@ def test_how_long_a_challenge_takes_says_nothing(s):
     """It is told with the clock: else a name that is looked up in vain is some microseconds quicker."""
     took = []
     for _ in range(5):
-        c = session(s, tls=False)
-        for name in (ME, f"nobody@{DOMAIN}"):
-            begin = time.monotonic()
-            assert first(c, f"n={name},r=abcdefgh")[0] == 334
-            took.append(time.monotonic() - begin)
-            c.say("*", 501)
-        c.close()
+        with session(s, tls=False) as c:
+            for name in (ME, f"nobody@{DOMAIN}"):
+                begin = time.monotonic()
+                assert c.docmd("AUTH", "SCRAM-SHA-256 " + b64(f"n,,n={name},r=abcdefgh"))[0] == 334
+                took.append(time.monotonic() - begin)
+                assert c.docmd("*")[0] == 501
     assert min(took) > 0.0009
