@@ -276,6 +276,22 @@ def test_unknown_and_known_cost_as_much(s):
     assert min(spent.values()) > 0 and max(spent.values()) < 2.5 * min(spent.values()), spent
 
 
+def test_a_label_costs_as_much_whether_there_is_such_an_app_password(s):
+    s.cli("user", "app", "add", ME, "tablet")
+
+    def ticks(name):
+        fields = open(f"/proc/{s.processes()['directory']}/stat").read().rsplit(")", 1)[1].split()
+        before = int(fields[11])
+        for _ in range(5):
+            with session(s) as c:
+                for _ in range(3):
+                    assert c.docmd("AUTH", "PLAIN " + plain(f"{ME}/{name}", "wrong"))[0] == 535
+        return int(open(f"/proc/{s.processes()['directory']}/stat").read().rsplit(")", 1)[1].split()[11]) - before
+    there, elsewhere = ticks("tablet"), ticks("nothing")
+    s.cli("user", "app", "remove", ME, "tablet")
+    assert elsewhere / 2 < there < 2 * elsewhere, (there, elsewhere)
+
+
 def test_the_directory_dies_in_the_middle(s):
     with session(s) as c:
         assert c.docmd("AUTH", "LOGIN")[0] == 334
