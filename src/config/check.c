@@ -316,6 +316,9 @@ static void check_client_authorities(struct reader *r)
 {
     const struct config_place place = config_said(r->config, "client-authorities");
 
+    if (r->config->client_revocations.n && !r->config->client_authorities.n)
+        config_problem_add(r, CONFIG_WARNING, config_said(r->config, "client-revocations"),
+                           SPAN("no authority vouches for clients"), SPAN("client-authorities FILE"));
     if (!r->config->client_authorities.n) return;
     for (uint32_t i = 0; i < r->n_drafts; i++)
         if (r->drafts[i].server.mechanisms & MECHANISM_BIT(MECHANISM_EXTERNAL)) return;

@@ -168,6 +168,7 @@ struct config {
     struct span authorities; /* file with the certificates that next hops are verified by */
     bool authorities_given;
     struct span client_authorities; /* file with those that vouch for names of clients; empty: none do */
+    struct span client_revocations; /* file with their lists of revoked certificates; empty: nobody looks */
     struct config_tokens tokens;
     struct config_dovecot dovecot;
     struct config_winbind *winbinds;

@@ -71,7 +71,12 @@ const struct schema_row schema_table[] = {
      .doc = "Certificates, as PEM, of the authorities of the organisation that vouch for clients with EXTERNAL, read at start and at reload: roots, and all that are between them and the clients, "
             "for of what a client shows its own certificate alone is read. Never name the system's file here. The certificate must be valid today, with all that vouch for it, and good for clients "
             "(clientAuth, where it says what for). Of its subjectAltName an email address names the user of that name, a DNS name without wildcard the host; exactly one account must come "
-            "of it. The subject counts for nothing, revocation is not looked at (sallyport user lock), rights are asked for as always. A pinned key goes first."},
+            "of it. The subject counts for nothing, what was revoked is known by client-revocations, rights are asked for as always. A pinned key goes first."},
+    {.name = "client-revocations", .where = SCHEMA_TOP, .type = SCHEMA_PATH, .offset = offsetof(struct config, client_revocations), .arguments = "FILE",
+     .fallback_text = "none: revocation is not looked at (sallyport user lock ends an account at once)", .since = "0.1",
+     .doc = "Lists of revoked certificates (CRL), as PEM, of the client-authorities, read at start and at reload: something else puts fresh ones there and says sallyport reload. With it each "
+            "authority between a client and its root, the root too, must have a list that it has signed and that has not ended; whoever is in one, or below one that cannot be asked, is refused "
+            "(certificate-revoked, certificate-list in the log). check and each start warn of lists that have ended or are missing. A session that is open goes on, and so does a pinned key."},
     {.name = "edges", .where = SCHEMA_TOP, .type = SCHEMA_OWN, .min = 1, .max = LIMIT_EDGES_MAX, .arguments = "COUNT | auto",
      .fallback_text = "auto: one per core", .since = "0.1", .read = read_edges, .doc = "Processes that speak SMTP."},
     {.name = "relays", .where = SCHEMA_TOP, .type = SCHEMA_NUMBER, TAKES(struct config, relays), .min = 1, .max = LIMIT_RELAYS_MAX, .fallback = 1,

@@ -98,6 +98,8 @@ static void directory_grant(struct child *c, enum grant kind, unsigned a, unsign
         logins_token_keys(d->logins, fd);
     else if (d && kind == GRANT_CLIENT_AUTHORITIES && !d->started)
         logins_authorities(d->logins, fd);
+    else if (d && kind == GRANT_CLIENT_REVOCATIONS && !d->started)
+        logins_revocations(d->logins, fd);
     else if (d && kind == GRANT_KEYTAB && !d->started)
         logins_keytab(d->logins, fd);
     else if (d && !d->started && kind == GRANT_USERS)

@@ -45,7 +45,14 @@ void logins_token_keys(struct logins *l, int fd)
 void logins_authorities(struct logins *l, int fd)
 {
     tls_authorities_free(&l->authorities);
-    l->world.authorities = l->authorities = login_files_authorities(fd);
+    l->authorities = login_files_authorities(fd);
+    l->world.authorities = l->child->config->client_revocations.n ? NULL : l->authorities;
+}
+
+void logins_revocations(struct logins *l, int fd)
+{
+    login_files_revocations(fd, &l->authorities);
+    l->world.authorities = l->authorities;
 }
 
 void logins_keytab(struct logins *l, int fd)

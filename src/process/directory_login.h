@@ -15,6 +15,8 @@ struct logins *logins_create(struct child *c,
 void logins_token_keys(struct logins *l, int fd);
 /* GRANT_CLIENT_AUTHORITIES: the same, of certificates whose key is not pinned. */
 void logins_authorities(struct logins *l, int fd);
+/* GRANT_CLIENT_REVOCATIONS, behind GRANT_CLIENT_AUTHORITIES: the same, of the same. Where the configuration has them, nobody vouches before. */
+void logins_revocations(struct logins *l, int fd);
 /* GRANT_KEYTAB: the same, of tickets. */
 void logins_keytab(struct logins *l, int fd);
 /* Before the cage. identity: descriptor of the store's folder, borrowed; home: borrowed. A store that cannot be opened is told to the log; then

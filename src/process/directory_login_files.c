@@ -5,6 +5,7 @@
 
 #include "system/file_octets.h"
 #include "system/log.h"
+#include "system/tls_revocations.h"
 
 /* Closes fd. Null: no memory, or it cannot be read. One octet more than is allowed is read, so that what is too long is noticed. */
 static uint8_t *octets_of(int fd, size_t max, size_t *n)
@@ -44,6 +45,17 @@ struct tls_authorities *login_files_authorities(int fd)
     if (!a) log_note(LOG_LEVEL_ERROR, "client-authorities-unusable", why, 0);
     octets_free(memory, n);
     return a;
+}
+
+void login_files_revocations(int fd, struct tls_authorities **a)
+{
+    size_t n;
+    uint8_t *memory = octets_of(fd, LIMIT_REVOCATIONS_OCTETS, &n);
+    const char *why = "cannot be read";
+    if (memory && *a) why = tls_revocations_add(*a, span_of(memory, n));
+    if (*a && why) log_note(LOG_LEVEL_ERROR, "client-revocations-unusable", why, 0);
+    if (why) tls_authorities_free(a);
+    octets_free(memory, n);
 }
 
 struct kerberos *login_files_kerberos(int fd, const struct config_kerberos *c)

@@ -91,7 +91,7 @@ static bool open_user_files(struct generation *g, struct config_report *report)
 static bool open_all(struct generation *g, struct config_report *report)
 {
     const struct config *c = g->load.config;
-    size_t n = 9 + c->n_deliver + LIMIT_CREDENTIAL_FILES;
+    size_t n = 10 + c->n_deliver + LIMIT_CREDENTIAL_FILES;
     for (uint32_t i = 0; i < c->n_servers; i++)
         n += 2 * (size_t)c->servers[i].n_certificates;
     g->opened = arena_take_array(g->load.arena, n, sizeof *g->opened);
@@ -113,6 +113,10 @@ static bool open_all(struct generation *g, struct config_report *report)
     if (c->client_authorities.n) {
         const struct config_place vouch = config_said(c, "client-authorities");
         ok &= open_named(g, GRANT_CLIENT_AUTHORITIES, 0, 0, c->client_authorities, &vouch, false, report);
+    }
+    if (c->client_authorities.n && c->client_revocations.n) {
+        const struct config_place lists = config_said(c, "client-revocations");
+        ok &= open_named(g, GRANT_CLIENT_REVOCATIONS, 0, 0, c->client_revocations, &lists, false, report);
     }
     if (c->kerberos.given) {
         const struct config_place kerberos = config_said(c, "kerberos");
@@ -212,6 +216,7 @@ enum role supervisor_role_of_grant(enum grant kind)
     case GRANT_TOKEN_FOLDER:
     case GRANT_TOKEN_KEYS:
     case GRANT_CLIENT_AUTHORITIES:
+    case GRANT_CLIENT_REVOCATIONS:
     case GRANT_KEYTAB:
     case GRANT_ALIASES: return PROC_DIRECTORY;
     case GRANT_AUTHORITIES: return PROC_RELAY;

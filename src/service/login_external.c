@@ -64,6 +64,8 @@ static enum login_kind find_by_names(struct login *l, struct login_thread *t)
         [TLS_VOUCHED_PURPOSE] = LOGIN_REASON_CERTIFICATE_PURPOSE,
         [TLS_VOUCHED_WEAK] = LOGIN_REASON_CERTIFICATE_WEAK,
         [TLS_VOUCHED_NAMES] = LOGIN_REASON_CERTIFICATE_NAMES,
+        [TLS_VOUCHED_REVOKED] = LOGIN_REASON_CERTIFICATE_REVOKED,
+        [TLS_VOUCHED_LIST] = LOGIN_REASON_CERTIFICATE_LIST,
     };
     struct tls_vouched *v = arena_take(l->arena, sizeof *v);
     if (!v) return LOGIN_LATER;

@@ -52,6 +52,8 @@ const struct login_reason_row login_reason_table[LOGIN_REASON_COUNT] = {
     ROW(CERTIFICATE_EARLY, "certificate-early", REFUSED, MALFORMED),
     ROW(CERTIFICATE_PURPOSE, "certificate-purpose", REFUSED, MALFORMED),
     ROW(CERTIFICATE_WEAK, "certificate-weak", REFUSED, MALFORMED),
+    ROW(CERTIFICATE_REVOKED, "certificate-revoked", REFUSED, MALFORMED),
+    ROW(CERTIFICATE_LIST, "certificate-list", REFUSED, NONE), /* the fault is not the client's */
     ROW(CERTIFICATE_NAMES, "certificate-names", REFUSED, MALFORMED),
     ROW(AMBIGUOUS, "ambiguous", REFUSED, MALFORMED),
 

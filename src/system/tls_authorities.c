@@ -4,16 +4,13 @@
 #include "system/tls_authorities.h"
 
 #include "base/calendar.h"
+#include "system/tls_authorities_private.h"
 #include "system/tls_certificate_private.h"
 #include "system/tls_private.h"
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 enum { SECURITY_LEVEL = 2, CA_BY_BASIC_CONSTRAINTS = 1 };
-
-struct tls_authorities {
-    X509_STORE *store;
-};
 
 /* --- the file */
 
@@ -101,6 +98,18 @@ static enum tls_vouched_verdict verdict_of(int error)
     case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
     case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
     case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX: return TLS_VOUCHED_NAMES;
+    case X509_V_ERR_CERT_REVOKED: return TLS_VOUCHED_REVOKED;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_ERROR_IN_CRL_LAST_UPDATE_FIELD:
+    case X509_V_ERR_ERROR_IN_CRL_NEXT_UPDATE_FIELD:
+    case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+    case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+    case X509_V_ERR_CRL_PATH_VALIDATION_ERROR: return TLS_VOUCHED_LIST;
     default: return TLS_VOUCHED_NOT;
     }
 }
@@ -135,17 +144,17 @@ static bool chain_ends(X509_STORE_CTX *ctx, uint64_t *ends)
     return true;
 }
 
-/* The store has nothing but the file's certificates: no defaults, no lookups, no lists of revoked ones. */
-static enum tls_vouched_verdict chain_verify(X509_STORE *store, X509 *x, uint64_t unix_seconds,
+static enum tls_vouched_verdict chain_verify(const struct tls_authorities *a, X509 *x, uint64_t unix_seconds,
                                              struct tls_vouched *ret)
 {
     enum tls_vouched_verdict verdict = TLS_VOUCHED_NOT;
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    if (ctx && X509_STORE_CTX_init(ctx, store, x, NULL) == 1) {
+    if (ctx && X509_STORE_CTX_init(ctx, a->store, x, NULL) == 1) {
         X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(ctx);
         X509_VERIFY_PARAM_set_depth(rules, LIMIT_TLS_CHAIN_DEPTH);
         X509_VERIFY_PARAM_set_auth_level(rules, SECURITY_LEVEL);
         X509_VERIFY_PARAM_set_time(rules, (time_t)unix_seconds);
+        if (a->lists) X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
         bool asked = X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) == 1;
         bool good = asked && X509_verify_cert(ctx) == 1 && chain_ends(ctx, &ret->ends);
         int error = X509_STORE_CTX_get_error(ctx);
@@ -203,7 +212,7 @@ enum tls_vouched_verdict tls_authorities_vouch(const struct tls_authorities *a, 
     X509 *x = certificate.n > 0 && certificate.n <= LIMIT_CLIENT_CERTIFICATE_OCTETS
                   ? d2i_X509(NULL, &p, (long)certificate.n)
                   : NULL;
-    if (x) verdict = chain_verify(a->store, x, unix_seconds, ret);
+    if (x) verdict = chain_verify(a, x, unix_seconds, ret);
     if (verdict == TLS_VOUCHED && !names_take(x, ret)) verdict = TLS_VOUCHED_NAMES;
     X509_free(x);
     ERR_clear_error();

@@ -1,6 +1,6 @@
 /* tls_authorities: authorities of the organisation that vouch for names of clients by certificates. Those of the system's trust store
- * count for nothing here, nor does the subject of a certificate: subjectAltName alone says names (RFC 5280 4.2.1.6). Revocation is not
- * looked at. Nothing is opened: what OpenSSL loads late is loaded by tls_authorities_create, before the cage. */
+ * count for nothing here, nor does the subject of a certificate: subjectAltName alone says names (RFC 5280 4.2.1.6). What was
+ * revoked they learn by lists (system/tls_revocations.h). Nothing is opened: what OpenSSL loads late is loaded by tls_authorities_create, before the cage. */
 #ifndef SYSTEM_TLS_AUTHORITIES_H
 #define SYSTEM_TLS_AUTHORITIES_H
 
@@ -21,6 +21,8 @@ enum tls_vouched_verdict {
     TLS_VOUCHED_EARLY,   /* not valid yet */
     TLS_VOUCHED_PURPOSE, /* it is for servers, mail or code alone, not for clients of TLS */
     TLS_VOUCHED_WEAK,    /* a key or hash below 112 bits of security */
+    TLS_VOUCHED_REVOKED, /* it, or one of its authorities */
+    TLS_VOUCHED_LIST, /* whether it is cannot be said: an authority's list is missing, has ended, or is not its own */
     TLS_VOUCHED_NAMES, /* it has none that counts, too many, malformed ones, or such as its authority may not give */
     TLS_VOUCHED_VERDICTS
 };

@@ -126,6 +126,14 @@ static bool names_read(struct tls_chain *c)
     return good;
 }
 
+bool tls_pem_ended(void)
+{
+    unsigned long code = ERR_peek_last_error();
+    if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE) return false;
+    ERR_clear_error();
+    return true;
+}
+
 bool tls_certificates_read(BIO *pem, STACK_OF(X509) * to)
 {
     for (;;) {
@@ -136,10 +144,7 @@ bool tls_certificates_read(BIO *pem, STACK_OF(X509) * to)
             return false;
         }
     }
-    unsigned long code = ERR_peek_last_error();
-    if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE) return false;
-    ERR_clear_error();
-    return true;
+    return tls_pem_ended();
 }
 
 static bool chain_parse(struct tls_chain *c, BIO *b, const char *file, struct buf *problem)

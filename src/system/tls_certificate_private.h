@@ -26,6 +26,8 @@ const char *tls_error_text(void);
 enum key_kind tls_key_kind(const EVP_PKEY *key);
 bool tls_key_fingerprint(const EVP_PKEY *key, uint8_t ret[32]); /* SHA-256 of the SubjectPublicKeyInfo */
 
+/* Why OpenSSL has read no more of a PEM: there is no more of that kind (its queue of errors is empty then), and not that one is broken. */
+bool tls_pem_ended(void);
 /* Appends all certificates that are still in pem. False: one is broken, or no memory (see OpenSSL's queue of errors). */
 MUST_USE bool tls_certificates_read(BIO *pem, STACK_OF(X509) * to);
 /* Never asks for a passphrase. */

@@ -108,6 +108,15 @@ static void client_authorities(void **state)
     assert_string_equal(p.problems, "1:1 warning: no server asks its clients for a certificate | access "
                                     "authenticated mechanisms EXTERNAL PLAIN\n");
     parsed_free(&p);
+    parse(&p, "client-authorities ca.pem\nclient-revocations lists.pem\n" SERVER(
+                  "access authenticated mechanisms EXTERNAL PLAIN"));
+    assert_string_equal(p.problems, "");
+    assert_span(p.config->client_revocations, "/d/lists.pem");
+    parsed_free(&p);
+    parse(&p, "client-revocations lists.pem\n" SERVER("access authenticated mechanisms EXTERNAL PLAIN"));
+    assert_string_equal(p.problems,
+                        "1:1 warning: no authority vouches for clients | client-authorities FILE\n");
+    parsed_free(&p);
     parse(&p, "");
     assert_int_equal(p.config->client_authorities.n, 0);
     parsed_free(&p);
