@@ -184,7 +184,7 @@ const struct schema_row schema_table[] = {
      .doc = "Whether peers must prove who they are before they send. Proof alone permits nothing: see right. Mechanisms in clear text (PLAIN, LOGIN) are "
             "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN, and where there is tokens { } OAUTHBEARER XOAUTH2, where there is kerberos { } GSSAPI GSS-SPNEGO. By name only, for old devices and clients: SCRAM-SHA-1, "
             "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
-            "first domain), CRAM-MD5 (with profile legacy-device, for users with its contexts: sallyport user --cram). By name only, too: EXTERNAL, for who has "
+            "first domain; it tells who asks no name but that of the greeting, and no version), CRAM-MD5 (with profile legacy-device, for users with its contexts: sallyport user --cram). By name only, too: EXTERNAL, for who has "
             "the key of a pinned certificate (sallyport user certificate); clients are asked for one then, and it is offered to those who show one."},
     {.name = "login", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, server.login), .arguments = "STORE", .choices = "database dovecot",
      .fallback_text = "database", .since = "0.1",
