@@ -176,6 +176,48 @@ def test_a_ban_by_hand_ends_open_sessions(s):
     assert (mail(other)[0], mail(never)[0]) == (421, 250)
 
 
+def begun(s, source):
+    """A session in the middle of a login."""
+    c = smtplib.SMTP("127.0.0.1", s.submission, timeout=60, source_address=(source, 0))
+    c.starttls(context=no_check())
+    c.ehlo()
+    assert c.docmd("AUTH", "LOGIN")[0] == 334
+    return c
+
+
+def go_on(c, password=PASSWORD):
+    """Codes of name and password."""
+    return [c.docmd(base64.b64encode(said.encode()).decode())[0] for said in (ME, password)]
+
+
+def test_a_ban_by_hand_ends_what_has_begun(s):
+    c, never = begun(s, "127.66.2.2"), begun(s, "127.66.99.5")
+    s.cli("ban", "add", "127.66.0.0/16", "--reason", "a whole provider")
+    at_the_door(s, "127.66.3.3")
+    assert c.docmd(base64.b64encode(ME.encode()).decode())[0] == BANNED
+    assert go_on(never) == [334, 235]
+
+
+def test_who_waits_for_its_turn_waits_for_nothing_when_it_is_banned_meanwhile(s):
+    """Logins of a source that failed too often stand in line; the password of the last one in it fits, and those before it bring the ban."""
+    source = "127.66.2.2"
+    for i in range(3):
+        assert login(s, source, f"nobody{i}@{DOMAIN}") == FAILED
+
+    def session():
+        c = smtplib.SMTP("127.0.0.1", s.submission, timeout=60, source_address=(source, 0))
+        c.starttls(context=no_check())
+        c.ehlo()
+        return c
+    wrong, right = [session(), session()], session()
+    before = len(s.log("login-refused"))
+    for c in wrong:
+        c.putcmd("AUTH", "PLAIN " + base64.b64encode(f"\0nobody9@{DOMAIN}\0wrong".encode()).decode())
+    wait_for(lambda: len(s.log("login-refused")) > before)  # the first one: so the other has its turn before who comes now
+    assert right.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{ME}\0{PASSWORD}".encode()).decode())[0] == BANNED
+    assert [c.getreply()[0] for c in wrong] == [FAILED, FAILED]
+
+
 def test_failures_of_others_end_no_session(s):
     """Somebody behind the same address failed to log in: who has logged in goes on."""
     c = smtplib.SMTP("127.0.0.1", s.submission, timeout=60, source_address=("127.66.2.2", 0))
@@ -191,6 +233,7 @@ def test_never_ban_holds_at_the_door(s):
     at_the_door(s, "127.66.2.2")
     assert explain(s, "submission", "127.66.2.2")[:2] == ("banned.by-hand", 554) and explain(s, "submission", "127.66.99.5", "--user", ME, "--tls")[:2] == ("never-ban", 250)
     assert greeting(s, "127.66.99.5")[0] == 220  # never-ban 127.66.99.0/24
+    assert login(s, "127.66.99.5", password=PASSWORD) == 235
 
 
 def test_the_client_behind_a_proxy_is_meant():

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sallyport import DOMAIN, PASSWORD, USER, Sallyport, no_check, run, wait_for
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
 
 ME = f"{USER}@{DOMAIN}"
 TEXT = f"From: <{ME}>\nTo: <{ME}>\nSubject: submitted\n\nHello.\n"
@@ -16,7 +16,9 @@ TEXT = f"From: <{ME}>\nTo: <{ME}>\nSubject: submitted\n\nHello.\n"
 
 @pytest.fixture(scope="module")
 def s():
-    one = Sallyport()
+    (clear,) = free_ports(1)
+    one = Sallyport(config=f"server clear {{ listen 127.0.0.1:{clear} tls starttls  access both  mechanisms PLAIN  allow-cleartext-auth 127.0.0.0/8 }}")
+    one.clear = clear
     one.cli("user", "add", f"norights@{DOMAIN}", stdin=PASSWORD.encode() + b"\n")
     one.cli("user", "add", f"locked@{DOMAIN}", "--grant", "submit,relay", stdin=PASSWORD.encode() + b"\n")
     one.cli("user", "lock", f"locked@{DOMAIN}")
@@ -136,6 +138,22 @@ def test_to_act_as_somebody_else(s):
     for oneself in ("", ME, ME.upper(), USER):
         with session(s) as c:
             assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD, oneself))[0] == 235, oneself
+
+
+def test_who_logged_in_before_starttls_is_nobody_behind_it(s):
+    """RFC 3207 4.2: whoever sat between may have logged in for its client."""
+    def relayed(c):
+        codes = [c.docmd(verb)[0] for verb in (f"MAIL FROM:<{ME}>", "RCPT TO:<x@elsewhere.example>", "RSET")]
+        return codes[1]
+    with smtplib.SMTP("127.0.0.1", s.clear, local_hostname="client.example.net", timeout=20) as c:
+        c.ehlo()
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))[0] == 235
+        assert relayed(c) == 250
+        c.starttls(context=no_check())
+        c.ehlo()
+        assert relayed(c) == 550
+        assert c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))[0] == 235
+        assert relayed(c) == 250
 
 
 def test_the_reverse_path_is_locked(s):

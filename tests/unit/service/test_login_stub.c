@@ -429,6 +429,43 @@ static void test_unasked_answers(void **state)
     assert_at_rest();
 }
 
+/* Nor does an answer that is meant for whoever had the slot before. */
+static void test_answers_to_somebody_else(void **state)
+{
+    struct login_answer real, other;
+    int fd = client(PLAIN_PORT);
+    (void)state;
+    become(&nobodies[0]);
+    greeted(fd);
+    line(fd, "AUTH CRAM-MD5\r\n");
+    login_free(&login);
+    uint8_t copy[LOGIN_ANSWER_OCTETS];
+    memcpy(copy, answer, answered.n);
+    struct span waits = span_of(copy, answered.n);
+    assert_true(login_answer_read(waits, &real));
+    other = (struct login_answer){.session = real.session + 1,
+                                  .slot = real.slot,
+                                  .kind = LOGIN_SUCCESS,
+                                  .principal = PRINCIPAL_USER,
+                                  .rights = ALL_RIGHTS,
+                                  .number = alice,
+                                  .valid_until = UINT64_MAX,
+                                  .name = SPAN("alice@dest.example")};
+    for (unsigned i = 0; i < 2; i++) {
+        answered = buf_on(answer, sizeof answer);
+        login_answer_put(&answered, &other);
+        assert_true(inbound_login_answer(t.in, buf_span(&answered)));
+        assert_string_equal(line(fd, ""), "");
+        other.session = real.session;
+        other.slot++;
+    }
+    assert_true(inbound_login_answer(t.in, waits));
+    assert_non_null(strstr(line(fd, ""), "535 5.7.8 "));
+    close(fd);
+    turns(4);
+    assert_at_rest();
+}
+
 /* What an edge could ask that was taken over by somebody: a mechanism that its server does not offer is not begun. */
 static void test_what_is_not_offered(void **state)
 {
@@ -445,6 +482,26 @@ static void test_what_is_not_offered(void **state)
     assert_null(login_create(&world, &m));
 }
 
+/* Nor is a ticket taken in clear text, whatever the edge says that it offered. */
+static void test_no_ticket_in_the_clear(void **state)
+{
+    struct config_server *server = (struct config_server *)(uintptr_t)t.config->servers;
+    struct login_begin m = {
+        .session = 1, .mechanism = MECHANISM_GSSAPI, .initial = true, .response = SPAN("x")};
+    struct login_answer a;
+    (void)state;
+    server->mechanisms = MECHANISM_BIT(MECHANISM_GSSAPI);
+    for (m.tls = LOGIN_CLEAR; m.tls <= LOGIN_TLS_1_3; m.tls++) {
+        struct login *l = login_create(&world, &m);
+        assert_non_null(l);
+        login_step(l, thread, SPAN(""), 2000, &a); /* there is no keytab */
+        assert_int_equal(login_report_of(l)->reason,
+                         m.tls == LOGIN_CLEAR ? LOGIN_REASON_CLEAR : LOGIN_REASON_UNAVAILABLE);
+        assert_int_equal(a.kind, m.tls == LOGIN_CLEAR ? LOGIN_REFUSED : LOGIN_LATER);
+        login_free(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,7 +515,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_login_ends_with_its_proof, begin_both, end),
         cmocka_unit_test_setup_teardown(test_no_answer_has_a_reason, begin_both, end),
         cmocka_unit_test_setup_teardown(test_unasked_answers, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_answers_to_somebody_else, begin_both, end),
         cmocka_unit_test_setup_teardown(test_what_is_not_offered, begin_both, end),
+        cmocka_unit_test_setup_teardown(test_no_ticket_in_the_clear, begin_both, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
