@@ -56,6 +56,8 @@ static bool ask_one(struct store *s, enum segment_kind kind)
 {
     struct prepare_job job = {.what = PREPARE_CREATE, .kind = (uint8_t)kind, .number = s->next_number};
     if (s->segments.n + 2 >= LIMIT_SEGMENTS || s->next_number == UINT32_MAX) return false;
+    /* Of a fresh spool the salt goes first: a segment for which a small disk has no room takes all there is for a moment. */
+    if (!s->salt_kept && s->segments.n == 0) (void)clean_salt_keep(s);
     if (!preparer_ask(s->preparer, &job)) return false;
     s->next_number++;
     s->asked[kind]++;

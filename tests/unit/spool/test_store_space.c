@@ -242,6 +242,16 @@ static void full_with_one_segment(void **state)
     assert_int_equal(f->alarms[ALARM_DAMAGED], 0);
 }
 
+/* What the first message needs beside its segment is there before segments take the rest. */
+static void full_before_the_first_message(void **state)
+{
+    struct fixture *f = *state;
+    fixture_maintain(f, 5);
+    sim_disk_capacity(f->disk, sim_disk_used(f->disk));
+    commit_and_flush(f, 1);
+    assert_true(fixture_whole(f, 1, 3000));
+}
+
 static void full_for_large_content(void **state)
 {
     struct fixture *f = *state;
@@ -305,6 +315,7 @@ int main(void)
                                        TEST(nothing_is_answered_without_a_successor),
                                        TEST(full),
                                        TEST(full_with_one_segment),
+                                       TEST(full_before_the_first_message),
                                        TEST(full_for_large_content),
                                        TEST(read_only_at_start),
                                        TEST(read_only_after_a_failed_sync)};
