@@ -19,7 +19,7 @@ logins = arguments[:1] == ["--logins"]
 if logins:
     arguments = arguments[1:]
 sys.path.insert(0, str(HERE.parent / "scenario"))
-from sallyport import DOMAIN, PASSWORD, USER, Sallyport  # noqa: E402
+from sallyport import DOMAIN, PASSWORD, PATIENCE, USER, Sallyport  # noqa: E402
 
 s = Sallyport(implicit=True, config="recipients dest.example\ndeliver dest.example to maildir mail\n")
 s.serve_domain("dest.example", ["user", "late"])
@@ -32,7 +32,7 @@ if logins:
 try:
     s.start()
     code = subprocess.run([sys.executable, HERE / "run.py", "--port", str(s.smtp), "--tls-port", str(s.implicit), "--pid", str(s.process.pid),
-                           "--log", str(s.log_file), "--rcpt", "user@dest.example", "--sink-maildir", str(s.folder / "mail"),
+                           "--log", str(s.log_file), "--rcpt", "user@dest.example", "--sink-maildir", str(s.folder / "mail"), "--patience", str(PATIENCE),
                            *(arguments or ["--quick"])], stdin=subprocess.DEVNULL).returncode
     if s.process.poll() is not None:
         print(f"sallyportd ended with {s.process.returncode}")

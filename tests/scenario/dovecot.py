@@ -101,6 +101,7 @@ class Fake:
 
     def __init__(self, path):
         self.path, self.hello, self.script, self.heard, self.numbers = str(path), self.HELLO, lambda line: b"", [], []
+        self.conversations = []  # what each said
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         os.chmod(self.path, 0o666)
@@ -118,9 +119,12 @@ class Fake:
     def talk(self, s):
         try:
             with s, s.makefile("rb") as lines:
+                conversation = []
+                self.conversations.append(conversation)
                 s.sendall(self.hello)
                 for line in lines:
                     self.heard.append(line)
+                    conversation.append(line)
                     if line.startswith(b"CPID\t"):
                         self.numbers.append(int(line[5:]))
                     said = self.script(line)

@@ -1,7 +1,7 @@
 """Fixtures of the scenario, privilege and peer tests."""
 import pytest
 
-from sallyport import Sallyport
+from sallyport import Sallyport, wait_for
 
 
 def pytest_configure(config):
@@ -48,9 +48,10 @@ def shared():
 
 @pytest.fixture(autouse=True)
 def fresh_mailbox(request):
-    """A shared sallyport's mailbox is empty when a test begins."""
+    """A shared sallyport's mailbox is empty when a test begins, and nothing of the test before is on its way there."""
     if "shared" in request.fixturenames:
         it = request.getfixturevalue("shared")
+        wait_for(lambda: it.queue() == [])
         for mail in (it.folder / "mail").glob("*/*/*/*"):
             if mail.is_file() and mail.parent.name in ("new", "cur"):
                 mail.unlink()

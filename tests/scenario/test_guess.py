@@ -16,6 +16,7 @@ from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, r
 
 ME = f"{USER}@{DOMAIN}"
 BANNED, FAILED, TURNED_AWAY = 421, 535, 554
+ATTACKED = 4  # seconds: LIMIT_GUESS_ATTACKED_WAIT_MS
 
 
 @pytest.fixture
@@ -28,10 +29,13 @@ def s():
 
 
 def greeting(s, source, port=None):
-    """Of a connection: code and text."""
-    with socket.create_connection(("127.0.0.1", port or s.submission), 20, (source, 0)) as c:
-        line = c.makefile("rb").readline().decode()
-        return int(line[:3]), line[4:].strip()
+    """Of a connection: code and text; 0 when it broke off."""
+    try:
+        with socket.create_connection(("127.0.0.1", port or s.submission), 60, (source, 0)) as c:
+            line = c.makefile("rb").readline().decode()
+            return int(line[:3] or 0), line[4:].strip()
+    except ConnectionResetError:
+        return 0, ""
 
 
 def login(s, source, user=ME, password="wrong"):
@@ -92,9 +96,10 @@ def test_the_session_ends_with_the_ban(s):
 
 
 def at_the_door(s, source, port=None, banned=True):
-    """Waits until it is turned away in place of the greeting, or no more."""
+    """Waits until it is turned away in place of the greeting, or no more, and all edges know the same bans."""
     code = TURNED_AWAY if banned else 220
-    wait_for(lambda: greeting(s, source, port)[0] == code)
+    wait_for(lambda: greeting(s, source, port)[0] == code and len({e["bans"] for e in edges(s)}) == 1)
+    assert greeting(s, source, port)[0] == code
 
 
 def explain(s, server, client, *more):
@@ -105,18 +110,18 @@ def explain(s, server, client, *more):
 
 
 def edges(s):
-    return [p for p in s.ask("status")[0]["processes"] if p["name"].startswith("edge")]
+    return s.status("edge")
 
 
 def test_who_is_banned_hears_it_at_the_door(s):
     get_banned(s, "127.66.2.2")
     at_the_door(s, "127.66.2.2")
     assert greeting(s, "127.66.2.2") == (554, "5.7.1 Too many failed logins from your address, it is banned for now: try again later")
-    with socket.create_connection(("127.0.0.1", s.submissions), 20, ("127.66.2.2", 0)) as c:
+    with socket.create_connection(("127.0.0.1", s.submissions), 60, ("127.66.2.2", 0)) as c:
         assert c.recv(1) == b""  # before TLS nothing can be said, and no handshake is begun
     assert greeting(s, "127.66.2.3")[0] == 220
     assert greeting(s, "127.66.2.2", s.smtp)[0] == 220  # nobody logs in there: mail of others behind that address goes on
-    refused = [e for e in s.log("refused") if e.get("rule") == "banned"]
+    refused = wait_for(lambda: [e for e in s.log("refused") if e.get("rule") == "banned"])
     assert 1 <= len(refused) <= len(edges(s)) and (refused[0]["client"], refused[0]["network"], refused[0]["code"]) == ("127.66.2.2", "127.66.2.2/32", 554)
     assert sum(e["banned_sessions"] for e in edges(s)) >= 3 and all(e["bans"] == 1 for e in edges(s))
     assert explain(s, "submission", "127.66.2.2") == ("banned", 554, greeting(s, "127.66.2.2")[1])
@@ -132,7 +137,7 @@ def test_a_ban_by_hand_closes_every_door_within_seconds(s):
     began = time.monotonic()
     s.cli("ban", "add", "127.66.2.0/26", "--reason", "enough")
     at_the_door(s, "127.66.2.2", s.smtp)
-    assert time.monotonic() - began < 10  # 2 where nobody else works
+    assert time.monotonic() - began < 20  # 2 where nobody else works
     at_the_door(s, "127.66.2.2")
     assert greeting(s, "127.66.2.2") == (554, "5.7.1 Your address is banned here, ask the postmaster")
     assert greeting(s, "127.66.2.64", s.smtp)[0] == 220
@@ -142,7 +147,6 @@ def test_a_ban_by_hand_closes_every_door_within_seconds(s):
         for name, pid in s.processes().items():
             if name.startswith(role):
                 os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: sum(name.startswith(role) for name in s.processes()) >= 1)
         at_the_door(s, "127.66.2.2", s.smtp)
     s.cli("ban", "lift", "127.66.2.0/26")
     at_the_door(s, "127.66.2.2", s.smtp, banned=False)
@@ -241,7 +245,7 @@ def test_the_client_behind_a_proxy_is_meant():
     one = Sallyport(config=f"never-ban 192.0.2.0/24\nserver behind {{ listen 127.0.0.1:{port} proxy from 127.0.0.1  tls none  access anonymous  recipients {DOMAIN} }}")
 
     def through(client):
-        with socket.create_connection(("127.0.0.1", port), 20) as c:
+        with socket.create_connection(("127.0.0.1", port), 60) as c:
             c.sendall(f"PROXY TCP4 {client} 127.0.0.1 4711 25\r\n".encode())
             return int(c.makefile("rb").readline()[:3])
     try:
@@ -280,18 +284,26 @@ def test_the_loopback_is_never_banned_when_nothing_is_said(make):
     assert set(together(s, [("127.0.0.1", f"n{i}@{DOMAIN}") for i in range(30)])) == {FAILED}
 
 
+def quick(s, source):
+    """Whether a login of one who is guessed at from everywhere goes as if he were not: one of some tries, where others work."""
+    for _ in range(5):
+        began = time.monotonic()
+        assert login(s, source, password=PASSWORD) == 235
+        if time.monotonic() - began < ATTACKED:
+            return True
+    return False
+
+
 def test_guessing_from_everywhere_locks_nobody_out(s):
     assert login(s, "127.66.1.1", password=PASSWORD) == 235
     codes = together(s, [(f"127.{70 + i}.1.1", ME) for i in range(14)])
     assert set(codes) == {FAILED}
     event, = s.log("login-distributed")
     assert event["claimed"] == ME and event["level"] == "security"
-    began = time.monotonic()
-    assert login(s, "127.66.1.1", password=PASSWORD) == 235
-    known = time.monotonic() - began
+    assert quick(s, "127.66.1.1")
     began = time.monotonic()
     assert login(s, "127.66.7.7", password=PASSWORD) == 235  # from where he never was: it takes longer, and goes
-    assert time.monotonic() - began > 4 > known
+    assert time.monotonic() - began > ATTACKED
 
 
 def test_an_account_that_may_not_log_in_is_refused_as_late(s):
@@ -313,7 +325,7 @@ def test_neighbours_of_a_known_source_take_it_nothing(s):
         together(s, [(f"127.66.1.{i}", f"x{round}@{DOMAIN}") for i in range(10, 32)])
         if "127.66.1.0/24" in bans(s):
             break
-    assert "127.66.1.0/24" in bans(s)
+    wait_for(lambda: "127.66.1.0/24" in bans(s))
     assert login(s, "127.66.1.200", password=PASSWORD) == BANNED
     assert greeting(s, "127.66.1.200")[0] == 220  # the directory alone knows who may go on logging in from inside
     assert explain(s, "submission", "127.66.1.200", "--user", ME, "--tls")[:2] == ("banned.login", 421)
@@ -332,24 +344,29 @@ def test_a_spray_is_recognised(s):
     assert login(s, "127.66.4.4") == BANNED
 
 
+def known(s):
+    """From where somebody logged in, as the store has it."""
+    with sqlite3.connect(f"file:{s.folder}/users/identity.db?mode=ro", uri=True) as db:
+        return [network for network, in db.execute("SELECT network FROM known")]
+
+
 def test_bans_and_known_networks_outlive_restart_reload_and_a_kill(s):
     assert login(s, "127.66.1.1", password=PASSWORD) == 235
     get_banned(s, "127.66.2.2")
-    wait_for(lambda: "127.66.2.2/32" in bans(s))
+    wait_for(lambda: "127.66.2.2/32" in bans(s) and "127.66.1.1/32" in known(s))  # written down with the next look
     s.cli("reload")
     wait_for(lambda: login(s, "127.66.2.2") == BANNED)
-    os.kill(s.processes()["directory"], signal.SIGKILL)
-    wait_for(lambda: s.processes().get("directory"))
+    s.wait_one_generation()
+    old = s.processes()["directory"]
+    os.kill(old, signal.SIGKILL)
+    wait_for(lambda: s.processes().get("directory", old) != old)
     wait_for(lambda: login(s, "127.66.2.2") == BANNED)
-    time.sleep(3)  # that 127.66.1.1 is known is written down with the next look
     s.stop()
     s.start()
     assert login(s, "127.66.2.2") == BANNED
     codes = together(s, [(f"127.{70 + i}.1.1", ME) for i in range(12)])
     assert set(codes) == {FAILED}
-    began = time.monotonic()
-    assert login(s, "127.66.1.1", password=PASSWORD) == 235
-    assert time.monotonic() - began < 4
+    assert quick(s, "127.66.1.1")
 
 
 def test_the_operator_lists_explains_lifts_and_adds(s):

@@ -171,10 +171,10 @@ def test_a_stop_waits_for_nobody_who_said_nothing_yet(sender):
 
     def session():
         """a session in the hands of the relay"""
-        return next(p for p in s.ask("status")[0]["processes"] if p["name"] == "relay")["connections"] == 1
+        return s.status("relay")[0]["connections"] == 1
     wait_for(session)
     begin = time.monotonic()
-    assert s.stop() == 0 and time.monotonic() - begin < 15
+    assert s.stop() == 0 and time.monotonic() - begin < 25  # LIMIT_DRAIN_SECONDS_DEFAULT is 30
     silent.close()
     s.start()
     waiting, = s.queue()
@@ -188,7 +188,7 @@ def test_a_process_of_sending_dies(sender, role):
 
     def answer(line, session):
         if line.startswith(b"EHLO") and session.number == 1:
-            held.wait(10)
+            held.wait(100)
     hop = NextHop(answer=answer)
     s = sender([f"relay d.example via smarthost 127.0.0.1:{hop.port} tls none"])
     s.send(to=["x@d.example"], port=s.out)
@@ -211,7 +211,7 @@ def test_reload_in_the_midst(sender):
 
     def answer(line, session):
         if line == b"." and session.number == 1:
-            held.wait(10)
+            held.wait(100)
     hop = NextHop(extensions=("PIPELINING",), answer=answer)
     s = sender([f"relay d.example via smarthost 127.0.0.1:{hop.port} tls none"])
     s.send(to=["x@d.example"], port=s.out)

@@ -158,7 +158,7 @@ def test_data_time(server):
 
 def test_early_talker(shared):
     import socket
-    s = socket.create_connection(("127.0.0.1", shared.smtp), timeout=10)
+    s = socket.create_connection(("127.0.0.1", shared.smtp), timeout=60)
     s.sendall(b"EHLO early.example.net\r\nNOOP\r\n")
     first = s.recv(4096)
     assert first[:3] in (b"554", b"220"), first  # 220 when the server was faster than the client's octets

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, shortest, wait_for
 
 ME = f"{USER}@{DOMAIN}"
 TEXT = f"From: <{ME}>\nTo: <{ME}>\nSubject: submitted\n\nHello.\n"
@@ -33,7 +33,7 @@ def plain(user, password, authzid=""):
 
 
 def session(s, tls=True):
-    c = smtplib.SMTP("127.0.0.1", s.submission, local_hostname="client.example.net", timeout=20)
+    c = smtplib.SMTP("127.0.0.1", s.submission, local_hostname="client.example.net", timeout=60)
     c.ehlo()
     if tls:
         c.starttls(context=no_check())
@@ -58,7 +58,7 @@ def test_what_is_offered_under_tls(s):
         c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))
         c.ehlo()
         assert offered(c) == []
-    with smtplib.SMTP("127.0.0.1", s.smtp, timeout=20) as c:
+    with smtplib.SMTP("127.0.0.1", s.smtp, timeout=60) as c:
         c.starttls(context=no_check())
         c.ehlo()
         assert offered(c) == []
@@ -182,7 +182,7 @@ def message(c, fields, size=0):
 
 @pytest.mark.parametrize("size", [0, 300_000])
 def test_from_is_locked_too(s, size):
-    s.cli("user", "sender", "add", ME, "team@team.example", check=size == 0)
+    s.cli("user", "sender", "add", ME, "team@team.example", check=False)  # it may be there already
 
     def of_data():
         return [e for e in s.log("refused") if e["verb"] == "DATA"]
@@ -274,9 +274,9 @@ def test_unknown_and_known_take_as_long(s):
             begin = time.monotonic()
             assert c.docmd("AUTH", "PLAIN " + plain(name, "wrong"))[0] == 535
             return time.monotonic() - begin
-    known, unknown = zip(*[[seconds(name) for name in (ME, f"nobody@{DOMAIN}")] for _ in range(7)])
-    assert abs(min(known) - min(unknown)) < 0.1  # a busy machine makes any of them longer, and none shorter
-    assert min(known + unknown) >= 0.2  # told at a multiple of a quarter of a second
+    best = shortest(seconds, (ME, f"nobody@{DOMAIN}")).values()
+    assert max(best) - min(best) < 0.1
+    assert min(best) >= 0.2  # told at a multiple of a quarter of a second
 
 
 def test_unknown_and_known_cost_as_much(s):
@@ -313,11 +313,12 @@ def test_a_label_costs_as_much_whether_there_is_such_an_app_password(s):
 def test_the_directory_dies_in_the_middle(s):
     with session(s) as c:
         assert c.docmd("AUTH", "LOGIN")[0] == 334
-        os.kill(s.processes()["directory"], signal.SIGKILL)
-        wait_for(lambda: s.processes().get("directory"))
-        time.sleep(0.5)
+        old = s.processes()["directory"]
+        os.kill(old, signal.SIGKILL)
+        wait_for(lambda: s.processes().get("directory", old) != old)
+        wait_for(lambda: s.status("directory")[0]["state"] == "ready")
         assert c.docmd(base64.b64encode(ME.encode()).decode())[0] == 454
-        c.login(ME, PASSWORD)
+        wait_for(lambda: c.docmd("AUTH", "PLAIN " + plain(ME, PASSWORD))[0] == 235, every=0.3)  # the edge hears of the new one a little later
 
 
 def test_a_change_counts_at_once(s):

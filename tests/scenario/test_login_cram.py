@@ -3,12 +3,11 @@ import base64
 import hmac
 import re
 import smtplib
-import statistics
 import time
 
 import pytest
 
-from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, wait_for
+from sallyport import DOMAIN, PASSWORD, USER, Sallyport, free_ports, no_check, run, shortest, wait_for
 
 ME = f"{USER}@{DOMAIN}"
 OLD = f"old@{DOMAIN}"
@@ -29,7 +28,7 @@ def s():
 
 
 def session(s):
-    c = smtplib.SMTP("127.0.0.1", s.old, local_hostname="client.example.net", timeout=20)
+    c = smtplib.SMTP("127.0.0.1", s.old, local_hostname="client.example.net", timeout=60)
     c.starttls(context=no_check())
     c.ehlo()
     return c
@@ -77,7 +76,7 @@ def test_real_clients(s, client):
 def test_only_where_it_is_named(s):
     with session(s) as c:
         assert c.esmtp_features["auth"].split() == ["CRAM-MD5"]
-    with smtplib.SMTP("127.0.0.1", s.submission, timeout=20) as c:
+    with smtplib.SMTP("127.0.0.1", s.submission, timeout=60) as c:
         c.starttls(context=no_check())
         c.ehlo()
         assert "CRAM-MD5" not in c.esmtp_features["auth"]
@@ -85,9 +84,9 @@ def test_only_where_it_is_named(s):
 
 
 def test_in_the_clear_for_named_networks(s):
-    with smtplib.SMTP("127.0.0.1", s.old, timeout=20) as c:
+    with smtplib.SMTP("127.0.0.1", s.old, timeout=60) as c:
         assert c.docmd("AUTH", "CRAM-MD5")[0] in (503, 538)
-    with smtplib.SMTP("127.0.0.1", s.old, timeout=20, source_address=("127.0.0.2", 0)) as c:
+    with smtplib.SMTP("127.0.0.1", s.old, timeout=60, source_address=("127.0.0.2", 0)) as c:
         c.ehlo()
         assert login(c, OLD, PASSWORD)[0] == 235
 
@@ -148,6 +147,6 @@ def test_unknown_and_known_take_as_long(s):
             begin = time.monotonic()
             assert login(c, name, "wrong")[0] == 535
             return time.monotonic() - begin
-    known, unknown, without = ([seconds(name) for _ in range(5)] for name in (OLD, f"nobody@{DOMAIN}", ME))
-    assert max(map(statistics.median, (known, unknown, without))) - min(map(statistics.median, (known, unknown, without))) < 0.1
-    assert min(known + unknown + without) >= 0.2
+    best = shortest(seconds, (OLD, f"nobody@{DOMAIN}", ME), least=5).values()
+    assert max(best) - min(best) < 0.1
+    assert min(best) >= 0.2

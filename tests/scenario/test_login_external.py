@@ -56,7 +56,7 @@ def session(s, name=None, version=None, port=None):
         context.load_cert_chain(*s.certificates[name])
     if version:
         context.minimum_version = context.maximum_version = VERSIONS[version]
-    c = smtplib.SMTP("127.0.0.1", port or s.keys, local_hostname="client.example.net", timeout=20)
+    c = smtplib.SMTP("127.0.0.1", port or s.keys, local_hostname="client.example.net", timeout=60)
     c.starttls(context=context)
     c.ehlo()
     return c
@@ -118,7 +118,7 @@ def test_it_is_offered_to_those_who_show_one(s):
         assert offered(c) == ["PLAIN"]
         assert external(c)[0] == 504
         assert c.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{ME}\0{PASSWORD}".encode()).decode())[0] == 235
-    with smtplib.SMTP("127.0.0.1", s.keys, timeout=20, source_address=("127.0.0.2", 0)) as c:
+    with smtplib.SMTP("127.0.0.1", s.keys, timeout=60, source_address=("127.0.0.2", 0)) as c:
         c.ehlo()
         assert offered(c) == ["PLAIN"]
         assert external(c)[0] == 504
@@ -213,7 +213,7 @@ def test_sessions_with_a_certificate_are_not_resumed(s):
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     earlier = None
     for _ in range(2):
-        c = smtplib.SMTP("127.0.0.1", s.keys, timeout=20)
+        c = smtplib.SMTP("127.0.0.1", s.keys, timeout=60)
         c.ehlo()
         assert c.docmd("STARTTLS")[0] == 220
         c.sock = context.wrap_socket(c.sock, session=earlier)

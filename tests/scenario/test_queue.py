@@ -116,7 +116,7 @@ def test_verify_online_and_offline(make):
     named = re.search(rb"(?m)^segment \d+ offset \d+: .* \(message (\w+)\)$", done.stdout)
     assert named and named.group(1).decode() in ids, done.stdout  # which message is damaged, and where it lies
     s.start()  # serves on: damage hides no other mail
-    assert [e["id"] for e in s.log("spool-damaged")] == [named.group(1).decode()]
+    wait_for(lambda: [e["id"] for e in s.log("spool-damaged")] == [named.group(1).decode()])
     online = s.cli("queue", "verify", check=False)
     assert online.returncode == 1 and named.group(1) in online.stdout
     s.config.write_text(s.config.read_text().replace("hold *", ""))

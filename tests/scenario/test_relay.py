@@ -3,6 +3,7 @@ import email
 import email.policy
 import email.utils
 import socket
+import threading
 import time
 
 import pytest
@@ -141,6 +142,7 @@ def test_a_recipient_written_twice_gets_one_copy(make, hop):
     send_raw(s, HEAD + b"x\r\n", to=[f"{USER}@{DOMAIN}", f"r@{FAR}", f"{USER.upper()}@{DOMAIN}", f"r@{FAR.upper()}", f"other@{FAR}"])
     assert wait_messages(h, 1)[0]["to"] == [f"other@{FAR}"]
     s.wait_mails(1)
+    wait_for(lambda: sorted(r["state"] for r in s.queue()[0]["recipients"]) == ["delivered", "delivered", "held"])
     s.kill()  # what it is made of is found again
     s.start()
     waiting, = s.queue()
@@ -178,6 +180,7 @@ def test_each_recipient_has_its_own_fate(make, hop):
     assert groups[1]["Action"] == "failed" and "550 5.1.1 nobody of that name" in groups[1]["Diagnostic-Code"]
     message, = h.messages
     assert message["to"] == [f"ok@{FAR}"]
+    wait_for(lambda: len(s.queue()) == 1)  # what told the sender is known to have arrived
     left, = s.queue()
     assert [r["to"] for r in left["recipients"] if r["state"] == "deferred"] == [f"later@{FAR}"]
 
@@ -216,10 +219,8 @@ def test_the_next_address_is_tried(make, hop):
     dead, busy, good = hop(), hop(greeting=b"421 4.3.2 too busy\r\n"), hop()
     dead.close()
     s = relay_to(make, dead, busy, good)
-    began = time.monotonic()
     send_raw(s, HEAD + b"x\r\n")
-    wait_messages(good, 1)
-    assert time.monotonic() - began < 15
+    wait_messages(good, 1, 10)  # the queue would try it again after minutes
 
 
 def test_sessions_are_used_again(make, hop):
@@ -233,9 +234,14 @@ def test_sessions_are_used_again(make, hop):
 
 
 def test_concurrency_is_bounded(make, hop):
+    beside = threading.Event()
+
     def answer(line, session):
-        if line == b".":
+        if line == b"." and h.open > 1:
+            beside.set()
             time.sleep(0.05)
+        elif line == b".":
+            beside.wait(20)  # for another one
         return None
     h = hop(answer=answer)
     s = relay_to(make, h, more="destination * { sessions 2 4 }")
@@ -278,7 +284,7 @@ def test_success_is_told_when_the_next_hop_does_not(make, hop, lmtp):
     groups = next(p for p in email.message_from_bytes(mail).walk() if p.get_content_type() == "message/delivery-status").get_payload()
     assert groups[1]["Action"] == ("delivered" if lmtp else "relayed") and groups[1]["Status"].startswith("2.")
     assert email.message_from_bytes(mail)["Subject"] == "Delivery report: " + ("delivered" if lmtp else "passed on")
-    assert s.log("delivered")[0]["to"] == f"r@{FAR}"
+    assert wait_for(lambda: s.log("delivered"))[0]["to"] == f"r@{FAR}"
     assert b"NOTIFY" not in h.messages[0]["rcpt"][0]
 
 
@@ -301,7 +307,7 @@ def test_expired_mail_comes_back_with_what_was_said_last(make, hop):
     assert remote == "dns; 127.0.0.1" and code == "smtp; 450 4.2.1 come again" and "Theserver127.0.0.1said:4504.2.1comeagain" in text
     remote, code, text = said["rfc822; r@dead.example"]
     assert remote is None and code == "x-sallyport; 127.0.0.1[127.0.0.1]:1: Connection refused" and "[127.0.0.1]:1:Connectionrefused" in text
-    assert s.queue() == []
+    wait_for(lambda: s.queue() == [])
 
 
 @pytest.mark.parametrize("body,data", [(" BODY=8BITMIME", HEAD + b"ascii\r\n"), (" BODY=8BITMIME SMTPUTF8", HEAD + b"ascii\r\n")])
@@ -422,13 +428,14 @@ def test_one_live_among_many_dead(make, hop):
         talk.say("DATA", 354)
         talk.send(HEAD + b"x\r\n.\r\n")
         assert talk.reply()[0] == 250
-    began = time.monotonic()
     send_raw(s, HEAD + b"alive\r\n")
     wait_messages(h, 1, 10)
-    assert time.monotonic() - began < 10
-    rows = s.ask("queue", "summary", "--by", "destination")
-    assert len(rows) == 1000 and all(r["recipients"] == 1 for r in rows)
-    refused = wait_for(lambda: [r for r in s.ask("queue", "summary", "--by", "destination") if r.get("state", {}).get("standing") == "failed"], 5)
+
+    def summary():
+        return s.ask("queue", "summary", "--by", "destination")
+    wait_for(lambda: len(summary()) == 1000)
+    assert all(r["recipients"] == 1 for r in summary())
+    refused = wait_for(lambda: [r for r in summary() if r.get("state", {}).get("standing") == "failed"], 5)
     assert refused[0]["state"]["next"] > refused[0]["state"]["failed"]
     silent.close()
 

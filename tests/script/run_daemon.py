@@ -121,8 +121,8 @@ class Mailbox:
                 found.append(file.read())
         return found
 
-    def await_messages(self, count):
-        end = time.monotonic() + 10
+    def await_messages(self, count, seconds):
+        end = time.monotonic() + seconds
         while len(self.new_contents()) < count and time.monotonic() < end:
             time.sleep(0.05)
         time.sleep(0.1)
@@ -151,7 +151,7 @@ class Player:
         if not self.args.mail:
             self.unchecked += 1
             return
-        contents = self.mailbox.await_messages(count or 1)
+        contents = self.mailbox.await_messages(count or 1, 10 if count == 0 else 60)
         if count is not None and len(contents) != count:
             raise Failed(f"{len(contents)} messages are stored")
         # a Maildir has LF line ends; our trace fields stand in front
@@ -214,7 +214,7 @@ def main():
     parser.add_argument("files", nargs="+")
     parser.add_argument("--rcpt", required=True, help="a mailbox that exists")
     parser.add_argument("--mail", help="its Maildir")
-    parser.add_argument("--timeout", type=float, default=10)
+    parser.add_argument("--timeout", type=float, default=60)
     args = parser.parse_args()
     player = Player(args)
     failed = 0
