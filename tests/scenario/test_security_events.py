@@ -78,7 +78,7 @@ def test_what_fail2ban_needs_is_installed_where_the_manual_says(tmp_path):
     run(ROOT / "tools/install", BUILD, tmp_path, "/opt/it", cwd=ROOT)
     folder = tmp_path / "opt/it/share/sallyport/fail2ban"
     there = {str(p.relative_to(folder)): p for p in folder.rglob("*.conf")}
-    assert set(there) == {str(p.relative_to(ROOT / "packaging/fail2ban")) for p in (ROOT / "packaging/fail2ban").rglob("*.conf")} and len(there) == 3
+    assert set(there) == {str(p.relative_to(ROOT / "packaging/fail2ban")) for p in (ROOT / "packaging/fail2ban").rglob("*.conf")} and len(there) == 4
     manual = section("FAIL2BAN")
     for name in ("share/sallyport/fail2ban", *there):
         assert name in manual, name
