@@ -17,6 +17,7 @@ struct log_lines {
     const char *name; /* of the file that is open */
     int fd;           /* -1: none is */
     bool skipping;    /* the rest of a line that is too long */
+    bool fresh;       /* nothing of it was read yet */
     bool failed;
     uint64_t since_ms;
     struct log_lines_count count;
@@ -79,8 +80,38 @@ static bool open_next(struct log_lines *l)
     l->name = l->names[l->next_name++];
     l->begin = l->end = 0;
     l->skipping = false;
+    l->fresh = true;
     l->fd = strcmp(l->name, "-") == 0 ? STDIN_FILENO : open(l->name, O_RDONLY | O_CLOEXEC);
     return l->fd >= 0 || fail(l);
+}
+
+/* Rotated logs are: counted as lines of others they would be missing in every number. */
+static const char *compressed(struct span beginning)
+{
+    static const struct {
+        struct span magic;
+        const char *unpacked_by;
+    } kinds[] = {{SPAN("\x1f\x8b"), "zcat"},
+                 {SPAN("\xfd"
+                       "7zXZ"),
+                  "xzcat"},
+                 {SPAN("\x28\xb5\x2f\xfd"), "zstdcat"},
+                 {SPAN("BZh"), "bzcat"},
+                 {SPAN("LPKSHHRH"), "journalctl -o cat --file"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (span_eq(span_head(beginning, kinds[i].magic.n), kinds[i].magic)) return kinds[i].unpacked_by;
+    return NULL;
+}
+
+static bool is_text(struct log_lines *l)
+{
+    const char *by = l->fresh ? compressed(span_of(l->octets, l->end)) : NULL;
+    l->fresh = false;
+    if (!by) return true;
+    complain(EXIT_NO, "%s is no text: %s %s, into standard input", l->name, by, l->name);
+    l->failed = true;
+    close_file(l);
+    return false;
 }
 
 /* Reads behind what is kept. False: the file has ended, or failed. */
@@ -98,7 +129,7 @@ static bool read_more(struct log_lines *l)
         n = read(l->fd, l->octets + l->end, sizeof l->octets - l->end);
     if (n < 0) return fail(l);
     l->end += (size_t)n;
-    return n > 0;
+    return n > 0 && is_text(l);
 }
 
 /* The next line without its end, also the last one that has none. False: the file has ended. */
@@ -177,7 +208,7 @@ bool log_lines_since(struct span text, uint64_t now_ms, uint64_t *ret)
 {
     uint64_t age, seconds;
     size_t n;
-    if (queue_filter_age(text, &age)) {
+    if (!span_u64(text, &age) && queue_filter_age(text, &age)) { /* a number alone does not say of what */
         *ret = age < now_ms ? now_ms - age : 0;
         return true;
     }

@@ -46,6 +46,27 @@ static void done(struct log_lines *l, size_t n, uint64_t lines, uint64_t foreign
 #define LINE(event, more)                                                                                    \
     "{\"ts\":\"2026-11-25T15:30:00.123Z\",\"level\":\"info\",\"event\":\"" event "\"" more "}"
 
+static void what_is_compressed_is_no_log(void **state)
+{
+    const struct span beginnings[] = {SPAN("\x1f\x8b\x08rest\n"),
+                                      SPAN("\xfd"
+                                           "7zXZ\0rest\n"),
+                                      SPAN("\x28\xb5\x2f\xfdrest\n"), SPAN("BZh91AY\n"),
+                                      SPAN("LPKSHHRHrest\n")};
+    struct log_line l;
+    (void)state;
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++) {
+        put_file(0, beginnings[i]);
+        put_file(1, SPAN(LINE("a", "") "\n"));
+        struct log_lines *lines = open_files(2, 0);
+        assert_false(log_lines_next(lines, &l));
+        assert_true(log_lines_failed(lines));
+        log_lines_close(&lines);
+        unlink(name[0]);
+        unlink(name[1]);
+    }
+}
+
 static void lines_of_two_files(void **state)
 {
     (void)state;
@@ -163,7 +184,7 @@ static void only_since(void **state)
     assert_true(ms == 1795620600000);
     assert_true(log_lines_since(SPAN("2026-11-25T15:30:00"), 0, &ms));
     static const char *const wrong[] = {
-        "", "d", "yesterday", "-1h", "2026-11-25Z", "2026-11-25T15:30:00+01:00", "2026-11"};
+        "5", "7200", "", "d", "yesterday", "-1h", "2026-11-25Z", "2026-11-25T15:30:00+01:00", "2026-11"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(log_lines_since(span_str(wrong[i]), 1795620600123, &ms));
 }
@@ -173,7 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_two_files),  cmocka_unit_test(what_is_none_of_ours),
         cmocka_unit_test(lines_of_any_length), cmocka_unit_test(a_file_that_is_not_there),
-        cmocka_unit_test(only_since),
+        cmocka_unit_test(only_since),          cmocka_unit_test(what_is_compressed_is_no_log),
     };
     complain_as("test", false);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,33 @@ static void an_older_database_is_brought_up_to_date(void **state)
     assert_int_equal(ban_list(fixture, list, 4), 0);
 }
 
+/* Indexes that are missing keep nobody from reading: `sallyport check` says nothing of it after an upgrade of the program. */
+static void who_reads_takes_an_older_one(void **state)
+{
+    const char *why;
+    sqlite3 *db;
+    char name[FOLDER_NAME_OCTETS];
+    (void)state;
+    identity_close(&fixture);
+    folder_name(fixture_folder, name);
+    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP INDEX principal_locked; DROP INDEX app_expires; DROP INDEX "
+                                  "app_network_network; DROP INDEX sender_pattern; PRAGMA user_version=2",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    fixture = identity_open(fixture_folder, false, &why);
+    assert_true(fixture && identity_check(fixture, &why));
+    identity_close(&fixture);
+    fixture = identity_open(fixture_folder, true, &why); /* and brings it up to date */
+    assert_non_null(fixture);
+    identity_close(&fixture);
+    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP INDEX sender_pattern", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_begin, fixture_end)
 int main(void)
 {
@@ -172,6 +199,7 @@ int main(void)
         TEST(a_change_of_another_is_seen),
         TEST(known_networks_are_few_and_go_with_their_principal),
         TEST(an_older_database_is_brought_up_to_date),
+        TEST(who_reads_takes_an_older_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
