@@ -44,6 +44,13 @@ void calendar_put(struct buf *b, const struct calendar *c)
     calendar_put_time(b, c);
 }
 
+void calendar_put_utc(struct buf *b, uint64_t unix_seconds)
+{
+    const struct calendar c = calendar_of(unix_seconds);
+    calendar_put(b, &c);
+    buf_byte(b, 'Z');
+}
+
 /* Digits are d in the form, everything else is itself. */
 static bool read_form(struct span text, const char *form, uint32_t *numbers)
 {

@@ -17,6 +17,8 @@ struct calendar calendar_of(uint64_t unix_seconds);
 void calendar_put_time(struct buf *b, const struct calendar *c);
 /* "2026-11-25T15:30:00", RFC 3339 without fraction and zone */
 void calendar_put(struct buf *b, const struct calendar *c);
+/* "2026-11-25T15:30:00Z" */
+void calendar_put_utc(struct buf *b, uint64_t unix_seconds);
 /* The seconds of what a text begins with: "2026-11-25", midnight then, or "2026-11-25T15:30:00". False: that is no day of 1970 to
  * 9999, or no time of day. *n: octets that were read. */
 MUST_USE bool calendar_read(struct span text, uint64_t *unix_seconds, size_t *n);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/calendar.h"
 #include "cmd/complain.h"
 #include "cmd/user_store.h"
 #include "service/config_load.h"
@@ -57,11 +58,11 @@ static void put_json(struct buf *b, const struct guess_ban *ban)
     buf_str(b, "{\"network\":\"");
     network_put(b, &ban->network);
     buf_str(b, "\",\"since\":\"");
-    user_put_time(b, ban->since);
+    calendar_put_utc(b, ban->since);
     buf_str(b, "\",\"until\":");
     if (ban->until < BAN_FOREVER) {
         buf_byte(b, '"');
-        user_put_time(b, ban->until);
+        calendar_put_utc(b, ban->until);
         buf_byte(b, '"');
     } else {
         buf_str(b, "null");
@@ -83,9 +84,9 @@ static void put_text(struct buf *b, const struct guess_ban *ban)
 {
     network_put(b, &ban->network);
     buf_str(b, "  since ");
-    user_put_time(b, ban->since);
+    calendar_put_utc(b, ban->since);
     buf_str(b, ban->until < BAN_FOREVER ? "  until " : "  for good");
-    if (ban->until < BAN_FOREVER) user_put_time(b, ban->until);
+    if (ban->until < BAN_FOREVER) calendar_put_utc(b, ban->until);
     buf_str(b, "\n    ");
     if (ban->reason != GUESS_BY_HAND) {
         put_count(b, ban->failures, " failed login");
@@ -126,13 +127,6 @@ static int list(struct user_call *u, void *context)
     return n < 0 ? EXIT_NO : EXIT_YES;
 }
 
-static bool never_banned(const struct config *c, const struct address *a)
-{
-    for (uint32_t i = 0; i < c->n_never_ban; i++)
-        if (network_holds(&c->never_ban[i], a)) return true;
-    return false;
-}
-
 static int show(struct user_call *u, void *context)
 {
     struct ban_call *b = context;
@@ -147,7 +141,7 @@ static int show(struct user_call *u, void *context)
         shown++;
     }
     if (n < 0) return EXIT_NO;
-    if (never_banned(u->config, &a))
+    if (network_any_holds(u->config->never_ban, u->config->n_never_ban, &a))
         return complain(EXIT_NO, "%s may connect and log in: never-ban names it", b->words[0]);
     return shown ? EXIT_YES : complain(EXIT_NO, "%s is not banned", b->words[0]);
 }
@@ -246,7 +240,7 @@ static int add(struct user_call *u, void *context)
     if (b->last) {
         ban.until = u->now + seconds;
         buf_str(&until, " until ");
-        user_put_time(&until, ban.until);
+        calendar_put_utc(&until, ban.until);
     }
     if (!user_begin(u)) return EXIT_NO;
     if (!ban_put(u->identity, &ban)) return user_failed(u);

@@ -89,8 +89,7 @@ static void explain_client(struct explain_call *x)
     const struct config_server *s = x->server;
     struct buf *b = explain_begin(x->e, "client");
 
-    for (uint32_t i = 0; i < s->n_relay_networks; i++)
-        x->relay_network |= network_holds(&s->relay_networks[i], &x->q->address);
+    x->relay_network = network_any_holds(s->relay_networks, s->n_relay_networks, &x->q->address);
     buf_str(b, "server ");
     buf_put(b, s->name);
     x->device = pin_holds(s->pins, s->n_pins, &x->q->address);

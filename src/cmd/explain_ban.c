@@ -30,13 +30,11 @@ static bool find(const struct explain_call *x, uint64_t unix_seconds, struct gue
 
 static void put_ban(struct buf *b, const struct guess_ban *ban)
 {
-    struct calendar c = calendar_of(ban->until);
     network_put(b, &ban->network);
     buf_str(b, " is banned");
     if (ban->until < BAN_FOREVER) {
         buf_str(b, " until ");
-        calendar_put(b, &c);
-        buf_byte(b, 'Z');
+        calendar_put_utc(b, ban->until);
     }
     buf_str(b, ban->reason == GUESS_BY_HAND ? ", by hand: " : ", after failed logins: ");
     buf_put(b, span_str(ban->text));
@@ -49,9 +47,8 @@ bool explain_ban(struct explain_call *x, uint64_t unix_seconds)
     uint8_t memory[64];
     struct buf network = buf_on(memory, sizeof memory);
     if (!x->identity || !find(x, unix_seconds, &ban)) return true;
-    bool never = false, by_hand = ban.reason == GUESS_BY_HAND;
-    for (uint32_t i = 0; i < c->n_never_ban; i++)
-        never |= network_holds(&c->never_ban[i], &x->q->address);
+    bool never = network_any_holds(c->never_ban, c->n_never_ban, &x->q->address);
+    bool by_hand = ban.reason == GUESS_BY_HAND;
     bool door = !never && guess_bars(&ban, x->server->mechanisms != 0);
     struct buf *b = explain_begin(x->e, "ban");
     put_ban(b, &ban);

@@ -83,10 +83,11 @@ static const char *lacks_outside(const struct explain_call *x, enum mechanism m)
 static struct mechanism_facts facts_of(const struct explain_call *x)
 {
     const struct config_server *s = x->server;
-    struct mechanism_facts f = {.tls = x->tls, .binding = x->tls, .certificate = x->tls && x->q->certificate};
-    for (uint32_t i = 0; i < s->n_clear_auth; i++)
-        f.clear |= network_holds(&s->clear_auth[i], &x->q->address);
-    return f;
+    return (struct mechanism_facts){.tls = x->tls,
+                                    .clear =
+                                        network_any_holds(s->clear_auth, s->n_clear_auth, &x->q->address),
+                                    .binding = x->tls,
+                                    .certificate = x->tls && x->q->certificate};
 }
 
 /* Those of the server, one by one. Returns those that could succeed; *offered: those that EHLO shows. */

@@ -139,13 +139,6 @@ static int by_name(const void *a, const void *b)
 
 /* --- showing */
 
-static void put_time(struct buf *b, uint64_t ms)
-{
-    struct calendar c = calendar_of(ms / 1000);
-    calendar_put(b, &c);
-    buf_byte(b, 'Z');
-}
-
 static void put_json_text(struct buf *b, const char *name, const struct text *t)
 {
     buf_str(b, name);
@@ -182,9 +175,9 @@ static void print_json(const struct device *d)
     put_json_text(&b, ",\"tls\":", &d->tls);
     put_json_text(&b, ",\"mechanism\":", &d->mechanism);
     buf_str(&b, ",\"first\":\"");
-    put_time(&b, d->first_ms);
+    calendar_put_utc(&b, d->first_ms / 1000);
     buf_str(&b, "\",\"last\":\"");
-    put_time(&b, d->last_ms);
+    calendar_put_utc(&b, d->last_ms / 1000);
     printf("%.*s\",\"sessions\":%" PRIu64 ",\"messages\":%" PRIu64, SPAN_ARG(buf_span(&b)), d->sessions,
            d->messages);
     b.n = 0;
@@ -207,9 +200,9 @@ static void print_row(const struct device *d)
 {
     char client[SHOWN_OCTETS], server[SHOWN_OCTETS], who[SHOWN_OCTETS], times[64];
     struct buf b = buf_on(times, sizeof times);
-    put_time(&b, d->first_ms);
+    calendar_put_utc(&b, d->first_ms / 1000);
     buf_str(&b, "  ");
-    put_time(&b, d->last_ms);
+    calendar_put_utc(&b, d->last_ms / 1000);
     printf("%-20s %-14s %.*s %9" PRIu64 " %9" PRIu64 "  %s\n", shown(client, &d->client),
            shown(server, &d->server), SPAN_ARG(buf_span(&b)), d->sessions, d->messages,
            d->user.n || d->from.n ? shown(who, d->user.n ? &d->user : &d->from) : "-");

@@ -97,10 +97,7 @@ static void lose(struct tally *t, uint32_t *session, struct span name, bool mess
 static bool in_relay_networks(const struct config_server *s, struct span client)
 {
     struct address a;
-    if (!address_parse(client, &a)) return false;
-    for (uint32_t i = 0; i < s->n_relay_networks; i++)
-        if (network_holds(&s->relay_networks[i], &a)) return true;
-    return false;
+    return address_parse(client, &a) && network_any_holds(s->relay_networks, s->n_relay_networks, &a);
 }
 
 /* The server asks for a login now: whoever sent without one, from no relay network. */
@@ -146,13 +143,6 @@ static void take(struct tally *t, const struct log_line *line)
 
 /* --- what is said */
 
-static void put_time(struct buf *b, uint64_t ms)
-{
-    struct calendar c = calendar_of(ms / 1000);
-    calendar_put(b, &c);
-    buf_byte(b, 'Z');
-}
-
 static json_int_t number(const json_t *both, size_t which)
 {
     return json_integer_value(json_array_get(both, which));
@@ -195,8 +185,8 @@ static void print_json(const struct server_edit *e, struct tally *t, const struc
     char memory[SERVER_TEXT_OCTETS * 16], first[32], last[32];
     struct buf b = buf_on(memory, sizeof memory), begin = buf_on(first, sizeof first),
                end = buf_on(last, sizeof last);
-    put_time(&begin, t->first_ms);
-    put_time(&end, t->last_ms);
+    calendar_put_utc(&begin, t->first_ms / 1000);
+    calendar_put_utc(&end, t->last_ms / 1000);
     buf_byte(&b, '{');
     server_put_json(&b, "server", t->after->name);
     server_put_json(&b, "from", e->from);
@@ -220,9 +210,9 @@ static void print_text(const struct server_edit *e, struct tally *t, const struc
 {
     char memory[64];
     struct buf b = buf_on(memory, sizeof memory);
-    put_time(&b, t->first_ms);
+    calendar_put_utc(&b, t->first_ms / 1000);
     buf_str(&b, " to ");
-    put_time(&b, t->last_ms);
+    calendar_put_utc(&b, t->last_ms / 1000);
     printf("server %.*s: access %.*s -> %.*s, by a log from %.*s:\n", SPAN_ARG(t->after->name),
            SPAN_ARG(e->from), SPAN_ARG(e->to), SPAN_ARG(buf_span(&b)));
     printf("of %" PRIu64 " sessions %" PRIu64 " would be refused, %" PRIu64

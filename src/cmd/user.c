@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/calendar.h"
 #include "cmd/complain.h"
 #include "cmd/control_client.h"
 #include "cmd/queue_filter.h"
@@ -145,13 +144,6 @@ bool user_period(const struct command_call *v, const char *text, uint64_t *secon
     }
     *seconds = ms / 1000;
     return true;
-}
-
-void user_put_time(struct buf *b, uint64_t unix_seconds)
-{
-    struct calendar c = calendar_of(unix_seconds);
-    calendar_put(b, &c);
-    buf_byte(b, 'Z');
 }
 
 bool user_begin(struct user_call *u)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#include "base/calendar.h"
 #include "base/hex.h"
 #include "cmd/complain.h"
 #include "cmd/user_private.h"
@@ -91,7 +92,7 @@ int user_app_add(struct user_call *u)
 
     if (!user_name(u, &name) || !read_app(u, &app, networks)) return EXIT_USAGE;
     if (!user_number(u, name, &number)) return EXIT_NO;
-    if (app.expires) user_put_time(&until, app.expires);
+    if (app.expires) calendar_put_utc(&until, app.expires);
     bool good = make_password(password) && secret_digest(span_str(password), app.digest) &&
                 user_make_secrets(u, span_str(password), false, &app.secrets, &why);
     int code = good ? EXIT_NO : complain(EXIT_NO, "%s", why);

@@ -17,9 +17,7 @@ struct shown {
 
 static void put_time(struct buf *b, int64_t seconds)
 {
-    struct calendar c = calendar_of(seconds > 0 ? (uint64_t)seconds : 0);
-    calendar_put(b, &c);
-    buf_byte(b, 'Z');
+    calendar_put_utc(b, seconds > 0 ? (uint64_t)seconds : 0);
 }
 
 static void put_json(struct buf *b, const struct list_value *v)

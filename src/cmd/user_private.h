@@ -52,8 +52,6 @@ bool user_group_number(struct user_call *u, struct span name, uint32_t *ret); /*
 bool user_is_label(const char *text);
 /* How long something holds: 30m, 12h, 90d. A number alone is none: nobody knows what was meant. False: complained. */
 bool user_period(const struct command_call *v, const char *text, uint64_t *seconds);
-/* "2026-11-25T15:30:00Z" */
-void user_put_time(struct buf *b, uint64_t unix_seconds);
 /* Begins a change. False: complained. */
 bool user_begin(struct user_call *u);
 /* Ends it: what is for the audit, and is said when it is done ("%s." on standard output; --json: {"done":"..."}). Gives up when change is not

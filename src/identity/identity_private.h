@@ -7,7 +7,7 @@
 
 #include "identity/identity.h"
 
-enum { WHY_OCTETS = 256, STATEMENTS = 48 };
+enum { WHY_OCTETS = 256, STATEMENTS = 96 /* more than this room has */ };
 
 struct identity {
     sqlite3 *db;

@@ -237,6 +237,13 @@ bool network_holds(const struct network *n, const struct address *a)
     return within(&n->base, n->bits, a);
 }
 
+bool network_any_holds(const struct network *n, size_t count, const struct address *a)
+{
+    for (size_t i = 0; i < count; i++)
+        if (network_holds(&n[i], a)) return true;
+    return false;
+}
+
 /* Networks nest or are disjoint: one that lies in another (or is a later double of it) adds nothing to the union. What
  * lies in another is asked as network_holds asks it: no IPv6 network swallows IPv4. */
 static bool adds_nothing(const struct network *n, size_t count, size_t i)

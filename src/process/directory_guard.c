@@ -120,10 +120,7 @@ static void knows(void *context, const struct ban_known *k)
 
 static bool exempt(const struct guard *g, const struct address *a)
 {
-    const struct config *c = g->child->config;
-    for (uint32_t i = 0; i < c->n_never_ban; i++)
-        if (network_holds(&c->never_ban[i], a)) return true;
-    return false;
+    return network_any_holds(g->child->config->never_ban, g->child->config->n_never_ban, a);
 }
 
 static struct address address_of(const uint8_t client[16])

@@ -77,19 +77,12 @@ static bool address_of(const struct sockaddr_storage *from, struct address *ret)
     return true;
 }
 
-bool inbound_in_networks(const struct network *n, uint32_t count, const struct address *a)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (network_holds(&n[i], a)) return true;
-    return false;
-}
-
 void inbound_place(struct session *s)
 {
     const struct config_server *server = &s->in->setup.config->servers[s->server];
-    s->relay_network = inbound_in_networks(server->relay_networks, server->n_relay_networks, &s->client);
+    s->relay_network = network_any_holds(server->relay_networks, server->n_relay_networks, &s->client);
     s->device = pin_holds(server->pins, server->n_pins, &s->client);
-    s->clear_auth = inbound_in_networks(server->clear_auth, server->n_clear_auth, &s->client);
+    s->clear_auth = network_any_holds(server->clear_auth, server->n_clear_auth, &s->client);
 }
 
 /* Sends the greeting. False: closed. */
@@ -150,7 +143,7 @@ static const char *too_many(enum sources_answer a)
 static bool never_banned(const struct session *s)
 {
     const struct config *c = s->in->setup.config;
-    return inbound_in_networks(c->never_ban, c->n_never_ban, &s->client);
+    return network_any_holds(c->never_ban, c->n_never_ban, &s->client);
 }
 
 struct barred_entry *inbound_ban(const struct session *s, bool logins)
@@ -254,7 +247,7 @@ static void begin(struct inbound *in, const struct listening *l, int fd, const s
         return;
     }
     s->watch.fd = fd;
-    bool proxy = inbound_in_networks(listener->proxy_from, listener->n_proxy_from, a);
+    bool proxy = network_any_holds(listener->proxy_from, listener->n_proxy_from, a);
     if (!inbound_let_in(s, proxy ? SOURCE_PROXY : SOURCE_DIRECT)) return;
     if (!loop_watch(in->setup.loop, &s->watch, fd, LOOP_READ, inbound_on_socket)) {
         inbound_session_close(s, "no memory in the kernel");

@@ -200,7 +200,6 @@ void inbound_count_out(struct session *s);
 #define BANNED_BY_HAND "Your address is banned here, ask the postmaster"
 /* The ban that holds for it now; logins: one of those counts that are for servers where one may log in, too. Null: none. */
 struct barred_entry *inbound_ban(const struct session *s, bool logins);
-bool inbound_in_networks(const struct network *n, uint32_t count, const struct address *a);
 void inbound_place(struct session *s); /* what its own address permits; never a proxy's */
 void inbound_session_close(struct session *s,
                            const char *why);       /* s is gone afterwards, but not reused in this turn */
