@@ -28,8 +28,8 @@ struct guard {
     unsigned n_known;
     uint64_t unix_seconds;
     /* from it */
-    bool written;
-    int64_t version;
+    bool written, unread;     /* unread: somebody changed it, and it cannot be read */
+    int64_t version;          /* of what was read */
     struct guess_ban *listed; /* LIMIT_GUESS_BANS_KEPT */
     int n_listed;             /* -1: nothing new */
     /* beside it */
@@ -61,8 +61,11 @@ static void work(struct worker_task *task, void *state)
     (void)state;
     g->n_listed = -1;
     g->written = put_all(g);
-    if (g->written && ban_changed(g->store, &g->version))
-        g->n_listed = ban_list(g->store, g->listed, LIMIT_GUESS_BANS_KEPT);
+    int64_t version = g->version;
+    bool changed = g->written && ban_changed(g->store, &version);
+    if (changed) g->n_listed = ban_list(g->store, g->listed, LIMIT_GUESS_BANS_KEPT);
+    g->unread = changed && g->n_listed < 0;
+    if (!g->unread) g->version = version; /* else it is tried again */
 }
 
 /* --- beside it */
@@ -97,8 +100,9 @@ static void done(void *context, struct worker_task *task)
     struct guard *g = context;
     (void)task;
     g->running = false;
-    if (!g->written && !g->trouble) log_note(LOG_LEVEL_ERROR, "login-bans-not-kept", change_why(g->store), 0);
-    g->trouble = !g->written;
+    const char *wrong = !g->written ? "login-bans-not-kept" : g->unread ? "login-bans-unreadable" : NULL;
+    if (wrong && !g->trouble) log_note(LOG_LEVEL_ERROR, wrong, change_why(g->store), 0);
+    g->trouble = wrong != NULL;
     for (unsigned i = 0; !g->written && i < g->n_bans; i++)
         guess_give_back(g->guess, &g->bans[i]);
     g->n_bans = g->n_known = 0;
@@ -262,6 +266,7 @@ static void open_store(struct guard *g, int identity)
     if (n < 0 || !ban_each_known(g->store, knows, g))
         log_note(LOG_LEVEL_ERROR, "login-bans-unreadable", change_why(g->store), 0);
     g->workers = workers_create(g->child->loop, 1, &no_state, work, done, g);
+    if (!g->workers) log_note(LOG_LEVEL_ERROR, "login-bans-not-kept", "no memory for its thread", errno);
 }
 
 struct guard *guard_create(struct child *c, int identity)

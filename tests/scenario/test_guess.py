@@ -459,3 +459,16 @@ def test_firewall_is_what_nft_takes(idle):
         assert lines.count(line) == 1, (line, rules.decode())
     assert "2001:db8:1::/48 timeout 1" in rules.decode() and b"203.0.113.9" not in rules and b"ipv6 tcp dport 2527" not in rules
     assert nft(rules.replace(b"policy accept", b"policy nonsense")).returncode != 0  # nft does look
+
+
+def test_bans_that_cannot_be_read_are_told_and_tried_again(s):
+    """Somebody changed the database, and what is in it cannot be read: once in the log, not each time; when it can, it counts."""
+    with sqlite3.connect(s.folder / "users" / "identity.db", timeout=20) as db:
+        db.execute("ALTER TABLE ban RENAME TO other")
+    wait_for(lambda: s.log("login-bans-unreadable"))
+    time.sleep(5)  # two more looks
+    assert len(s.log("login-bans-unreadable")) == 1 and login(s, "127.66.3.3", password=PASSWORD) == 235
+    with sqlite3.connect(s.folder / "users" / "identity.db", timeout=20) as db:
+        db.execute("ALTER TABLE other RENAME TO ban")
+    s.cli("ban", "add", "127.66.4.4", "--reason", "test")
+    wait_for(lambda: login(s, "127.66.4.4", password=PASSWORD) == BANNED)
