@@ -173,7 +173,7 @@ uint16_t hear(struct channel *c, struct span *payload)
 {
     if (c->rest.rest.n == 0) {
         struct pollfd p = {c->fd, POLLIN, 0};
-        assert_int_equal(poll(&p, 1, 20000), 1);
+        assert_int_equal(poll(&p, 1, 60000), 1);
         ssize_t n = recv(c->fd, c->packet, sizeof c->packet, 0);
         if (n <= 0) return 0;
         c->rest = wire_on(span_of(c->packet, (size_t)n));
@@ -298,7 +298,7 @@ static void expect_line(int fd, struct span want)
     size_t n = 0;
     while (n < want.n + 2) {
         struct pollfd p = {fd, POLLIN, 0};
-        if (poll(&p, 1, 20000) != 1)
+        if (poll(&p, 1, 60000) != 1)
             fail_msg("want <%.*s>, got <%.*s>", SPAN_ARG(want), (int)n, (char *)line);
         ssize_t r = read(fd, line + n, want.n + 2 - n);
         if (r <= 0) fail_msg("want <%.*s>, it is closed behind <%.*s>", SPAN_ARG(want), (int)n, (char *)line);

@@ -21,7 +21,7 @@ struct channel { /* packets to and from the relay */
 extern struct channel spooler, connector, directory;
 /* When the first directory is lost, after a moment the relay has this one; how long that moment is. */
 extern struct channel next_directory;
-enum { FIXTURE_MOMENT_MS = 300 };
+enum { FIXTURE_MOMENT_MS = 2000 };
 
 /* How long a transaction, or a job, may take before relay_begin; 0: as limits.h says. */
 extern unsigned fixture_transaction_ms, fixture_job_ms;

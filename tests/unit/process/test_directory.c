@@ -254,7 +254,7 @@ static bool hear(struct expand_answer *a)
     static struct wire rest;
     if (rest.rest.n == 0) {
         struct pollfd p = {channel, POLLIN, 0};
-        assert_int_equal(poll(&p, 1, 20000), 1);
+        assert_int_equal(poll(&p, 1, 60000), 1);
         ssize_t n = recv(channel, packet, sizeof packet, 0);
         if (n <= 0) return false;
         rest = wire_on(span_of(packet, (size_t)n));
@@ -392,7 +392,7 @@ static const char *credential_hear(uint64_t tag)
     struct buf b = buf_on(memory, sizeof memory - 1);
     struct pollfd p = {relay_channel, POLLIN, 0};
     struct credential_answer a;
-    assert_int_equal(poll(&p, 1, 20000), 1);
+    assert_int_equal(poll(&p, 1, 60000), 1);
     ssize_t n = recv(relay_channel, packet, sizeof packet, 0);
     if (n <= 0) return "closed";
     struct wire w = wire_on(span_of(packet, (size_t)n));

@@ -145,7 +145,7 @@ static void hear(uint64_t *tags, unsigned n)
 {
     uint8_t packet[LIMIT_IPC_MESSAGE_OCTETS + 8];
     for (unsigned i = 0, tries = 0; i < n; tries++) {
-        assert_true(tries < 500);
+        assert_true(tries < 5000);
         turn(10);
         ssize_t got = recv(far, packet, sizeof packet, 0);
         struct wire w = wire_on(span_of(packet, got > 0 ? (size_t)got : 0));

@@ -398,7 +398,7 @@ static size_t receive_answer(int fd, uint16_t type, uint8_t *payload, size_t max
 {
     uint8_t packet[2048];
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(poll(&p, 1, 60000), 1);
     ssize_t n = recv(fd, packet, sizeof packet, 0);
     if (n <= 0) return 0;
     uint16_t got;

@@ -177,7 +177,7 @@ static uint16_t hear(struct span *payload)
     static struct wire rest;
     if (rest.rest.n == 0) {
         struct pollfd p = {channel, POLLIN, 0};
-        assert_int_equal(poll(&p, 1, 20000), 1);
+        assert_int_equal(poll(&p, 1, 60000), 1);
         ssize_t n = recv(channel, packet, sizeof packet, 0);
         if (n <= 0) return 0;
         rest = wire_on(span_of(packet, (size_t)n));

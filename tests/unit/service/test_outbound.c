@@ -161,7 +161,7 @@ static void test_idle(void **state)
     uint64_t from = loop_now_ms(t.loop);
     run();
     assert_int_equal(t.end.peer.n_messages, 1);
-    assert_true(loop_now_ms(t.loop) - from >= 2000 && loop_now_ms(t.loop) - from < 10000);
+    assert_true(loop_now_ms(t.loop) - from >= 2000 && loop_now_ms(t.loop) - from < 60000);
     assert_true(t.end.peer.closed); /* QUIT */
     assert_false(t.last.next_hop_failed);
     end();
