@@ -265,7 +265,7 @@ static void senders(struct page *p)
         buf_put(&p->value, s->pins[i].sender);
         buf_str(&p->value, " from ");
         network_put(&p->value, &s->pins[i].from);
-        plain(p, "sender", SPAN(""));
+        row(p, "sender", s->pin_places[i]);
     }
 }
 

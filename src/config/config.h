@@ -70,6 +70,7 @@ struct config_server {
     uint8_t tls_minimum; /* TLS_MINIMUM_1_0 ... */
     struct pin *pins;    /* of legacy-device: who may send without logging in, and as whom */
     uint32_t n_pins;
+    struct config_place *pin_places; /* of each: its sender line */
     struct config_listener *listeners;
     uint32_t n_listeners;
     struct config_certificate *certificates; /* the first is the default; others by SNI */
@@ -236,7 +237,7 @@ bool config_bundle_read(struct arena *arena, struct span bundle, struct config_s
 /* Where a directive of the top level stands, by its name; the main file as a whole (line 0) when it was not said. */
 struct config_place config_said(const struct config *c, const char *directive);
 /* Where a directive of a server (of its limits { }: limit) was said first: in its own block, else at the top level for every server that
- * does not say otherwise. *own: in its block. Line 0: nowhere, it is the default. */
+ * does not say otherwise. *own: in its block. Line 0: nowhere, or it has no effect: it is the default. */
 struct config_place config_server_said(const struct config *c, const struct config_server *s,
                                        const char *directive, bool limit, bool *own);
 

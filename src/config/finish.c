@@ -179,7 +179,9 @@ static void warn_double_domain(struct reader *r, const struct config_domain *fir
     config_problem_add(r, CONFIG_WARNING, again->place,
                        PROBLEM_TEXT(r, SPAN("domain "), again->name, SPAN(" was named already at "),
                                     config_problem_place(r, &first->place)),
-                       SPAN("once is enough"));
+                       first->any == again->any
+                           ? SPAN("once is enough")
+                           : SPAN("keep one: with any said once, everybody exists there"));
 }
 
 /* Sorted, without doubles; "any" said once counts. */
@@ -277,6 +279,7 @@ struct config_place config_server_said(const struct config *c, const struct conf
     *own = row && s->said[row - schema_table].line;
     if (*own) return s->said[row - schema_table];
     if (!row || !(row->where & (limit ? SCHEMA_LIMITS : SCHEMA_TOP))) return nowhere;
+    if (s->said[row - schema_table].column == CONFIG_PLACE_DEFAULT) return nowhere;
     return c->said[row - schema_table];
 }
 

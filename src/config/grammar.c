@@ -71,12 +71,13 @@ static struct token read_string(struct grammar *g, struct token t)
         }
         if (is_control(g->rest.p[0])) {
             step(g);
-            return bad(t, SPAN("control character in a quoted text"));
+            return bad(t, SPAN("control character in a quoted text: take it out"));
         }
         step(g);
     }
     if (!g->rest.n || g->rest.p[0] != '"')
-        return bad(t, SPAN("the quotation mark is not closed on this line"));
+        return bad(t,
+                   SPAN("the quotation mark is not closed on this line: one more belongs behind the text"));
     t.kind = TOKEN_STRING;
     t.text = span_of(begin, (size_t)(g->rest.p - begin));
     step(g);
@@ -116,7 +117,7 @@ struct token grammar_next(struct grammar *g)
     }
     if (is_control(c)) {
         step(g);
-        return bad(t, SPAN("control character"));
+        return bad(t, SPAN("control character: take it out"));
     }
     return read_word(g, t);
 }

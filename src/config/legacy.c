@@ -86,6 +86,22 @@ static void finish_caps(struct config_limits *own, const struct config_limits *t
                LIMIT_LEGACY_RECIPIENTS_PER_HOUR_DEFAULT, 3600);
 }
 
+/* What the top level says and is not lowered by is not what says it. */
+static void forget_top(struct draft *d, const struct config_limits *top)
+{
+    const uint8_t *own = (const uint8_t *)&d->server.limits, *all = (const uint8_t *)top;
+
+    for (size_t i = 0; i < schema_rows; i++) {
+        const struct schema_row *row = &schema_table[i];
+        size_t octets = row->type == SCHEMA_OWN ? sizeof(struct config_rate) : row->octets;
+        static const struct config_rate nothing;
+        if (row->where != SCHEMA_LIMITS || d->said[i].line || !octets || octets > sizeof nothing) continue;
+        if (memcmp(own + row->offset, &nothing, octets) != 0 &&
+            memcmp(own + row->offset, all + row->offset, octets) != 0)
+            d->said[i].column = CONFIG_PLACE_DEFAULT;
+    }
+}
+
 bool config_sender_listed(const struct config_server *s, const struct address *client, struct span sender)
 {
     return s->profile != PROFILE_LEGACY_DEVICE ||
@@ -105,6 +121,7 @@ void finish_legacy(struct reader *r, struct draft *d)
     let_in(r, s);
     let_log_in(r, d);
     finish_caps(&s->limits, &r->top.server.limits);
+    forget_top(d, &r->top.server.limits);
 }
 
 /* --- what does not go together */

@@ -167,6 +167,12 @@ void read_never_ban(struct reader *r, const struct schema_row *row, const struct
     read_networks(r, row, name, fits_never_ban, &r->config->never_ban, &r->config->n_never_ban);
 }
 
+/* 10.0.0, 10.0.0.1-10.0.0.9: an address gone wrong */
+static bool ends_in_number(struct span s)
+{
+    return s.p[s.n - 1] >= '0' && s.p[s.n - 1] <= '9' && s.p[0] >= '0' && s.p[0] <= '9';
+}
+
 static bool is_domain(const struct token *t)
 {
     struct span s = t->text.n && t->text.p[0] == '*' ? span_skip(t->text, 1) : t->text;
@@ -174,7 +180,7 @@ static bool is_domain(const struct token *t)
     size_t slash = span_find(s, '/');
 
     if (s.n && s.p[0] == '.') s = span_skip(s, 1);
-    return slash == SPAN_NPOS && !address_parse(s, &a) && domain_valid(s, true, false);
+    return slash == SPAN_NPOS && !address_parse(s, &a) && domain_valid(s, true, false) && !ends_in_number(s);
 }
 
 static void read_connection_network(struct reader *r, const struct token *t, struct draft *d, bool allow)

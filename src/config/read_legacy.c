@@ -55,9 +55,15 @@ static bool read_sender_address(struct reader *r, const struct token *t, struct 
 }
 
 static bool add_pins(struct reader *r, struct config_server *s, const struct span *senders, uint32_t n,
-                     const struct network *from)
+                     const struct network *from, struct config_place place)
 {
     for (uint32_t i = 0; i < n; i++) {
+        uint32_t n_places = s->n_pins;
+        struct config_place *places =
+            reader_push(r, s->pin_places, &n_places, sizeof *places, LIMIT_CONFIG_PINS);
+        if (!places) return false;
+        s->pin_places = places;
+        places[n_places - 1] = place;
         struct pin *grown = reader_push(r, s->pins, &s->n_pins, sizeof *grown, LIMIT_CONFIG_PINS);
         if (!grown) return false;
         s->pins = grown;
@@ -93,6 +99,8 @@ void read_sender(struct reader *r, const struct schema_row *row, const struct to
     for (more = reader_argument(r, name, "a NETWORK behind from", &t); more; more = reader_more(r, &t)) {
         struct network from;
         if (!value_network(r, &t, &from)) continue;
-        if (!add_pins(r, &d->server, senders, n, &from) || !legacy_client(r, d, &t, &from)) return;
+        if (!add_pins(r, &d->server, senders, n, &from, reader_place(r, name)) ||
+            !legacy_client(r, d, &t, &from))
+            return;
     }
 }

@@ -269,8 +269,13 @@ void read_recipients(struct reader *r, const struct schema_row *row, const struc
     struct config_server *s = &reader_draft(r)->server;
     uint32_t before = s->n_domains;
     struct token t;
+    if (reader_at_word(r, "any")) {
+        config_problem_at(r, &r->token,
+                          SPAN("any stands behind the domains in which every local part exists"),
+                          SPAN("recipients example.org any"));
+        return;
+    }
     bool more = reader_argument(r, name, row->arguments, &t);
-
     for (; more; more = !reader_at_word(r, "any") && reader_more(r, &t)) {
         struct config_domain d = {.place = reader_place(r, &t)}, *grown;
         if (!value_domain(r, &t, false, &d.name)) continue;

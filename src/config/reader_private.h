@@ -9,6 +9,9 @@
 #include "smtp/path.h"
 
 enum { READER_BLOCK_DEPTH = 4, READER_ROWS_MAX = 112 };
+enum {
+    CONFIG_PLACE_DEFAULT = 1
+}; /* column of a place without a line: what the top level says has no effect on that server */
 
 struct legacy_client { /* a network that may connect */
     struct network network;

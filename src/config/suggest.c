@@ -44,6 +44,8 @@ struct span suggest_word(struct span s, const char *words)
     struct span rest = span_str(words), best = {NULL, 0};
     unsigned limit = tolerated(span_head(s, SUGGEST_LETTERS));
 
+    if (s.n && s.p[0] >= '0' && s.p[0] <= '9')
+        return best; /* a number is another one, not a slip of the hand */
     while (rest.n) {
         size_t end = span_find(rest, ' ');
         struct span word = span_head(rest, end);

@@ -20,42 +20,89 @@ static struct span amount_text(struct reader *r, unsigned type, uint64_t v)
     return arena_copy(r->arena, buf_span(&b));
 }
 
+static struct span range_text(struct reader *r, const struct schema_row *row)
+{
+    return PROBLEM_TEXT(r, SPAN("from "), amount_text(r, row->type, row->min), SPAN(" to "),
+                        amount_text(r, row->type, row->max), SPAN(" is allowed"));
+}
+
+static bool no_number(struct reader *r, const struct schema_row *row, const struct token *t)
+{
+    config_problem_at(
+        r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" wants a whole number, not "), QUOTED(t->text)),
+        range_text(r, row));
+    return false;
+}
+
+static bool letter_in(struct span unit, const char *letters, uint8_t *ret)
+{
+    if (unit.n) *ret = octet_lower(unit.p[0]);
+    return unit.n && span_find(span_str(letters), *ret) != SPAN_NPOS;
+}
+
+/* A unit that stands apart from its number: 50 M, 5 min. */
+static struct span unit_apart(const struct reader *r, const struct schema_row *row, const struct token *t)
+{
+    static const char *const words[] = {"s",   "sec",  "seconds", "m", "min", "minutes", "h", "hours",
+                                        "day", "days", "d",       "k", "kb",  "mb",      "g", "gb"};
+    size_t first = row->type == SCHEMA_DURATION ? 0 : 11, last = row->type == SCHEMA_DURATION ? 11 : 16;
+    const struct token *next = &r->token;
+
+    if (next->kind != TOKEN_WORD || next->line != t->line || row->type == SCHEMA_NUMBER) return SPAN("");
+    if (row->type != SCHEMA_DURATION && span_eq_nocase(next->text, SPAN("m"))) return next->text;
+    for (size_t i = first; i < last; i++)
+        if (span_eq_nocase(next->text, span_str(words[i]))) return next->text;
+    return SPAN("");
+}
+
+/* What was meant: the number with that unit, if this makes an amount that is allowed; else empty. */
+static struct span meant(struct reader *r, const struct schema_row *row, struct span digits, struct span unit)
+{
+    bool time = row->type == SCHEMA_DURATION;
+    const struct unit *units = time ? time_units : size_units;
+    uint8_t letter = 0;
+    uint64_t v;
+
+    if (!letter_in(unit, time ? "smhd" : "kmg", &letter)) letter = time ? 's' : 'm';
+    while (units->letter != letter)
+        units++;
+    bool good = span_u64(digits, &v) && !__builtin_mul_overflow(v, units->factor, &v) && v >= row->min &&
+                v <= row->max;
+    if (!time) letter = (uint8_t)(letter - 'a' + 'A');
+    return good ? PROBLEM_TEXT(r, digits, span_of(&letter, 1)) : SPAN("");
+}
+
 static bool out_of_range(struct reader *r, const struct schema_row *row, const struct token *t)
 {
-    struct span low = amount_text(r, row->type, row->min), high = amount_text(r, row->type, row->max);
+    struct span unit = unit_apart(r, row, t), better = unit.n ? meant(r, row, t->text, unit) : unit;
 
     config_problem_at(
         r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" is "), t->text, SPAN(", outside its range")),
-        PROBLEM_TEXT(r, SPAN("from "), low, SPAN(" to "), high, SPAN(" is allowed")));
+        better.n ? PROBLEM_TEXT(r, SPAN("no blank before the unit: "), better) : range_text(r, row));
     return false;
 }
 
 static bool wrong_unit(struct reader *r, const struct schema_row *row, const struct token *t,
                        struct span digits)
 {
-    bool time = row->type == SCHEMA_DURATION;
-    const char *units = time ? "s, m, h or d (seconds, minutes, hours, days)"
-                             : "K, M or G (powers of 1024), or none for octets";
-    struct span unit = span_skip(t->text, digits.n), example;
+    const char *units = row->type == SCHEMA_DURATION ? "s, m, h or d (seconds, minutes, hours, days)"
+                                                     : "K, M or G (powers of 1024), or none for octets";
+    struct span unit = span_skip(t->text, digits.n);
 
+    if (unit.n && (unit.p[0] == '.' || unit.p[0] == ',')) return no_number(r, row, t);
     if (row->type == SCHEMA_NUMBER) {
         config_problem_at(
             r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" counts and has no unit: "), QUOTED(t->text)),
             PROBLEM_TEXT(r, SPAN("write "), digits));
         return false;
     }
-    example = PROBLEM_TEXT(r, digits, span_of(time ? "s" : "M", 1));
-    if (unit.n && !time && span_find(SPAN("kKmMgG"), unit.p[0]) != SPAN_NPOS)
-        example = PROBLEM_TEXT(r, digits, span_head(unit, 1));
-    if (unit.n && time && span_find(SPAN("smhd"), octet_lower(unit.p[0])) != SPAN_NPOS) {
-        uint8_t letter = octet_lower(unit.p[0]);
-        example = PROBLEM_TEXT(r, digits, span_of(&letter, 1));
-    }
+    struct span better = meant(r, row, digits, unit.n ? unit : unit_apart(r, row, t));
     config_problem_at(r, t,
                       unit.n
                           ? PROBLEM_TEXT(r, span_str(row->name), SPAN(" has an unknown unit: "), QUOTED(unit))
                           : PROBLEM_TEXT(r, span_str(row->name), SPAN(" needs a unit behind "), digits),
-                      PROBLEM_TEXT(r, SPAN("units are "), span_str(units), SPAN(": "), example));
+                      PROBLEM_TEXT(r, SPAN("units are "), span_str(units), better.n ? SPAN(": ") : SPAN("; "),
+                                   better.n ? better : range_text(r, row)));
     return false;
 }
 
@@ -66,12 +113,7 @@ static bool value_amount(struct reader *r, const struct schema_row *row, const s
 
     while (n < t->text.n && t->text.p[n] >= '0' && t->text.p[n] <= '9')
         n++;
-    if (!n) {
-        config_problem_at(
-            r, t, PROBLEM_TEXT(r, span_str(row->name), SPAN(" wants a number, not "), QUOTED(t->text)),
-            SPAN(""));
-        return false;
-    }
+    if (!n) return no_number(r, row, t);
     struct span digits = span_head(t->text, n), unit = span_skip(t->text, n);
     bool time = row->type == SCHEMA_DURATION;
     if (unit.n > 1 || (unit.n && row->type == SCHEMA_NUMBER) || (!unit.n && time))
@@ -159,6 +201,14 @@ static bool value_ascii(struct reader *r, const struct token *t, struct span dom
     return ret->p != NULL;
 }
 
+static bool is_number(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9') return false;
+    return s.n > 0;
+}
+
+/* No top-level domain is a number (RFC 3696 2): 10.0.0.1 is an address. */
 bool value_domain(struct reader *r, const struct token *t, bool star, struct span *ret)
 {
     struct span written = token_value(t, r->arena);
@@ -168,7 +218,8 @@ bool value_domain(struct reader *r, const struct token *t, bool star, struct spa
         *ret = SPAN("*");
         return true;
     }
-    if (!written.n || written.n > LIMIT_DOMAIN_OCTETS || !domain_valid(written, true, false)) {
+    if (!written.n || written.n > LIMIT_DOMAIN_OCTETS || !domain_valid(written, true, false) ||
+        is_number(span_skip(written, span_rfind(written, '.') + 1))) {
         struct span hint = star ? SPAN("a domain like example.org, or *") : SPAN("a domain like example.org");
         if (at != SPAN_NPOS && at + 1 < written.n)
             hint = PROBLEM_TEXT(r, SPAN("write "), span_skip(written, at + 1));
@@ -242,13 +293,6 @@ bool value_endpoint(struct reader *r, const struct token *t, struct address *add
     return true;
 }
 
-static bool is_number(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < '0' || s.p[i] > '9') return false;
-    return s.n > 0;
-}
-
 bool value_host_port(struct reader *r, const struct token *t, struct span *host, uint16_t *port)
 {
     struct span s = token_value(t, r->arena), name;
@@ -280,22 +324,6 @@ bool value_host_port(struct reader *r, const struct token *t, struct span *host,
         return false;
     }
     return value_ascii(r, t, name, host);
-}
-
-bool value_network(struct reader *r, const struct token *t, struct network *ret)
-{
-    if (network_parse(t->text, ret)) return true;
-    size_t slash = span_find(t->text, '/');
-    struct address a;
-    bool host_bits = slash != SPAN_NPOS && address_parse(span_head(t->text, slash), &a);
-
-    config_problem_at(
-        r, t,
-        PROBLEM_TEXT(r, QUOTED(t->text),
-                     host_bits ? SPAN(" has bits set behind its prefix, or a prefix that is out of range")
-                               : SPAN(" is no network")),
-        SPAN("write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address"));
-    return false;
 }
 
 void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence)

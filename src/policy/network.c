@@ -255,6 +255,14 @@ static bool adds_nothing(const struct network *n, size_t count, size_t i)
     return false;
 }
 
+/* Translators give IPv4 hosts an address in 64:ff9b::/96 (RFC 6052), or in a /96 of 64:ff9b:1::/48 (RFC 8215). */
+static bool translated(const struct network *n)
+{
+    static const struct address everywhere = {{0, 0x64, 0xff, 0x9b}}, here = {{0, 0x64, 0xff, 0x9b, 0, 1}};
+    return within(&everywhere, n->bits < 96 ? n->bits : 96, &n->base) ||
+           (n->bits >= 48 && within(&here, 48, &n->base));
+}
+
 bool network_union_too_wide(const struct network *n, size_t count)
 {
     uint64_t v4 = 0; /* addresses; a /8 has 2^24 */
@@ -263,9 +271,9 @@ bool network_union_too_wide(const struct network *n, size_t count)
     uint64_t v6_full = 0; /* whole /32 networks */
     for (size_t i = 0; i < count; i++) {
         if (adds_nothing(n, count, i)) continue;
-        if (n[i].bits >= 96 && address_is_v4(&n[i].base)) {
+        if (n[i].bits >= 96 && (address_is_v4(&n[i].base) || translated(&n[i]))) {
             v4 += (uint64_t)1 << (128 - n[i].bits);
-        } else if (n[i].bits < 32) {
+        } else if (n[i].bits < 32 || translated(&n[i])) {
             return true;
         } else if (n[i].bits == 32) {
             v6_full++;

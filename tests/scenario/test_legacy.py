@@ -83,6 +83,17 @@ def send(s, source, sender, to=ME, mail=MAIL, **more):
         return code, text.decode()
 
 
+def test_show_names_the_line_that_says_it(s):
+    """Each sender its own; what the top level says and an old device does not get is a default."""
+    said = json.loads(s.cli("server", "printers", "show", "--json").stdout)["said"]
+    lines = s.config.read_text().split("\n")
+    senders = {row["value"]: lines[row["line"] - 1].strip() for row in said if row["directive"] == "sender"}
+    assert senders == {f"{SCANNER} from 127.0.0.10/32": f"sender {SCANNER} from 127.0.0.10",
+                       **{f"{a} from 127.0.0.11/32": f"sender {FAX} {SCANNER} from 127.0.0.11" for a in (FAX, SCANNER)}}
+    sessions = [row for row in said if row["directive"] == "limits sessions"]
+    assert "sessions 18000" in s.config.read_text() and sessions == [{"directive": "limits sessions", "value": "50"}]
+
+
 def test_only_listed_networks_are_greeted(s):
     for port in (s.old, s.plain):
         for source, may in ((LISTED, True), (LOGS_IN, True), (STRANGER, False), ("127.0.0.1", False)):

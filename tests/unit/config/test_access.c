@@ -466,6 +466,10 @@ static void wrong(void **state)
          "1:22 error: network 0.0.0.0/7 is too wide: whoever guesses passwords there would never be banned | "
          "at most "
          "a /8 of IPv4 or a /32 of IPv6: list single hosts\n"},
+        {"a login before what is needed",
+         SERVER(" access authenticated\n require-tls yes\n allow-cleartext-auth 192.0.2.7"),
+         "5:2 error: server s has require-tls: nobody may log in without TLS there | leave out one of "
+         "require-tls and allow-cleartext-auth\n"},
         {"no network", SERVER(" allow-cleartext-auth printers"),
          "3:23 error: \"printers\" is no network | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, "
          "or a lone address\n"},
@@ -499,6 +503,27 @@ static void nobody_can_log_in(void **state)
          "4:23 warning: network 192.168.0.0/16 holds all of 192.168.0.0/16, a private network: whoever "
          "listens "
          "anywhere in it has the passwords | list the hosts that cannot speak TLS, or their own network\n"},
+        {"no network of these may connect",
+         BARE(" relay-networks 11.0.0.7 11.0.1.0/24 11.0.2.0/24\n connections deny 11.0.0.0/16 11.0.2.0\n"
+              " connections allow 11.0.1.5\n access both\n allow-cleartext-auth 11.0.9.9"),
+         "3:2 warning: 11.0.0.7/32 of relay-networks may not connect to server s (connections) | connections "
+         "allow, or leave it out\n"
+         "3:2 warning: 11.0.2.0/24 of relay-networks may not connect to server s (connections) | connections "
+         "allow, or leave it out\n"
+         "7:2 warning: 11.0.9.9/32 of allow-cleartext-auth may not connect to server s (connections) | "
+         "connections allow, or leave it out\n"},
+        {"not the first one only",
+         BARE(" relay-networks 11.0.0.0/24 11.0.2.0/24\n connections deny 11.0.0.0\n connections allow name "
+              "a.example"),
+         ""},
+        {"TLS where there is none", BARE(" tls none certificate c key k\n tls-minimum 1.3"),
+         "3:2 warning: no listener of server s has TLS: this certificate has no effect | listen ADDRESS:PORT "
+         "tls "
+         "starttls, or leave it out\n"
+         "4:2 warning: no listener of server s has TLS: tls-minimum has no effect | listen ADDRESS:PORT tls "
+         "starttls, or leave it out\n"},
+        {"a certificate that another one has, too",
+         BARE(" tls none certificate c key k") "server t { listen 127.0.0.1:589 }\n", ""},
         {"a right of nobody", BARE(" right submit to group staff"),
          "3:2 warning: nobody can log in to server s, which has access anonymous: nobody has this right | "
          "access both, or leave the line out\n"},

@@ -67,7 +67,7 @@ static const struct sample bad[] = {
         "3:13 error: recipients is 10001, outside its range | from 1 to 10000 is allowed\n"
         "5:7 error: edges is 9, outside its range | from 1 to 8 is allowed\n"
         "6:1 error: edges was said already at /d/sallyport.conf:5:1 | keep one of the two\n"
-        "6:7 error: edges wants a number, not \"-1\"\n"
+        "6:7 error: edges wants a whole number, not \"-1\" | from 1 to 8 is allowed\n"
         "7:1 error: edges was said already at /d/sallyport.conf:6:1 | keep one of the two\n"
         "7:7 error: edges is 99999999999999999999999, outside its range | from 1 to 8 is allowed\n"},
     {"resolvers",
@@ -92,8 +92,8 @@ static const struct sample bad[] = {
         "1:73 error: message-size is 3G, outside its range | from 1K to 2147483647 is allowed\n"
         "1:85 error: sessions counts and has no unit: \"5k\" | write 5\n"
         "1:101 error: command-time needs a unit behind 5 | units are s, m, h or d (seconds, minutes, hours, days): 5s\n"
-        "1:116 error: session-time has an unknown unit: \"w\" | units are s, m, h or d (seconds, minutes, hours, days): 5s\n"
-        "1:129 error: data-time has an unknown unit: \"days\" | units are s, m, h or d (seconds, minutes, hours, days): 2d\n"},
+        "1:116 error: session-time has an unknown unit: \"w\" | units are s, m, h or d (seconds, minutes, hours, days); from 10s to 7d is allowed\n"
+        "1:129 error: data-time has an unknown unit: \"days\" | units are s, m, h or d (seconds, minutes, hours, days); from 1s to 1h is allowed\n"},
     {"choices",
         "log-level verbose\n"
         "server a { listen 127.0.0.1:25 role mix access anonymus require-tls maybe early-talkers refused }\n",
@@ -132,22 +132,50 @@ static const struct sample bad[] = {
         "recipients -a.example\n"
         "recipients *\n"
         "hostname a_b.example\n"
-        "recipients \"\"\n",
+        "recipients \"\"\n"
+        "recipients 192.0.2.1 a.7\n"
+        "recipients any\n"
+        "recipients a.example\n"
+        "recipients a.example any\n"
+        "log-level 0\n",
         "1:12 error: \"a..example\" is no domain name | a domain like example.org\n"
         "2:12 error: \"bob@a.example\" is no domain name | write a.example\n"
         "3:12 error: \"a.example.\" is no domain name | write a.example\n"
         "4:12 error: \"-a.example\" is no domain name | a domain like example.org\n"
         "5:12 error: \"*\" is no domain name | a domain like example.org\n"
         "6:10 error: \"a_b.example\" is no domain name | a domain like example.org\n"
-        "7:12 error: \"\" is no domain name | a domain like example.org\n"},
+        "7:12 error: \"\" is no domain name | a domain like example.org\n"
+        "8:12 error: \"192.0.2.1\" is no domain name | a domain like example.org\n"
+        "8:22 error: \"a.7\" is no domain name | a domain like example.org\n"
+        "9:12 error: any stands behind the domains in which every local part exists | recipients example.org any\n"
+        "11:12 warning: domain a.example was named already at /d/sallyport.conf:10:12 | keep one: with any said once, everybody exists there\n"
+        "12:11 error: \"0\" is none of: debug info warning error\n"},
     {"networks",
         "server a { listen 127.0.0.1:25\n"
         " relay-networks 192.0.2.1/24 foo 192.0.2.0/33 2001:db8::/129\n"
+        " relay-networks 192.0.2.0/255.255.255.0 192.0.2.7/255.0.255.0 [2001:db8::7] [2001:db8::7]/64\n"
+        " connections allow 192.0.2 192.0.2.1-192.0.2.7 010.0.0.1 a.example\n"
         "}\n",
-        "2:17 error: \"192.0.2.1/24\" has bits set behind its prefix, or a prefix that is out of range | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
+        "2:17 error: \"192.0.2.1/24\" has bits set behind its prefix | write 192.0.2.0/24, or 192.0.2.1 for that host alone\n"
         "2:30 error: \"foo\" is no network | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
-        "2:34 error: \"192.0.2.0/33\" has bits set behind its prefix, or a prefix that is out of range | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
-        "2:47 error: \"2001:db8::/129\" has bits set behind its prefix, or a prefix that is out of range | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"},
+        "2:34 error: \"192.0.2.0/33\" has a prefix that is no number of bits, or too many | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
+        "2:47 error: \"2001:db8::/129\" has a prefix that is no number of bits, or too many | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
+        "3:17 error: \"192.0.2.0/255.255.255.0\" has a prefix that is no number of bits, or too many | write 192.0.2.0/24\n"
+        "3:41 error: \"192.0.2.7/255.0.255.0\" has a prefix that is no number of bits, or too many | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
+        "3:63 error: \"[2001:db8::7]\" is no network | write 2001:db8::7/128\n"
+        "3:77 error: \"[2001:db8::7]/64\" is no network | write 2001:db8::/64\n"
+        "4:20 error: \"192.0.2\" is no network | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
+        "4:28 error: \"192.0.2.1-192.0.2.7\" is no network | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
+        "4:48 error: \"010.0.0.1\" is no network | write ADDRESS/BITS, like 192.0.2.0/24 or 2001:db8::/32, or a lone address\n"
+        "4:58 error: \"a.example\" is a domain | connections deny name *.example.net, if the names of clients are meant\n"},
+    {"units apart",
+        "limits { message-size 50 M\n session-size 1.5G\n line 5 KB\n command-time 5 min\n data-time 0\n session-time 9\n messages 5 }\n",
+        "1:23 error: message-size is 50, outside its range | no blank before the unit: 50M\n"
+        "2:15 error: session-size wants a whole number, not \"1.5G\" | from 1K to 1024G is allowed\n"
+        "3:7 error: line is 5, outside its range | no blank before the unit: 5K\n"
+        "4:15 error: command-time needs a unit behind 5 | units are s, m, h or d (seconds, minutes, hours, days): 5m\n"
+        "5:12 error: data-time needs a unit behind 0 | units are s, m, h or d (seconds, minutes, hours, days); from 1s to 1h is allowed\n"
+        "6:15 error: session-time needs a unit behind 9 | units are s, m, h or d (seconds, minutes, hours, days); from 10s to 7d is allowed\n"},
     {"open relay",
         "server a { listen 127.0.0.1:25\n"
         " relay-networks 0.0.0.0/0\n"
@@ -303,12 +331,12 @@ static const struct sample bad[] = {
         "spool \"a\\n\"\n"
         "users \"\"\n"
         "hostname a\001b\n",
-        "1:10 error: the quotation mark is not closed on this line\n"
+        "1:10 error: the quotation mark is not closed on this line: one more belongs behind the text\n"
         "2:7 error: only \\\" and \\\\ may stand after a backslash in a quoted text\n"
-        "2:11 error: the quotation mark is not closed on this line\n"
+        "2:11 error: the quotation mark is not closed on this line: one more belongs behind the text\n"
         "3:7 error: the path is empty\n"
         "4:1 error: hostname was said already at /d/sallyport.conf:1:1 | keep one of the two\n"
-        "4:11 error: control character\n"},
+        "4:11 error: control character: take it out\n"},
     {"queue",
         "queue { retry-first 2h retry-max 1h expire 90m }\n",
         "1:1 error: queue: retry-first is longer than retry-max\n"
@@ -448,7 +476,7 @@ static void hostile_text_is_escaped(void **state)
     parse(&p, "\xff\x1b[31m x\n\xc2\x9b y\n"); /* ESC, and the C1 control that means the same */
     assert_string_equal(
         p.problems, "1:1 error: unknown directive \"\\xff\" | sallyport help config names them all\n"
-                    "1:2 error: control character\n"
+                    "1:2 error: control character: take it out\n"
                     "2:1 error: unknown directive \"\\xc2\\x9b\" | sallyport help config names them all\n");
     parsed_free(&p);
 }

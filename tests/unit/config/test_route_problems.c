@@ -228,7 +228,7 @@ static const struct sample bad[] = {
         "1:8 error: relays is 0, outside its range | from 1 to 4 is allowed\n"
         "2:23 error: \"soon\" is neither a time nor never | delay-warning 4h, or delay-warning never\n"
         "3:1 error: queue was said already at /d/sallyport.conf:2:1 | keep one of the two\n"
-        "3:23 error: delay-warning needs a unit behind 5 | units are s, m, h or d (seconds, minutes, hours, days): 5s\n"
+        "3:23 error: delay-warning needs a unit behind 5 | units are s, m, h or d (seconds, minutes, hours, days); from 1m to 30d is allowed\n"
         "4:1 error: queue was said already at /d/sallyport.conf:3:1 | keep one of the two\n"
         "4:23 error: delay-warning is 5s, outside its range | from 1m to 30d is allowed\n"},
 };

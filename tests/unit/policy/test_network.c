@@ -252,6 +252,14 @@ static void i1_union_of_relay_networks(void **state)
     assert_true(WIDE("::/64", "0.0.0.0/0"));
     assert_true(WIDE("0.0.0.0/0", "::/64"));
     assert_true(WIDE("::ffff:0:0/96"));
+    /* behind a translator IPv4 hosts are 64:ff9b::a.b.c.d */
+    assert_true(WIDE("64:ff9b::/96"));
+    assert_true(WIDE("64:ff9b::/64"));
+    assert_true(WIDE("64:ff9b:1::/48"));
+    assert_true(WIDE("64:ff9b:1:2::/96"));
+    assert_false(WIDE("64:ff9b::a00:0/104"));
+    assert_true(WIDE("64:ff9b::a00:0/104", "192.0.2.1"));
+    assert_false(WIDE("64:ff9b::c000:201", "64:ff9b:2::/48"));
 }
 
 static void source_keys(void **state)
