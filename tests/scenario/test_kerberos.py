@@ -280,6 +280,20 @@ def test_a_layer_that_is_not_there(s, kdc, cache, layer):
     assert last(s, count)["reason"] == "layer"
 
 
+def test_a_layer_out_of_order(s, kdc, cache):
+    """A message of the same login, and not the next one: of a client that asked for order, that is no error of the library's."""
+    count = refusals(s)
+    with session(s.port) as c, kdc.client(cache("alice")):
+        context = initiator()
+        code, said = c.docmd("AUTH", f"GSSAPI {text(context.step())}")
+        while not context.complete:
+            assert code == 334
+            code, said = answer(c, context.step(base64.b64decode(said)) or b"")
+        context.wrap(b"\1\0\0\0", False)
+        assert answer(c, context.wrap(b"\1\0\0\0", False).message) == REFUSED
+    assert last(s, count)["reason"] == "ticket"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_tickets_for_others(s, kdc, cache, way):
     """Another service of this host, whose key lies in the same file; and a key that was changed since."""

@@ -192,12 +192,13 @@ def test_from_is_locked_too(s, size):
         for fields in (f"From: <{ME}>\n", f"From: You <{ME.upper()}>, The Team\n <team@team.example>\n", "Subject: none\n", f"From: {ME} (boss@team.example)\n"):
             assert message(c, fields, size)[0] == 250, fields
         for fields in ("From: boss@team.example\n", f"From: <{ME}>, <boss@team.example>\n", f"From: <{ME}>\nFrom: boss@team.example\n",
-                       f"From: <{ME}>\nsender: <boss@team.example>\n", f"From: <{ME}> <boss@team.example>\n", "From: Boss\n"):
+                       f"From: <{ME}>\nsender: <boss@team.example>\n", f"From: <{ME}> <boss@team.example>\n", "From: Boss\n", f"From: Boss\nFrom: <{ME}>\n",
+                       "From: <team@team.example>, <boss@team.example>\n"):
             assert message(c, fields, size) == (550, b"5.7.1 From or Sender names an address that is not yours"), fields[:100]
         assert message(c, "Subject: x\n" * 9000 + "From: boss@team.example\n", size) == (550, b"5.7.1 " + TOO_LONG)
-        lines = wait_for(lambda: of_data()[before + 6:] and of_data()[before:])
+        lines = wait_for(lambda: of_data()[before + 8:] and of_data()[before:])
         assert {e["user"] for e in lines} == {ME}
-        assert [e["address"] for e in lines] == ["boss@team.example"] * 4 + [""] * 3  # those are not read, or none is named
+        assert [e["address"] for e in lines] == ["boss@team.example"] * 4 + [""] * 3 + ["boss@team.example", ""]  # those are not read, or none is named
         s.cli("user", "grant", ME, "any-sender")
     with session(s) as c:
         c.login(ME, PASSWORD)

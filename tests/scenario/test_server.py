@@ -1,8 +1,10 @@
 """sallyport server: who may speak to which server, changed by one command, validated, applied by a reload, with a trail; what a log says of it."""
+import contextlib
 import json
 import os
 import pathlib
 import re
+import sqlite3
 import subprocess
 
 import pytest
@@ -258,6 +260,17 @@ def test_who_may_not_ask_the_server_changes_nothing(make):
     code, _, said = change(s, "mx", "set", "access", "both", check=False)
     if os.geteuid() == 0:
         assert code == 77 and "you may not ask the running server" in texts(said) and s.config.read_bytes() == before
+
+
+def test_nothing_changes_without_a_trail(door):
+    """What cannot be written down is not done."""
+    s = door(start=False)
+    before = s.config.read_bytes()
+    with contextlib.closing(sqlite3.connect(s.folder / "users/identity.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")  # somebody else writes, and does not end
+        code, said, complaints = change(s, "door", "set", "access", "authenticated", check=False)
+    assert code == 1 and said is None and "nothing was changed: what is not in the audit is not done" in texts(complaints), complaints
+    assert s.config.read_bytes() == before
 
 
 def test_an_ordinary_user_has_his_own(make):
