@@ -115,7 +115,7 @@ static uint32_t explain_mechanisms(struct explain_call *x, uint32_t *offered)
                           : missing ? "mechanism.no-secret"
                                     : "mechanism.offered");
     }
-    uint32_t others = (MECHANISM_BIT(MECHANISM_COUNT) - 1) & ~x->server->mechanisms;
+    uint32_t others = MECHANISM_ALL & ~x->server->mechanisms;
     struct buf *b = explain_begin(x->e, "auth");
     mechanism_put_names(b, others);
     buf_str(b, others ? ": not of this server (access ... mechanisms)" : "every mechanism is of this server");

@@ -14,18 +14,17 @@ static void read_mechanism(struct reader *r, const struct token *t, struct draft
     struct buf all = buf_on(memory, sizeof memory);
 
     if (!m) {
-        mechanism_put_names(&all, MECHANISM_SPOKEN);
+        mechanism_put_names(&all, MECHANISM_ALL);
         config_problem_at(r, t, PROBLEM_TEXT(r, QUOTED(t->text), SPAN(" is no mechanism that is known here")),
                           PROBLEM_TEXT(r, SPAN("one of "), buf_span(&all)));
         return;
     }
-    if (!(MECHANISM_SPOKEN & MECHANISM_BIT(m->mechanism))) value_not_yet(r, t, m->name, "it is not offered");
     if ((MECHANISM_BIT(m->mechanism) & MECHANISM_TOKENS) && !d->tokens_place.line)
         d->tokens_place = reader_place(r, t);
     if ((MECHANISM_BIT(m->mechanism) & MECHANISM_KERBEROS) && !d->kerberos_place.line)
         d->kerberos_place = reader_place(r, t);
     if (m->mechanism == MECHANISM_CRAM_MD5) d->cram_place = reader_place(r, t);
-    s->mechanisms |= MECHANISM_BIT(m->mechanism) & MECHANISM_SPOKEN;
+    s->mechanisms |= MECHANISM_BIT(m->mechanism);
 }
 
 /* access ACCESS [mechanisms NAME ...] */

@@ -10,14 +10,14 @@
 
 void folder_name(int folder, char ret[FOLDER_NAME_OCTETS])
 {
-    snprintf(ret, FOLDER_NAME_OCTETS, "/%d/%s", folder, FOLDER_FILE);
+    snprintf(ret, FOLDER_NAME_OCTETS, "/%d/%s", folder, IDENTITY_FILE);
 }
 
 /* "/12/identity.db-wal": 12 and "identity.db-wal". False, with errno: any other name. */
 static bool below(const char *path, int *folder, const char **name)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
-    const size_t n = sizeof FOLDER_FILE - 1;
+    const size_t n = sizeof IDENTITY_FILE - 1;
     struct span digits = span_skip(span_str(path), 1);
     size_t slash = span_find(digits, '/');
     uint64_t number;
@@ -27,7 +27,7 @@ static bool below(const char *path, int *folder, const char **name)
         number > INT32_MAX)
         return false;
     const char *file = path + 1 + slash + 1;
-    if (strncmp(file, FOLDER_FILE, n) != 0) return false;
+    if (strncmp(file, IDENTITY_FILE, n) != 0) return false;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         if (strcmp(file + n, ends[i]) != 0) continue;
         *folder = (int)number;
@@ -150,7 +150,7 @@ bool folder_install(void)
 bool folder_has_regular(int folder)
 {
     struct stat st;
-    return fstatat(folder, FOLDER_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISREG(st.st_mode);
+    return fstatat(folder, IDENTITY_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0 || S_ISREG(st.st_mode);
 }
 
 /* Never opened when it is there: closing a file gives up every lock that this process has on it. */
@@ -158,15 +158,15 @@ bool folder_make_file(int folder)
 {
     struct stat st, above;
 
-    if (fstatat(folder, FOLDER_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (fstatat(folder, IDENTITY_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno != ENOENT) return false;
-        int fd = openat(folder, FOLDER_FILE, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int fd = openat(folder, IDENTITY_FILE, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 && errno != EEXIST) return false;
         if (fd >= 0) close(fd);
-        if (fstatat(folder, FOLDER_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0) return false;
+        if (fstatat(folder, IDENTITY_FILE, &st, AT_SYMLINK_NOFOLLOW) != 0) return false;
     }
     if (geteuid() != 0) return true;
     if (fstat(folder, &above) != 0) return false;
     return st.st_uid == above.st_uid ||
-           fchownat(folder, FOLDER_FILE, above.st_uid, above.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
+           fchownat(folder, IDENTITY_FILE, above.st_uid, above.st_gid, AT_SYMLINK_NOFOLLOW) == 0;
 }

@@ -1,12 +1,11 @@
 /* folder: SQLite below a descriptor. SQLite knows files by absolute names, which a caged process cannot use; here the name is
- * "/DESCRIPTOR/identity.db", and its open, stat, access and unlink look below that descriptor. Everything else named is refused, so
+ * "/DESCRIPTOR/identity.db" (IDENTITY_FILE), and its open, stat, access and unlink look below that descriptor. Everything else named is refused, so
  * that no statement and no damaged file leads SQLite to another file of the machine. */
 #ifndef IDENTITY_FOLDER_H
 #define IDENTITY_FOLDER_H
 
-#include "base/span.h"
+#include "identity/identity.h"
 
-#define FOLDER_FILE "identity.db" /* and -wal, -shm, -journal beside it */
 enum { FOLDER_NAME_OCTETS = 32 };
 
 /* Once for the process, before the first database is opened; any thread, any number of times. False: SQLite refuses. */

@@ -22,6 +22,7 @@ enum mechanism {
     MECHANISM_COUNT
 };
 #define MECHANISM_BIT(m) (UINT32_C(1) << (m)) /* sets of mechanisms */
+#define MECHANISM_ALL    (MECHANISM_BIT(MECHANISM_COUNT) - 1)
 
 enum {                              /* flags */
        MECHANISM_SECRET = 1,        /* what crosses the wire is the secret itself: TLS hides it */
@@ -30,8 +31,8 @@ enum {                              /* flags */
        MECHANISM_SLOW = 8,          /* its check takes milliseconds of CPU */
        MECHANISM_LEGACY = 16,       /* for old devices: must be named in the configuration */
        MECHANISM_SERVER_FIRST = 32, /* the server has the first word: an initial response is an error */
-       MECHANISM_MAY_BIND = 128,    /* a channel binding counts where the client has one */
        MECHANISM_TLS = 64,          /* not in clear text, whatever the configuration permits */
+       MECHANISM_MAY_BIND = 128,    /* a channel binding counts where the client has one */
 };
 /* Those that need tokens { } in the configuration, and are offered unasked where it is. */
 #define MECHANISM_TOKENS (MECHANISM_BIT(MECHANISM_OAUTHBEARER) | MECHANISM_BIT(MECHANISM_XOAUTH2))
@@ -42,16 +43,10 @@ enum {                              /* flags */
 #define MECHANISM_DOVECOT                                                                                    \
     (MECHANISM_PASSWORDS | MECHANISM_TOKENS | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                       \
      MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) | MECHANISM_BIT(MECHANISM_CRAM_MD5))
-#define MECHANISM_SPOKEN /* service/login has a conversation for them */                                     \
-    (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                  \
-     MECHANISM_BIT(MECHANISM_SCRAM_SHA_1_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_1) | MECHANISM_TOKENS |   \
-     MECHANISM_KERBEROS | MECHANISM_BIT(MECHANISM_EXTERNAL) | MECHANISM_BIT(MECHANISM_NTLM) |                \
-     MECHANISM_BIT(MECHANISM_CRAM_MD5) | MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN))
 /* Offered where the configuration names none: those that need nothing but an account. */
 #define MECHANISM_DEFAULT                                                                                    \
-    (MECHANISM_SPOKEN &                                                                                      \
-     (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                 \
-      MECHANISM_BIT(MECHANISM_PLAIN) | MECHANISM_BIT(MECHANISM_LOGIN)))
+    (MECHANISM_BIT(MECHANISM_SCRAM_SHA_256_PLUS) | MECHANISM_BIT(MECHANISM_SCRAM_SHA_256) |                  \
+     MECHANISM_PASSWORDS)
 
 struct mechanism_row {
     enum mechanism mechanism;

@@ -7,28 +7,21 @@
 
 enum { ARENA_OCTETS = 262144 };
 
-static const struct login_mechanism mechanisms[] = {
-    {MECHANISM_SCRAM_SHA_256_PLUS, login_scram},
-    {MECHANISM_SCRAM_SHA_256, login_scram},
-    {MECHANISM_SCRAM_SHA_1_PLUS, login_scram},
-    {MECHANISM_SCRAM_SHA_1, login_scram},
-    {MECHANISM_EXTERNAL, login_external},
-    {MECHANISM_GSSAPI, login_gssapi},
-    {MECHANISM_GSS_SPNEGO, login_gssapi},
-    {MECHANISM_NTLM, login_ntlm},
-    {MECHANISM_OAUTHBEARER, login_oauth},
-    {MECHANISM_XOAUTH2, login_oauth},
-    {MECHANISM_CRAM_MD5, login_cram},
-    {MECHANISM_PLAIN, login_password},
-    {MECHANISM_LOGIN, login_password},
+static login_step_fn *const steps[MECHANISM_COUNT] = {
+    [MECHANISM_SCRAM_SHA_256_PLUS] = login_scram,
+    [MECHANISM_SCRAM_SHA_256] = login_scram,
+    [MECHANISM_SCRAM_SHA_1_PLUS] = login_scram,
+    [MECHANISM_SCRAM_SHA_1] = login_scram,
+    [MECHANISM_EXTERNAL] = login_external,
+    [MECHANISM_GSSAPI] = login_gssapi,
+    [MECHANISM_GSS_SPNEGO] = login_gssapi,
+    [MECHANISM_NTLM] = login_ntlm,
+    [MECHANISM_OAUTHBEARER] = login_oauth,
+    [MECHANISM_XOAUTH2] = login_oauth,
+    [MECHANISM_CRAM_MD5] = login_cram,
+    [MECHANISM_PLAIN] = login_password,
+    [MECHANISM_LOGIN] = login_password,
 };
-
-static const struct login_mechanism *mechanism_of(uint8_t m)
-{
-    for (size_t i = 0; i < sizeof mechanisms / sizeof mechanisms[0]; i++)
-        if (mechanisms[i].mechanism == m) return &mechanisms[i];
-    return NULL;
-}
 
 /* --- threads */
 
@@ -73,7 +66,7 @@ static bool asks_dovecot(const struct login *l)
 
 struct login *login_create(const struct login_world *w, const struct login_begin *m)
 {
-    if (m->server >= w->config->n_servers || !mechanism_of(m->mechanism) ||
+    if (m->server >= w->config->n_servers || m->mechanism >= MECHANISM_COUNT || !steps[m->mechanism] ||
         !(w->config->servers[m->server].mechanisms & MECHANISM_BIT(m->mechanism)))
         return NULL; /* an edge offers what its configuration says, which is ours */
     struct login *l = calloc(1, sizeof *l);
@@ -208,7 +201,7 @@ void login_step(struct login *l, struct login_thread *t, struct span response, u
     l->out = SPAN("");
     l->looked_up = false;
     l->unix_seconds = unix_seconds;
-    login_step_fn *step = asks_dovecot(l) ? login_dovecot : mechanism_of(l->begin.mechanism)->step;
+    login_step_fn *step = asks_dovecot(l) ? login_dovecot : steps[l->begin.mechanism];
     enum login_kind kind = step(l, t, first ? l->begin.response : response, first && l->begin.initial);
     l->step++;
     *ret = (struct login_answer){.session = l->begin.session, .slot = l->begin.slot};

@@ -49,11 +49,6 @@ struct login {
 typedef enum login_kind login_step_fn(struct login *l, struct login_thread *t, struct span response,
                                       bool initial);
 
-struct login_mechanism {
-    enum mechanism mechanism;
-    login_step_fn *step;
-};
-
 login_step_fn login_password, login_scram, login_ntlm, login_cram, login_external, login_oauth, login_gssapi;
 /* What the thread holds of the library. False: it has no memory. */
 bool login_scram_begin(struct login_thread *t);
