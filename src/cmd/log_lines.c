@@ -164,10 +164,24 @@ static bool read_time(const struct log_line *line, uint64_t *ms)
     return true;
 }
 
+/* Without what syslog or journalctl writes before it: "Nov 26 05:00:00 host sallyportd[1]: {". Where another program says so its own name
+ * comes first. */
+static struct span behind_prefix(struct span text)
+{
+    static const struct span name = SPAN("sallyportd");
+    size_t end = 0;
+    while (end + 1 < text.n && !(text.p[end] == ':' && text.p[end + 1] == ' '))
+        end++;
+    struct span tag = span_skip(span_head(text, end), span_rfind(span_head(text, end), ' ') + 1);
+    if (end + 2 >= text.n || text.p[end + 2] != '{' || !span_eq(span_head(tag, name.n), name)) return text;
+    return tag.n == name.n || tag.p[name.n] == '[' ? span_skip(text, end + 2) : text;
+}
+
 static bool read_line(struct log_lines *l, struct span text, struct log_line *ret)
 {
     json_error_t error;
     json_decref(l->object);
+    if (text.n && text.p[0] != '{') text = behind_prefix(text);
     l->object = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, &error);
     ret->object = l->object;
     if (!json_is_object(l->object)) return false;

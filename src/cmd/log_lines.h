@@ -1,6 +1,7 @@
 /* log_lines: what the program has logged, read again: files or standard input, line by line, each one JSON object (system/log.h). A
  * log holds what strangers said: nothing in it is believed to be of any form before it was looked at, and memory is bounded
- * whatever it holds. Lines of other making (systemd's, a line cut in two) are counted and passed over. */
+ * whatever it holds. What syslog or journalctl writes before a line of sallyportd is passed
+ * over; lines of other making (systemd's, a line cut in two) are counted and passed over. */
 #ifndef CMD_LOG_LINES_H
 #define CMD_LOG_LINES_H
 

@@ -231,6 +231,10 @@ static int warn(const struct legacy_report *r, const struct log_lines *lines)
     if (r->beyond)
         complain(0, "%" PRIu64 " sessions of more than %d devices are left out", r->beyond,
                  LIMIT_REPORT_DEVICES);
+    if (c.foreign && c.foreign == c.lines)
+        return complain(EXIT_NO,
+                        "none of %" PRIu64 " lines is of this program's log: journalctl -u sallyport -o cat",
+                        c.lines);
     if (c.foreign)
         complain(0, "%" PRIu64 " of %" PRIu64 " lines are none of this program's log", c.foreign, c.lines);
     return log_lines_failed(lines) ? EXIT_NO : EXIT_YES;
@@ -245,7 +249,8 @@ int report_legacy(const struct command_call *v, struct log_lines *lines)
     while (!r.no_memory && log_lines_next(lines, &line))
         if (span_eq(line.event, SPAN("legacy-session"))) count(&r, &line);
     if (r.n) qsort(r.devices, r.n, sizeof *r.devices, by_name);
-    print_all(&r, v, !log_lines_failed(lines) && !r.no_memory);
+    struct log_lines_count c = log_lines_count(lines);
+    print_all(&r, v, !log_lines_failed(lines) && !r.no_memory && (!c.lines || c.foreign < c.lines));
     int code = warn(&r, lines);
     free(r.devices);
     json_decref(r.index);

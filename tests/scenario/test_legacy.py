@@ -409,6 +409,15 @@ def test_hostile_lines():
     assert odd["user"] == esc and odd["needs"] == ["clear-text", "tls1.0"]
 
 
+def test_what_syslog_writes_before_a_line():
+    for before in ("Nov 26 05:00:00 mail sallyportd[4711]: ", "2026-11-26T05:00:00+0100 mail sallyportd: "):
+        assert [d["sessions"] for d in devices((before + line()) * 2)] == [2]
+    for other in ("Nov 26 05:00:00 mail otherd[1]: user sallyportd[4711]: ", "Nov 26 05:00:00 mail sallyportdx[4711]: ", "sallyportd[1]:  ", "sallyportd"):
+        done = report(stdin=(other + line()).encode(), check=False)
+        assert done.returncode == 1 and b"none of 1 lines is of this program's log" in done.stderr and b"No old device" not in done.stdout
+    assert b"No old device" in report(stdin=(other + line() + line(event="ready")).encode()).stdout
+
+
 def test_the_report_is_bounded():
     text = "".join(line(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}") for i in range(65540))
     done = report("--json", stdin=text.encode())
