@@ -38,8 +38,8 @@ int ban_in_force(struct user_call *u, struct guess_ban *ret)
 {
     int n = ban_list(u->identity, ret, BANS), kept = 0;
     if (n < 0) return complain(-1, "the bans cannot be read: %s", change_why(u->identity));
-    while (kept < n && ret[kept].until > u->now) /* what ends last comes first */
-        kept++;
+    for (int i = 0; i < n; i++)
+        if (guess_in_force(&ret[i], u->now)) ret[kept++] = ret[i];
     return kept;
 }
 

@@ -148,7 +148,10 @@ struct barred_entry *barred_find(struct barred *b, const struct address *client,
     if (!logins || l->n == 0) return NULL;
     struct network source = guess_network(client, false);
     struct barred_entry *found = source_find(l, &source.base);
-    return found && found->until > unix_seconds ? found : NULL;
+    /* one that goes on for longer than any does: the clock has gone back since */
+    return found && found->until > unix_seconds && found->until - unix_seconds <= LIMIT_BAN_SECONDS_MAX
+               ? found
+               : NULL;
 }
 
 uint32_t barred_count(const struct barred *b)

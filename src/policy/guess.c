@@ -179,6 +179,12 @@ void guess_know(struct guess *g, uint32_t account, const struct network *source,
 
 /* --- who was guessed at */
 
+/* Within the period, seen from either side: what is further ahead was noted before the clock went back. */
+static bool lately(uint64_t then, uint64_t now)
+{
+    return then && (then > now ? then - now : now - then) < LIMIT_GUESS_PERIOD_SECONDS;
+}
+
 /* Counts one more thing; how many different ones there were in the period. *fresh: it is one that was not counted. */
 static uint32_t see(struct guess_seen *seen, uint32_t hash, uint64_t now, bool *fresh)
 {
@@ -188,12 +194,12 @@ static uint32_t see(struct guess_seen *seen, uint32_t hash, uint64_t now, bool *
             k = i;
             break;
         }
-        if (seen[i].at < seen[k].at) k = i;
+        if (lately(seen[k].at, now) && (!lately(seen[i].at, now) || seen[i].at < seen[k].at)) k = i;
     }
     *fresh = !seen[k].at || seen[k].hash != hash;
     seen[k] = (struct guess_seen){now, hash};
     for (unsigned i = 0; i < GUESS_SEEN; i++)
-        n += seen[i].at && seconds_since(seen[i].at, now) < LIMIT_GUESS_PERIOD_SECONDS;
+        n += lately(seen[i].at, now);
     return n;
 }
 
@@ -208,7 +214,7 @@ static struct guess_target *target_find(const struct guess *g, uint64_t key)
 static bool attacked(const struct guess *g, uint64_t key, uint64_t now)
 {
     const struct guess_target *t = target_find(g, key);
-    return t && t->raised && seconds_since(t->raised, now) < LIMIT_GUESS_PERIOD_SECONDS;
+    return t && lately(t->raised, now);
 }
 
 static void count_target(struct guess *g, uint64_t key, const struct network *wide, uint64_t now,
@@ -251,7 +257,8 @@ static uint64_t pause_of(uint32_t points)
 static void add_points(struct guess_source *s, uint32_t points, uint64_t now)
 {
     uint32_t left = points_of(s, now);
-    if (left == 0)
+    bool ahead = s->at > now && s->at - now > LIMIT_BAN_SECONDS_MAX; /* the clock went back */
+    if (left == 0 || ahead)
         s->at = now;
     else if (now > s->at)
         s->at = now - (now - s->at) % LIMIT_GUESS_POINT_SECONDS;
@@ -280,7 +287,7 @@ struct failure { /* as every width of its source sees it */
 
 static bool sprays(const struct guess_source *s, uint64_t now)
 {
-    return s->spray_raised && seconds_since(s->spray_raised, now) < LIMIT_GUESS_PERIOD_SECONDS;
+    return lately(s->spray_raised, now);
 }
 
 static void raise_spray(struct guess_source *s, uint64_t now, struct guess_news *news)
@@ -301,7 +308,7 @@ static bool charge(struct guess *g, const struct address *a, bool wide, const st
     const uint32_t many = wide ? LIMIT_GUESS_SPRAY_ACCOUNTS_WIDE : LIMIT_GUESS_SPRAY_ACCOUNTS;
     const struct network n = guess_network(a, wide);
     struct guess_source *s = guess_make(g, &n, now);
-    bool banned = s->ban.until > now, fresh = false;
+    bool banned = guess_in_force(&s->ban, now), fresh = false;
 
     if (!banned && points_of(s, now) == 0 && s->ban.failures) { /* a new story */
         s->ban.failures = 0;

@@ -83,6 +83,8 @@ void guess_give_back(struct guess *g, const struct guess_ban *ban);
 /* What the store has, all of it: others added or lifted some. A ban that the store does not have and that was taken is lifted. Of those
  * by hand only the first LIMIT_GUESS_BANS_BY_HAND count. */
 void guess_load(struct guess *g, const struct guess_ban *bans, size_t n, uint64_t unix_ms);
+/* Does that one count then? Not one for failed logins that would go on for longer than any is made: the clock has gone back since. */
+bool guess_in_force(const struct guess_ban *ban, uint64_t unix_seconds);
 /* Another number when another list for the edges would come of it. */
 uint64_t guess_version(const struct guess *g);
 /* Does that one turn away at the door of a server? logins: one may log in there. Never when it is of a network around single sources. */

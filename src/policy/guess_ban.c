@@ -9,11 +9,17 @@ struct guess_source *guess_find(const struct guess *g, const struct network *n)
     return NULL;
 }
 
+bool guess_in_force(const struct guess_ban *ban, uint64_t unix_seconds)
+{
+    return ban->until > unix_seconds &&
+           (ban->reason == GUESS_BY_HAND || ban->until - unix_seconds <= LIMIT_BAN_SECONDS_MAX);
+}
+
 /* Less is forgotten sooner: what is not banned, the oldest of it; of what is banned, what ends soonest. */
 static uint64_t worth(const struct guess_source *s, uint64_t now)
 {
     const uint64_t banned = UINT64_C(1) << 62;
-    return s->ban.network.bits == 0 ? 0 : s->ban.until > now ? banned + s->ban.until : 1 + s->at;
+    return s->ban.network.bits == 0 ? 0 : guess_in_force(&s->ban, now) ? banned + s->ban.until : 1 + s->at;
 }
 
 struct guess_source *guess_make(struct guess *g, const struct network *n, uint64_t now)
@@ -48,7 +54,7 @@ void guess_ban_row(struct guess *g, struct guess_source *s, enum guess_reason wh
 static const struct guess_ban *row_ban(const struct guess *g, const struct network *n, uint64_t now)
 {
     const struct guess_source *s = guess_find(g, n);
-    return s && s->ban.until > now ? &s->ban : NULL;
+    return s && guess_in_force(&s->ban, now) ? &s->ban : NULL;
 }
 
 static const struct guess_ban *find_ban(const struct guess *g, const struct address *a, uint64_t now)
@@ -56,7 +62,8 @@ static const struct guess_ban *find_ban(const struct guess *g, const struct addr
     const struct network narrow = guess_network(a, false), wide = guess_network(a, true);
     const struct guess_ban *ban;
     for (uint32_t i = 0; i < g->n_by_hand; i++)
-        if (g->by_hand[i].until > now && network_holds(&g->by_hand[i].network, a)) return &g->by_hand[i];
+        if (guess_in_force(&g->by_hand[i], now) && network_holds(&g->by_hand[i].network, a))
+            return &g->by_hand[i];
     ban = row_ban(g, &narrow, now);
     /* what neighbours did does not count where somebody logged in lately */
     return ban || guess_vouched_for(g, &narrow, now) ? ban : row_ban(g, &wide, now);
@@ -118,7 +125,7 @@ void guess_load(struct guess *g, const struct guess_ban *bans, size_t n, uint64_
         load(g, &bans[i], now);
     for (uint32_t i = 0; i < LIMIT_GUESS_SOURCES; i++) {
         struct guess_source *s = &g->sources[i];
-        if (s->ban.until > now && !s->dirty && s->round != g->round)
+        if (guess_in_force(&s->ban, now) && !s->dirty && s->round != g->round)
             *s = (struct guess_source){.ban = {.network = s->ban.network}};
     }
 }
@@ -139,11 +146,11 @@ uint32_t guess_barred(const struct guess *g, bool logins, uint64_t unix_ms, stru
     const uint64_t now = unix_ms / 1000;
     uint32_t n = 0;
     for (uint32_t i = 0; i < g->n_by_hand; i++)
-        if (g->by_hand[i].until > now)
+        if (guess_in_force(&g->by_hand[i], now))
             ret[n++] = (struct barred_entry){g->by_hand[i].network, g->by_hand[i].until, true, false};
     for (uint32_t i = 0; i < LIMIT_GUESS_SOURCES; i++) {
         const struct guess_ban *ban = &g->sources[i].ban;
-        if (ban->until > now && guess_bars(ban, logins))
+        if (guess_in_force(ban, now) && guess_bars(ban, logins))
             ret[n++] = (struct barred_entry){ban->network, ban->until, false, false};
     }
     return n;
@@ -154,8 +161,8 @@ uint32_t guess_count(const struct guess *g, uint64_t unix_ms)
     const uint64_t now = unix_ms / 1000;
     uint32_t n = 0;
     for (uint32_t i = 0; i < g->n_by_hand; i++)
-        n += g->by_hand[i].until > now;
+        n += guess_in_force(&g->by_hand[i], now);
     for (uint32_t i = 0; i < LIMIT_GUESS_SOURCES; i++)
-        n += g->sources[i].ban.until > now;
+        n += guess_in_force(&g->sources[i].ban, now);
     return n;
 }

@@ -427,7 +427,7 @@ def test_what_is_said_of_bans_is_what_happens(idle):
     assert said(idle, "ban", "add", "192.0.0.0/8", "--reason", "more than never-ban names")[0] == 0
     assert said(idle, "ban", "lift", "192.0.0.0/8") == (0, "192.0.0.0/8 (by hand) is banned no more.\n")
     with sqlite3.connect(idle.folder / "users/identity.db") as db:
-        db.execute("INSERT INTO ban VALUES ('198.51.100.1/32', 1, 99999999999, 1, 1, 1, 0, 'x')")
+        db.execute("INSERT INTO ban VALUES ('198.51.100.1/32', 1, ?, 1, 1, 1, 0, 'x')", (int(time.time()) + 500,))
     db.close()
     assert "    1 failed login, of 1 account. Ban number 1. Tried: x" in said(idle, "ban", "show", "198.51.100.1")[1]
     assert said(idle, "ban", "lift", "198.51.100.1") == (0, "198.51.100.1/32 is banned no more.\n")

@@ -71,6 +71,10 @@ static void who_is_on_the_list(void **state)
     assert_null(find("198.51.100.77", false, 100)); /* that one ends, too */
     assert_null(find("2001:db8:7:ffff::1", false, 200));
     assert_null(find("2001:db8:8::1", true, 10));
+    e[0] = entry("192.0.2.9", 100 + LIMIT_BAN_SECONDS_MAX, false); /* made by a clock that was ahead */
+    assert_true(take(e, 1, true, true));
+    assert_null(find("192.0.2.9", true, 99));
+    assert_non_null(find("192.0.2.9", true, 100));
 }
 
 static void a_list_counts_when_it_is_whole(void **state)

@@ -138,6 +138,38 @@ static void logins_side_by_side_are_one_after_the_other(void **state)
     free(g);
 }
 
+/* Years, as when a machine starts with a wrong clock: nothing of then counts, neither in memory nor from the store. */
+static void a_clock_that_was_ahead_leaves_nothing(void **state)
+{
+    const uint64_t ahead = BEGIN + 315360000;
+    struct guess *g = fresh(), *other = fresh();
+    struct address a = at("192.0.2.1"), b = at("192.0.2.2");
+    struct guess_ban kept;
+    (void)state;
+    (void)until_banned(g, a, ahead);
+    for (unsigned i = 0; i < LIMIT_GUESS_SPRAY_ACCOUNTS - 1; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "n%u", i);
+        attempt(g, b, GUESS_WRONG_SECRET, 100 + i, name, ahead);
+    }
+    assert_true(banned(g, a, ahead + 1) && !banned(g, b, ahead + 1));
+    assert_true(banned(g, a, ahead - 3600)); /* an hour is nothing */
+    assert_false(banned(g, a, BEGIN));
+    assert_int_equal(guess_count(g, BEGIN * 1000), 0);
+    assert_true(guess_take(g, &kept));
+    guess_load(other, &kept, 1, BEGIN * 1000);
+    assert_false(banned(other, a, BEGIN));
+    assert_int_equal(guess_count(other, BEGIN * 1000), 0);
+    struct guess_news news = attempt(g, b, GUESS_WRONG_SECRET, 200, "n9", BEGIN);
+    assert_false(news.spray);
+    for (unsigned i = 0; i < 8; i++) /* seldom enough to be forgiven each time */
+        attempt(g, b, GUESS_WRONG_SECRET, 200, "n9", BEGIN + 86400 * (i + 1));
+    assert_false(banned(g, b, BEGIN + 86400 * 8));
+    assert_true(until_banned(g, a, BEGIN + 86400 * 9) > 0); /* and who guesses now is banned now */
+    free(g);
+    free(other);
+}
+
 static void a_slow_guesser_is_forgiven_by_the_clock_alone(void **state)
 {
     struct guess *g = fresh();
@@ -378,6 +410,7 @@ int main(void)
         cmocka_unit_test(bans_grow_and_are_forgotten),
         cmocka_unit_test(logins_side_by_side_are_one_after_the_other),
         cmocka_unit_test(a_slow_guesser_is_forgiven_by_the_clock_alone),
+        cmocka_unit_test(a_clock_that_was_ahead_leaves_nothing),
         cmocka_unit_test(what_weighs_more),
         cmocka_unit_test(spray_is_recognised_once_a_period),
         cmocka_unit_test(typos_of_those_who_are_known_are_no_spray),
