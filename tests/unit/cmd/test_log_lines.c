@@ -96,7 +96,7 @@ static void what_is_none_of_ours(void **state)
     struct log_line l;
     put_file(
         0,
-        SPAN("Nov 25 15:30:00 host sallyportd[1]: " LINE("a", "") "\n" LINE(
+        SPAN("Nov 25 15:30:00 host otherd[1]: sallyportd[1]: " LINE("a", "") "\n" LINE(
             "a",
             "") "x\n"
                 "[" LINE("a", "") "]\n" LINE(
@@ -117,6 +117,24 @@ static void what_is_none_of_ours(void **state)
     assert_true(log_lines_next(lines, &l));
     assert_span(l.event, "good");
     done(lines, 1, 13, 12);
+}
+
+static void behind_what_syslog_writes(void **state)
+{
+    (void)state;
+    struct log_line l;
+    put_file(
+        0,
+        SPAN("Nov 25 15:30:00 host sallyportd[1]: " LINE("a", "") "\nsallyportd: " LINE(
+            "b", "") "\nsallyportd[1]:" LINE("c", "") "\nmy-sallyportd: " LINE("c",
+                                                                               "") "\n: " LINE("c",
+                                                                                               "") "\n: \n"));
+    struct log_lines *lines = open_files(1, 0);
+    assert_true(log_lines_next(lines, &l));
+    assert_span(l.event, "a");
+    assert_true(log_lines_next(lines, &l));
+    assert_span(l.event, "b");
+    done(lines, 1, 6, 4);
 }
 
 /* Lines that end before, at and behind the octets that are kept at a time; deep ones. */
@@ -192,9 +210,10 @@ static void only_since(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_of_two_files),  cmocka_unit_test(what_is_none_of_ours),
-        cmocka_unit_test(lines_of_any_length), cmocka_unit_test(a_file_that_is_not_there),
-        cmocka_unit_test(only_since),          cmocka_unit_test(what_is_compressed_is_no_log),
+        cmocka_unit_test(lines_of_two_files),           cmocka_unit_test(what_is_none_of_ours),
+        cmocka_unit_test(behind_what_syslog_writes),    cmocka_unit_test(lines_of_any_length),
+        cmocka_unit_test(a_file_that_is_not_there),     cmocka_unit_test(only_since),
+        cmocka_unit_test(what_is_compressed_is_no_log),
     };
     complain_as("test", false);
     return cmocka_run_group_tests(tests, NULL, NULL);
