@@ -96,7 +96,8 @@ bool supervisor_generation_begin(struct supervisor *s, struct buf *text)
     s->status = 0;
     s->generations_made++;
     g->state = GENERATION_STARTING;
-    loop_timer_set(s->loop, &g->timer, loop_now_ms(s->loop) + START_SECONDS * 1000, on_start_overdue);
+    uint64_t seconds = s->serving ? RELOAD_SECONDS : START_SECONDS;
+    loop_timer_set(s->loop, &g->timer, loop_now_ms(s->loop) + seconds * 1000, on_start_overdue);
     static const enum role lasting[] = {PROC_SPOOLER, PROC_MAILBOX, PROC_ADMIN, PROC_CONNECTOR,
                                         PROC_RESOLVER};
     for (unsigned i = 0; !s->serving && ok && i < sizeof lasting / sizeof lasting[0]; i++)

@@ -19,8 +19,9 @@ enum {
     PROCESSES_MAX = SOURCES_EDGES + (3 + LIMIT_RELAYS_MAX) * GENERATIONS_MAX +
                     PROC_ROLE_COUNT, /* edges; keyrings, directories, winbinds and relays; the others */
     LISTEN_BACKLOG = 4096,
-    START_SECONDS = 30, /* a new generation that is not ready by then is given up */
-    RETIRE_SECONDS = 5, /* a reload waits for the old edges to stop accepting, then it is answered anyway */
+    START_SECONDS = 80,  /* a first generation that is not ready by then is given up: systemd waits for 90 */
+    RELOAD_SECONDS = 50, /* a later one: before LIMIT_CONTROL_STALL_SECONDS of who asked for it end */
+    RETIRE_SECONDS = 5,  /* a reload waits for the old edges to stop accepting, then it is answered anyway */
     STOP_GRACE_SECONDS = 5, /* beyond a process' own deadline, then it is killed */
     STOP_SPOOLER_SECONDS = 30,
     PING_MS = 2000,

@@ -142,7 +142,7 @@ class Sallyport:
             arguments.append("--insecure-no-sandbox")
         self.process = subprocess.Popen(arguments, **({} if through else self.identity()), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file.open("wb"))
         if wait:
-            wait_for(self.is_ready, 20)
+            wait_for(self.is_ready, 25)
         return self
 
     def is_ready(self):

@@ -2,7 +2,6 @@
 import base64
 import re
 import resource
-import selectors
 import socket
 import struct
 import time
@@ -45,12 +44,9 @@ def talks(s, count, source=FLOOD):
     return found
 
 
-def answered(flood):
-    """How many of them have an answer that nobody has read yet."""
-    with selectors.DefaultSelector() as selector:
-        for talk in flood:
-            selector.register(talk.socket, selectors.EVENT_READ)
-        return len(selector.select(0))
+def succeeded(s):
+    """How many logins were worked off. Answers tell less: on a slow machine those who waited for long hear that they may come again."""
+    return sum(p["logins"] for p in s.status("directory"))
 
 
 def leave(flood):
@@ -66,19 +62,19 @@ def logins_open(s):
 
 @pytest.mark.takes(10)
 def test_a_thousand_logins_of_one_network(s):
-    """Counted in answers, not in seconds: before one from elsewhere has its answer, few of the flood have theirs."""
+    """Counted in logins, not in seconds: before one from elsewhere has its answer, few of the flood are worked off."""
     flood, others = talks(s, 1000), talks(s, 6, ELSEWHERE)
     for talk in flood:
         talk.send(f"AUTH PLAIN {PLAIN}\r\n")
     begin = time.monotonic()
-    before = answered(flood)
+    first = before = succeeded(s)
     for talk in others:
-        assert talk.say(f"AUTH PLAIN {PLAIN}")[0] == 235
-        now = answered(flood)
+        wait_for(lambda: talk.say(f"AUTH PLAIN {PLAIN}")[0] == 235)  # at once, but where a single login takes seconds
+        now = succeeded(s)
         assert now - before < 100, f"{now - before} of the flood came first, {time.monotonic() - begin} s"
         before = now
-    assert before < 900
-    wait_for(lambda: answered(flood) > before, 20)  # the flood goes on, too
+    assert before - first < 900
+    wait_for(lambda: succeeded(s) > before, 20)  # the flood goes on, too
     leave(flood)
     wait_for(lambda: logins_open(s) == 0, 20)  # what nobody waits for is not worked off
 
