@@ -180,6 +180,7 @@
 #define LIMIT_TLS_PEER_CHAIN_OCTETS    65536   /* certificates that a server shows us */
 #define LIMIT_TLS_CHAIN_DEPTH          10      /* of them, up to an authority */
 #define LIMIT_AUTHORITIES_OCTETS       4194304 /* certificates that we trust, as PEM */
+#define LIMIT_AUTHORITY_NAMES_OCTETS   16384 /* of authorities that a client is told in each handshake, DER */
 #define LIMIT_REVOCATIONS_OCTETS       4194304 /* lists of revoked certificates of clients, as PEM */
 #define LIMIT_KEY_OCTETS               65536   /* a private key as PEM */
 #define LIMIT_KEYRING_ARENA_OCTETS     33554432

@@ -350,6 +350,7 @@ int server_show(struct server_call *s)
     certificates(p);
     plain(p, "tls-minimum", span_str(minimum_names[of->tls_minimum]));
     yes_no(p, "require-tls", of->require_tls);
+    yes_no(p, "name-authorities", of->name_authorities);
     networks(p, "allow-cleartext-auth", of->clear_auth, of->n_clear_auth);
     networks(p, "relay-networks", of->relay_networks, of->n_relay_networks);
     connections(p);

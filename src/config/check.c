@@ -312,6 +312,18 @@ static void check_certificate_total(struct reader *r)
     }
 }
 
+static void check_named_authorities(struct reader *r, const struct config_server *s)
+{
+    bool own, asks = s->mechanisms & MECHANISM_BIT(MECHANISM_EXTERNAL);
+
+    if (!s->name_authorities || (asks && r->config->client_authorities.n)) return;
+    config_problem_add(r, CONFIG_WARNING, config_server_said(r->config, s, "name-authorities", false, &own),
+                       asks ? SPAN("there are no authorities to be named")
+                            : SPAN("this server asks its clients for no certificate"),
+                       asks ? SPAN("client-authorities FILE")
+                            : SPAN("access authenticated mechanisms EXTERNAL PLAIN"));
+}
+
 static void check_client_authorities(struct reader *r)
 {
     const struct config_place place = config_said(r->config, "client-authorities");
@@ -338,6 +350,7 @@ void check_config(struct reader *r)
         check_networks(r, d);
         check_legacy(r, d);
         check_access(r, d);
+        check_named_authorities(r, &d->server);
         check_proxies(r, d);
     }
     check_listeners(r);

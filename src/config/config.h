@@ -78,6 +78,7 @@ struct config_server {
     enum access access;
     bool
         from_lock; /* From and Sender of who has logged in, and of old devices, are checked like the reverse-path */
+    bool name_authorities; /* clients are told the names of client_authorities */
     bool require_tls, normalize_bare_lf;
     bool early_talker_refuse; /* octets before the greeting: 554 and close (default on for mx) */
     struct config_domain
@@ -243,6 +244,8 @@ struct config_place config_server_said(const struct config *c, const struct conf
 
 /* The modes of its listeners: bit 1 << enum config_tls each. */
 uint32_t config_tls_modes(const struct config_server *s);
+/* Some server tells its clients the names of client_authorities, and there are some. */
+bool config_names_authorities(const struct config *c);
 /* MECHANISM_BIT: those of its mechanisms that a session could be offered: under TLS where a listener has it, in clear where
  * allow-cleartext-auth names somebody. None: nobody can log in there. */
 uint32_t config_logins(const struct config_server *s);

@@ -168,6 +168,7 @@ static void finish_role(struct draft *d, uint32_t offered)
     s->early_talker_refuse = d->early == 2 ? s->role == ROLE_MX : d->early == 1;
     s->normalize_bare_lf = d->normalize;
     s->require_tls = d->require_tls;
+    s->name_authorities = d->name_authorities;
     s->from_lock = !d->from_free;
 }
 

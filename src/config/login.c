@@ -11,6 +11,14 @@ uint32_t config_tls_modes(const struct config_server *s)
     return modes;
 }
 
+bool config_names_authorities(const struct config *c)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < c->n_servers; i++)
+        any |= c->servers[i].name_authorities;
+    return any && c->client_authorities.n;
+}
+
 uint32_t config_logins(const struct config_server *s)
 {
     bool tls = (config_tls_modes(s) & ~(UINT32_C(1) << TLS_NONE)) != 0;

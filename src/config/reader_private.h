@@ -36,8 +36,9 @@ struct draft {
     uint32_t n_clients;
     bool admission_clashes; /* admission_clash is allowed and denied */
     struct admission_clash admission_clash;
-    uint8_t from_free;                     /* 1: from-lock no */
-    uint8_t normalize, require_tls, early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
+    uint8_t from_free; /* 1: from-lock no */
+    uint8_t normalize, require_tls, name_authorities,
+        early; /* choices of the schema: 1 is yes, or refuse; early 2: not said */
     struct config_place
         said[READER_ROWS_MAX]; /* of the block and of its limits { }, the first of each schema row */
 };

@@ -221,6 +221,10 @@ const struct schema_row schema_table[] = {
             "Together they may not be wider than an IPv4 /8 or an IPv6 /32."},
     {.name = "require-tls", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, require_tls), .arguments = "YES-NO", .choices = "no yes",
      .fallback_text = "no", .since = "0.1", .doc = "MAIL is refused before STARTTLS (530 5.7.0)."},
+    {.name = "name-authorities", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, name_authorities), .arguments = "YES-NO", .choices = "no yes",
+     .fallback_text = "no", .since = "0.1",
+     .doc = "With EXTERNAL: a client is told the names of all client-authorities when it is asked for a certificate, so that one that has several shows the right one. Many clients show none then "
+            "that these have not made: not for servers whose clients come with pinned keys of their own."},
     {.name = "from-lock", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, from_free), .arguments = "YES-NO", .choices = "yes no",
      .fallback_text = "yes", .since = "0.1",
      .doc = "From and Sender of a message from somebody who has logged in may name only addresses that somebody may send from (see sallyport user sender), as the "

@@ -320,6 +320,19 @@ static bool read_chain(struct child *c, const struct edge_grant *g, const char *
     return ok;
 }
 
+static bool read_authority_names(struct child *c, const struct edge_grant *g)
+{
+    struct edge *e = edge_of(c);
+    uint8_t *pem = malloc(LIMIT_AUTHORITIES_OCTETS);
+    ssize_t n = pem ? pread(g->fd, pem, LIMIT_AUTHORITIES_OCTETS, 0) : -1;
+    bool ok = n > 0;
+    for (uint32_t i = 0; ok && i < c->config->n_servers; i++)
+        if (e->tls[i] && c->config->servers[i].name_authorities)
+            ok = tls_context_name(e->tls[i], span_of(pem, (size_t)n));
+    free(pem);
+    return ok;
+}
+
 static bool take_grant(struct child *c, const struct edge_grant *g, const char **error)
 {
     struct edge *e = edge_of(c);
@@ -340,6 +353,9 @@ static bool take_grant(struct child *c, const struct edge_grant *g, const char *
         p = map(g->fd, PROT_READ, &octets);
         return p && recipients_open(&e->recipients, p, octets);
     case GRANT_CHAIN: *error = "a certificate cannot be used"; return read_chain(c, g, error);
+    case GRANT_AUTHORITY_NAMES:
+        *error = "the authorities of clients cannot be named";
+        return read_authority_names(c, g);
     case GRANT_TICKET_KEYS: *error = "the ticket keys cannot be read"; return tls_ticket_load(g->fd);
     default: return true;
     }

@@ -32,6 +32,7 @@ enum grant { /* descriptors that the supervisor opened; a and b say which one */
              GRANT_TOKEN_FOLDER, /* directory: a = number of a token-file (config/user_file.h): its folder, O_PATH; to be read only */
              GRANT_TOKEN_KEYS,         /* directory: the JWK set of tokens { } */
              GRANT_CLIENT_AUTHORITIES, /* directory: PEM of the authorities that vouch for clients */
+             GRANT_AUTHORITY_NAMES,    /* edge, behind all GRANT_CHAIN: the same file, for its names alone */
              GRANT_CLIENT_REVOCATIONS, /* directory, behind those: PEM of their lists of revoked certificates */
              GRANT_KEYTAB,             /* directory: the keytab of kerberos { } */
              GRANT_CONTROL,            /* admin: the listening control socket */

@@ -91,7 +91,7 @@ static bool open_user_files(struct generation *g, struct config_report *report)
 static bool open_all(struct generation *g, struct config_report *report)
 {
     const struct config *c = g->load.config;
-    size_t n = 10 + c->n_deliver + LIMIT_CREDENTIAL_FILES;
+    size_t n = 11 + c->n_deliver + LIMIT_CREDENTIAL_FILES;
     for (uint32_t i = 0; i < c->n_servers; i++)
         n += 2 * (size_t)c->servers[i].n_certificates;
     g->opened = arena_take_array(g->load.arena, n, sizeof *g->opened);
@@ -131,6 +131,10 @@ static bool open_all(struct generation *g, struct config_report *report)
             ok &= open_named(g, GRANT_CHAIN, i, k, cert->chain_file, &cert->place, false, report);
             ok &= open_named(g, GRANT_KEY, i, k, cert->key_file, &cert->place, false, report);
         }
+    if (config_names_authorities(c)) {
+        const struct config_place vouch = config_said(c, "client-authorities");
+        ok &= open_named(g, GRANT_AUTHORITY_NAMES, 0, 0, c->client_authorities, &vouch, false, report);
+    }
     ok &= open_user_files(g, report);
     return ok;
 }
@@ -209,7 +213,8 @@ int supervisor_open_again(int fd)
 enum role supervisor_role_of_grant(enum grant kind)
 {
     switch (kind) {
-    case GRANT_CHAIN: return PROC_EDGE;
+    case GRANT_CHAIN:
+    case GRANT_AUTHORITY_NAMES: return PROC_EDGE;
     case GRANT_KEY: return PROC_KEYRING;
     case GRANT_USERS:
     case GRANT_CREDENTIALS:

@@ -4,6 +4,7 @@
 #include "service/config_files_private.h"
 #include "service/config_load.h"
 #include "system/tls_authorities.h"
+#include "system/tls_certificate.h"
 #include "system/tls_client.h"
 #include "system/tls_revocations.h"
 
@@ -119,6 +120,10 @@ void config_files_client_authorities(const struct config_files *f)
                 CONFIG_FILES_SAY("the authorities of clients in ", config_files_text(file), ": ", why),
                 "certificates of authorities as PEM: a root, and those between it and the clients");
         if (a && f->config->client_revocations.n) check_revocations(f, a);
+        if (a && config_names_authorities(f->config) && !tls_subjects_fit(text))
+            config_report_add(f->report, CONFIG_ERROR, place,
+                              "the authorities of clients are too many to be named in each handshake",
+                              "without name-authorities, or a shorter file");
         tls_authorities_free(&a);
     }
     arena_destroy(&arena);

@@ -106,6 +106,9 @@ size_t tls_context_certificates(const struct tls_context *c);
 /* Clients are asked for a certificate from now on. They may have none; any is accepted, by whomever it was made and whenever it ends, as
  * a mere key that the client proves to have. Such sessions are not resumed: the proof is fresh. */
 void tls_context_ask(struct tls_context *c);
+/* They are told the subjects of these certificates (PEM) when they are asked: of whom a certificate had best be (RFC 8446 4.2.4, RFC 5246
+ * 7.4.4). False: one is broken, or tls_subjects_fit is not true of them. */
+MUST_USE bool tls_context_name(struct tls_context *c, struct span pem);
 
 /* --- a session --- */
 

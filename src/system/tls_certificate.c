@@ -147,6 +147,45 @@ bool tls_certificates_read(BIO *pem, STACK_OF(X509) * to)
     return tls_pem_ended();
 }
 
+/* Octets of them in a handshake; 0: no memory. */
+static size_t subjects_take(const STACK_OF(X509) * all, STACK_OF(X509_NAME) * names)
+{
+    size_t octets = 0;
+    for (int i = 0; i < sk_X509_num(all); i++) {
+        X509_NAME *name = X509_NAME_dup(X509_get_subject_name(sk_X509_value(all, i)));
+        int n = name ? i2d_X509_NAME(name, NULL) : -1;
+        if (n < 0 || !sk_X509_NAME_push(names, name)) {
+            X509_NAME_free(name);
+            return 0;
+        }
+        octets += 2 + (size_t)n;
+    }
+    return octets;
+}
+
+STACK_OF(X509_NAME) * tls_subjects(struct span pem)
+{
+    if (pem.n == 0 || pem.n > LIMIT_AUTHORITIES_OCTETS) return NULL;
+    BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
+    STACK_OF(X509) *all = sk_X509_new_null();
+    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+    ERR_clear_error();
+    size_t octets = in && all && names && tls_certificates_read(in, all) ? subjects_take(all, names) : 0;
+    BIO_free(in);
+    sk_X509_pop_free(all, X509_free);
+    ERR_clear_error();
+    if (octets > 0 && octets <= LIMIT_AUTHORITY_NAMES_OCTETS) return names;
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    return NULL;
+}
+
+bool tls_subjects_fit(struct span pem)
+{
+    STACK_OF(X509_NAME) *names = tls_subjects(pem);
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    return names != NULL;
+}
+
 static bool chain_parse(struct tls_chain *c, BIO *b, const char *file, struct buf *problem)
 {
     c->leaf = PEM_read_bio_X509(b, NULL, no_passphrase, NULL);

@@ -17,6 +17,9 @@ enum tls_certificate_result tls_certificate_check(struct span chain, const char 
                                                   const char *key_file, uint64_t unix_seconds,
                                                   struct buf *problem);
 
+/* May the subjects of these certificates (PEM) all be told in a handshake (LIMIT_AUTHORITY_NAMES_OCTETS)? False, too: one is broken, there is none. */
+bool tls_subjects_fit(struct span pem);
+
 /* SHA-256 of the SubjectPublicKeyInfo of a certificate: DER, or the first one of a PEM text. False: there is none. */
 bool tls_certificate_key_hash(struct span certificate, uint8_t ret[32]);
 

@@ -30,6 +30,8 @@ bool tls_key_fingerprint(const EVP_PKEY *key, uint8_t ret[32]); /* SHA-256 of th
 bool tls_pem_ended(void);
 /* Appends all certificates that are still in pem. False: one is broken, or no memory (see OpenSSL's queue of errors). */
 MUST_USE bool tls_certificates_read(BIO *pem, STACK_OF(X509) * to);
+/* Their subjects, as the caller's. Null: one is broken, there is none, they are more than LIMIT_AUTHORITY_NAMES_OCTETS, or no memory. */
+STACK_OF(X509_NAME) * tls_subjects(struct span pem);
 /* Never asks for a passphrase. */
 MUST_USE bool tls_chain_load(struct tls_chain *ret, struct span pem, const char *file, struct buf *problem);
 void tls_chain_free(struct tls_chain *c);

@@ -150,6 +150,13 @@ void tls_context_ask(struct tls_context *c)
     SSL_CTX_set_num_tickets(c->ssl, 0);
 }
 
+bool tls_context_name(struct tls_context *c, struct span pem)
+{
+    STACK_OF(X509_NAME) *names = tls_subjects(pem);
+    if (names) SSL_CTX_set_client_CA_list(c->ssl, names);
+    return names != NULL;
+}
+
 static void certificate_free(struct tls_certificate *k)
 {
     tls_chain_free(&k->chain);

@@ -58,14 +58,15 @@ def mail(name):
 
 @pytest.fixture(scope="module")
 def s():
-    port, implicit = free_ports(2)
+    port, implicit, naming = free_ports(3)
     one = Sallyport(config=f"""client-authorities client-ca.pem
 server keys {{
     listen 127.0.0.1:{port} tls starttls
     listen 127.0.0.1:{implicit} tls implicit
     access authenticated mechanisms EXTERNAL PLAIN
-}}""")
-    one.keys, one.keys_implicit = port, implicit
+}}
+server naming {{ listen 127.0.0.1:{naming} tls starttls  access authenticated mechanisms EXTERNAL PLAIN  name-authorities yes }}""")
+    one.keys, one.keys_implicit, one.naming = port, implicit, naming
     root, stranger = Authority(one.top, "root"), Authority(one.top, "stranger")
     between, absent = Authority(one.top, "between", root), Authority(one.top, "absent", root)
     (one.folder / "client-ca.pem").write_bytes(between.pem.read_bytes() + root.pem.read_bytes())
@@ -197,6 +198,45 @@ def test_curl(s, port):
         "-u", f"{ME}:", "--cert", pem, "--key", key, "--mail-from", ME, "--mail-rcpt", ME, "-T", file, "--crlf")
     wait_for(lambda: len(s.mails()) > before)
     assert b"with ESMTPSA" in s.mails()[-1]
+
+
+def named(port, version):
+    """Whom the server wants a certificate to be of, as openssl shows it; None: of anybody."""
+    said = run("openssl", "s_client", "-starttls", "smtp", "-connect", f"127.0.0.1:{port}", f"-tls{version.replace('.', '_')}", stdin=b"QUIT\n").stdout.decode()
+    if "No client certificate CA names sent" in said:
+        return None
+    return [line for line in said.split("Acceptable client certificate CA names\n")[1].splitlines() if line.startswith("CN")][:2]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_authorities_are_named_where_that_is_said(s, version):
+    assert named(s.naming, version) == ["CN = between", "CN = root"]
+    assert named(s.keys, version) is None
+    assert named(s.submission, version) is None
+
+
+def test_a_client_goes_by_the_names(s):
+    """msmtp shows a certificate that is of nobody named to no server that names somebody."""
+    own = s.certificates["own"] = certificate(s.top, "own")
+    s.cli("user", "certificate", "add", ME, own[0])
+
+    def sends(port, name):
+        pem, key = s.certificates[name]
+        return run("msmtp", "--host=127.0.0.1", f"--port={port}", "--auth=external", f"--user={ME}", f"--from={ME}", "--tls=on", "--tls-starttls=on", "--tls-certcheck=off",
+                   f"--tls-cert-file={pem}", f"--tls-key-file={key}", "--", ME, stdin=b"Subject: x\n\nHello.\n", check=False).returncode == 0
+    assert {(port, name) for port in (s.keys, s.naming) for name in ("good", "good-below", "own") if sends(port, name)} == {
+        (s.keys, "good"), (s.keys, "good-below"), (s.keys, "own"), (s.naming, "good"), (s.naming, "good-below")}
+
+
+def test_more_authorities_than_can_be_named(s):
+    file = s.folder / "client-ca.pem"
+    before = file.read_bytes()
+    file.write_bytes(before + s.root.pem.read_bytes() * 1000)
+    try:
+        done = s.cli("check", check=False)
+        assert done.returncode != 0 and b"the authorities of clients are too many to be named in each handshake" in done.stdout + done.stderr
+    finally:
+        file.write_bytes(before)
 
 
 @pytest.mark.parametrize("text,why", [(None, "No such file or directory"), ("", "it holds no certificate"), ("between", "there is no root among its certificates")])

@@ -113,6 +113,19 @@ static void client_authorities(void **state)
     assert_string_equal(p.problems, "");
     assert_span(p.config->client_revocations, "/d/lists.pem");
     parsed_free(&p);
+    parse(&p, SERVER("access authenticated mechanisms EXTERNAL PLAIN name-authorities yes"));
+    assert_false(config_names_authorities(p.config));
+    assert_string_equal(p.problems,
+                        "3:48 warning: there are no authorities to be named | client-authorities FILE\n");
+    parsed_free(&p);
+    parse(&p, SERVER("access authenticated name-authorities yes"));
+    assert_non_null(strstr(p.problems, "3:22 warning: this server asks its clients for no certificate"));
+    parsed_free(&p);
+    parse(&p, "client-authorities ca.pem\n" SERVER("access authenticated mechanisms EXTERNAL PLAIN "
+                                                   "name-authorities yes"));
+    assert_true(config_names_authorities(p.config));
+    assert_string_equal(p.problems, "");
+    parsed_free(&p);
     parse(&p, "client-revocations lists.pem\n" SERVER("access authenticated mechanisms EXTERNAL PLAIN"));
     assert_string_equal(p.problems,
                         "1:1 warning: no authority vouches for clients | client-authorities FILE\n");
