@@ -1,5 +1,7 @@
 #include "policy/rates.h"
 
+#include "policy/keyed_hash.h"
+
 /* Layout: a head of 64 octets, then the slots. A word of a slot has when something was counted last in its part of the window (ms, 40
  * bits), and how much (24 bits). */
 #define PARTS   5u          /* of a window; the one that runs comes on top */
@@ -51,29 +53,9 @@ bool rates_open(struct rates *t, void *memory, size_t octets)
 
 /* --- keys */
 
-static uint64_t mix(uint64_t x) /* the finaliser of splitmix64 */
-{
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-static uint64_t mix_span(uint64_t h, struct span s)
-{
-    h = mix(h ^ s.n);
-    while (s.n) {
-        uint64_t word = 0;
-        size_t n = s.n < 8 ? s.n : 8;
-        memcpy(&word, s.p, n);
-        h = mix(h ^ word) + 0x9e3779b97f4a7c15u;
-        s = span_skip(s, n);
-    }
-    return h;
-}
-
 static uint64_t tag_of(const struct rates *t, const struct rate_key *key)
 {
-    uint64_t h = mix_span(mix_span(mix(t->seed + key->kind), key->server), key->who);
+    uint64_t h = keyed_span(keyed_span(keyed_mix(t->seed + key->kind), key->server), key->who);
     return h ? h : 1;
 }
 

@@ -1,9 +1,9 @@
 #include "policy/sources.h"
 
-#include "policy/network.h"
+#include "policy/keyed_hash.h"
 
-/* Layout: a head of 128 octets, the tags, then one row of counters a slot. A tag is the source itself: IPv4 addresses and
- * IPv6 /64 prefixes both fit into 64 bits. */
+/* Layout: a head of 128 octets, the tags, then one row of counters a slot. A tag is a hash of server and source; that of a server and no
+ * source counts all its sessions. */
 struct head {
     uint64_t magic, seed;
     uint32_t slots, reserved[11];
@@ -15,10 +15,8 @@ _Static_assert(sizeof(struct head) == 128, "tags begin on a cache line");
 #define WINDOW 32                  /* slots that may hold a source, from its hash on */
 #define SPINS  4096                /* how long a slot is waited for that another edge is about to rename */
 
-/* Tags that are no source: ff00::/8 is multicast, nobody's address. */
+/* Tags that no source has: see tag_of. */
 #define TAG_EMPTY 0u                  /* never used: no source lies behind it in a window */
-#define TAG_V4    0xffffffff00000000u /* | the address */
-#define TAG_ZERO  0xfffffffe00000000u /* the prefix ::/64 */
 #define TAG_BUSY  0xfffffffd00000000u /* | the edge that is renaming it */
 #define TAG_FREE  0xfffffffc00000000u /* used before, now nobody's */
 
@@ -63,30 +61,16 @@ bool sources_open(struct sources *t, void *memory, size_t octets)
     return true;
 }
 
-static uint64_t tag_of(const uint8_t key[16])
+static uint64_t tag_of(const struct sources *t, struct span server, struct span who)
 {
-    struct address a;
-    uint64_t tag = 0;
-    memcpy(a.octets, key, 16);
-    if (address_is_v4(&a)) {
-        for (unsigned i = 12; i < 16; i++)
-            tag = tag << 8 | key[i];
-        return TAG_V4 | tag;
-    }
-    for (unsigned i = 0; i < 8; i++)
-        tag = tag << 8 | key[i];
-    return tag ? tag : TAG_ZERO;
+    uint64_t tag = keyed_span(keyed_span(t->seed, server), who);
+    return tag == TAG_EMPTY || tag >= TAG_FREE ? 1 + (tag & UINT32_MAX) : tag;
 }
 
-/* First slot of the window of a tag (the finaliser of splitmix64 over tag and seed). */
+/* First slot of the window of a tag. */
 static uint32_t first_slot(const struct sources *t, uint64_t tag)
 {
-    uint64_t x = tag ^ t->seed;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    x += t->seed;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    return (uint32_t)(x ^ (x >> 31)) & (t->slots - 1);
+    return (uint32_t)keyed_mix(tag) & (t->slots - 1);
 }
 
 static uint64_t tag_load(const uint64_t *p)
@@ -104,7 +88,7 @@ static uint64_t row_sum(const uint32_t *row)
 
 static bool is_busy(uint64_t tag)
 {
-    return tag >= TAG_BUSY && tag < TAG_ZERO;
+    return tag >= TAG_BUSY;
 }
 
 /* Takes one off, never below zero: a counter that was wiped meanwhile stays zero. */
@@ -190,32 +174,37 @@ static enum sources_answer enter_source(const struct sources *t, unsigned edge, 
     return SOURCES_SERVER_FULL;
 }
 
-enum sources_answer sources_enter(struct sources *t, unsigned edge, const uint8_t key[16],
-                                  uint32_t per_source, uint32_t total)
+static bool leave_source(const struct sources *t, unsigned edge, uint64_t tag)
 {
-    if (edge >= SOURCES_EDGES) return SOURCES_SERVER_FULL;
-    uint32_t *totals = head_of(t)->totals;
-    __atomic_fetch_add(&totals[edge], 1, __ATOMIC_SEQ_CST);
-    enum sources_answer a =
-        row_sum(totals) > total ? SOURCES_SERVER_FULL : enter_source(t, edge, tag_of(key), per_source);
-    if (a != SOURCES_OK) take_one(&totals[edge]);
-    return a;
-}
-
-void sources_leave(struct sources *t, unsigned edge, const uint8_t key[16])
-{
-    if (edge >= SOURCES_EDGES) return;
-    uint64_t tag = tag_of(key);
     uint32_t first = first_slot(t, tag), mask = t->slots - 1;
     for (uint32_t i = 0; i < WINDOW; i++) {
         uint32_t slot = (first + i) & mask;
         uint64_t seen = tag_settled(&tags_of(t)[slot]);
-        if (seen == TAG_EMPTY) return;
-        if (seen == tag && take_one(&row_of(t, slot)[edge])) {
-            take_one(&head_of(t)->totals[edge]);
-            return;
-        }
+        if (seen == TAG_EMPTY) return false;
+        if (seen == tag && take_one(&row_of(t, slot)[edge])) return true;
     }
+    return false;
+}
+
+enum sources_answer sources_enter(struct sources *t, unsigned edge, struct span server, const uint8_t key[16],
+                                  uint32_t per_source, uint32_t total)
+{
+    if (edge >= SOURCES_EDGES) return SOURCES_SERVER_FULL;
+    uint64_t all = tag_of(t, server, SPAN(""));
+    if (enter_source(t, edge, all, total) != SOURCES_OK) return SOURCES_SERVER_FULL;
+    enum sources_answer a = enter_source(t, edge, tag_of(t, server, span_of(key, 16)), per_source);
+    if (a == SOURCES_OK)
+        __atomic_fetch_add(&head_of(t)->totals[edge], 1, __ATOMIC_SEQ_CST);
+    else
+        (void)leave_source(t, edge, all);
+    return a;
+}
+
+void sources_leave(struct sources *t, unsigned edge, struct span server, const uint8_t key[16])
+{
+    if (edge >= SOURCES_EDGES || !leave_source(t, edge, tag_of(t, server, span_of(key, 16)))) return;
+    (void)leave_source(t, edge, tag_of(t, server, SPAN("")));
+    take_one(&head_of(t)->totals[edge]);
 }
 
 void sources_clear_edge(struct sources *t, unsigned edge)

@@ -1,4 +1,4 @@
-/* sources: how many sessions each source holds, over all edges. A table in memory shared by the edges (a memfd made by
+/* sources: how many sessions each server holds, and each source on it, over all edges. A table in memory shared by the edges (a memfd made by
  * the supervisor): open addressing, one column of counters per edge, so that the counts of an edge that died are wiped
  * by clearing its column. No lock: an edge that dies or lies spoils counts and nothing else, and nobody waits for it. */
 #ifndef POLICY_SOURCES_H
@@ -25,13 +25,13 @@ void sources_init(void *memory, uint32_t slots, uint64_t seed);
 bool sources_open(struct sources *t, void *memory, size_t octets);
 
 enum sources_answer { SOURCES_OK, SOURCES_SOURCE_FULL, SOURCES_SERVER_FULL };
-/* Counts one more session of key (address_source_key) for this edge, unless a limit would be passed: never more than
- * per_source and total; close to a limit a session may be refused for another that is just being refused or leaving. */
-enum sources_answer sources_enter(struct sources *t, unsigned edge, const uint8_t key[16],
+/* Counts one more session on a server of key (address_source_key) for this edge, unless a limit would be passed: never more than
+ * per_source of that source and total of all; what is open on other servers does not count. Close to a limit a session may be refused for another that is just being refused or leaving. */
+enum sources_answer sources_enter(struct sources *t, unsigned edge, struct span server, const uint8_t key[16],
                                   uint32_t per_source, uint32_t total);
-void sources_leave(struct sources *t, unsigned edge, const uint8_t key[16]);
+void sources_leave(struct sources *t, unsigned edge, struct span server, const uint8_t key[16]);
 /* The edge of that column is dead (or will be started anew): its counts are gone. */
 void sources_clear_edge(struct sources *t, unsigned edge);
-uint32_t sources_total(const struct sources *t);
+uint32_t sources_total(const struct sources *t); /* of all servers */
 
 #endif

@@ -46,8 +46,9 @@ static enum sources_answer count_in(struct session *s, uint32_t per_source)
     struct inbound *in = s->in;
     uint8_t key[16];
     address_source_key(&s->client, key);
-    uint32_t total = in->setup.config->servers[s->server].limits.sessions;
-    enum sources_answer a = sources_enter(in->setup.sources, in->setup.column, key, per_source, total);
+    const struct config_server *server = &in->setup.config->servers[s->server];
+    enum sources_answer a = sources_enter(in->setup.sources, in->setup.column, server->name, key, per_source,
+                                          server->limits.sessions);
     s->counted = a == SOURCES_OK;
     return a;
 }
@@ -56,7 +57,9 @@ void inbound_count_out(struct session *s)
 {
     uint8_t key[16];
     address_source_key(&s->client, key);
-    if (s->counted) sources_leave(s->in->setup.sources, s->in->setup.column, key);
+    if (s->counted)
+        sources_leave(s->in->setup.sources, s->in->setup.column, s->in->setup.config->servers[s->server].name,
+                      key);
     s->counted = false;
 }
 

@@ -278,6 +278,22 @@ def test_access_authenticated_is_one_word(three):
     assert refused[0]["rule"] == "access.authenticated"
 
 
+def test_sessions_of_one_server_do_not_count_on_another(make):
+    large, small = free_ports(2)
+    s = make(config=f"""server large {{ listen 127.0.0.1:{large}  recipients {DOMAIN} }}
+server small {{ listen 127.0.0.1:{small}  recipients {DOMAIN}  limits {{ sessions 3  sessions-per-source 2  sessions-per-loopback-source 2 }} }}""")
+    held = [s.connect(large, "127.0.0.5") for _ in range(6)]
+    held += [s.connect(small, source) for source in ("127.0.0.5", "127.0.0.5", "127.0.0.6")]
+    assert first_line(small, "127.0.0.5")[0].startswith("421 4.7.0 ")
+    assert first_line(small, "127.0.0.7")[0].startswith("421 4.7.0 Too many sessions on this server")
+    assert s.ask("status")[0]["sessions"] == 9
+    s.cli("reload")  # those that are open still count, on their own server
+    assert first_line(small, "127.0.0.7")[0].startswith("421") and first_line(large, "127.0.0.5")[0].startswith("220")
+    for talk in held:
+        talk.close()
+    wait_for(lambda: first_line(small, "127.0.0.7")[0].startswith("220"))
+
+
 def test_each_listener_has_its_own_tls(make):
     """What one door of a server offers, the next one does not."""
     bare, start, inside = free_ports(3)
