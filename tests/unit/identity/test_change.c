@@ -32,6 +32,61 @@ static void a_name_is_taken_once_and_a_number_never_again(void **state)
     assert_true(other > joe);
 }
 
+/* What two principals have alike is taken from one of them: the other one keeps it. */
+static void a_change_is_of_one_principal(void **state)
+{
+    const struct change_app app = {.label = SPAN("phone")};
+    const struct change_secrets none = {.verifier = ""};
+    struct identity_principal p;
+    uint8_t keys[2][32] = {{1}, {2}};
+    uint32_t team, number[2];
+    (void)state;
+    number[0] = fixture_user("joe@example.org", "pencil");
+    number[1] = fixture_user("ann@example.org", "pencil");
+    assert_true(change_begin(fixture));
+    assert_int_equal(change_team(fixture, SPAN("staff"), true, &team), CHANGE_DONE);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct change_subject one = {.number = number[i]};
+        assert_int_equal(change_member(fixture, team, number[i], true), CHANGE_DONE);
+        assert_int_equal(change_grant(fixture, one, RIGHT_SUBMIT, true), CHANGE_DONE);
+        assert_int_equal(change_grant(fixture, one, RIGHT_RELAY, true), CHANGE_DONE);
+        assert_int_equal(change_sender(fixture, number[i], SPAN("x@example.net"), true), CHANGE_DONE);
+        assert_int_equal(change_app_add(fixture, number[i], &app, 1), CHANGE_DONE);
+        assert_int_equal(change_pin(fixture, number[i], keys[i], SPAN(""), 1), CHANGE_DONE);
+    }
+    assert_int_equal(change_pin(fixture, number[0], keys[1], SPAN(""), 1), CHANGE_NONE); /* it is hers */
+    assert_int_equal(change_unpin(fixture, number[0], keys[1]), CHANGE_NONE);
+    assert_int_equal(change_unpin(fixture, number[0], keys[0]), CHANGE_DONE);
+    assert_int_equal(change_app_remove(fixture, number[0], SPAN("phone")), CHANGE_DONE);
+    assert_int_equal(change_sender(fixture, number[0], SPAN("x@example.net"), false), CHANGE_DONE);
+    assert_int_equal(change_grant(fixture, (struct change_subject){.number = number[0]}, RIGHT_RELAY, false),
+                     CHANGE_DONE);
+    assert_int_equal(change_member(fixture, team, number[0], false), CHANGE_DONE);
+    assert_int_equal(change_secrets(fixture, number[0], &none), CHANGE_DONE);
+    assert_int_equal(change_mailbox(fixture, number[0], false), CHANGE_DONE);
+    assert_int_equal(change_lock(fixture, number[0], true), CHANGE_DONE);
+    fixture_commit("all of joe's");
+    assert_int_equal(identity_by_number(fixture, number[0], fixture_arena, &p), IDENTITY_FOUND);
+    assert_true(p.locked && p.n_groups == 0 && p.n_grants == 1 && p.grants[0].rights == RIGHT_SUBMIT);
+    assert_int_equal(identity_by_key(fixture, keys[1], fixture_arena, &p), IDENTITY_FOUND);
+    assert_int_equal(p.number, number[1]);
+    assert_false(p.locked);
+    assert_true(p.n_groups == 1 && p.n_grants == 1);
+    assert_int_equal(p.grants[0].rights, RIGHT_SUBMIT | RIGHT_RELAY);
+    assert_int_equal(identity_sender(fixture, number[1], SPAN("x@example.net"), NULL), IDENTITY_FOUND);
+    assert_int_equal(
+        identity_find(fixture, SPAN("ann@example.org/phone"), SPAN(""), NULL, 1, fixture_arena, &p),
+        IDENTITY_FOUND);
+    assert_int_equal(identity_find(fixture, SPAN("ann@example.org"), SPAN(""), NULL, 1, fixture_arena, &p),
+                     IDENTITY_FOUND);
+    assert_true(p.scram_256.iterations > 0);
+    uint32_t after = 0;
+    const char *why;
+    struct span name;
+    assert_true(identity_next_mailbox(fixture, &after, fixture_arena, &name, &why));
+    assert_span(name, "ann@example.org");
+}
+
 /* Whatever hangs on it goes with it. */
 static void a_principal_takes_everything_along(void **state)
 {
@@ -199,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_change_that_is_given_up_is_none),
         CASE(a_name_is_taken_once_and_a_number_never_again),
+        CASE(a_change_is_of_one_principal),
         CASE(a_principal_takes_everything_along),
         CASE(old_secrets_are_gone),
         CASE(groups_have_an_end),
