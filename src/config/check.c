@@ -81,6 +81,23 @@ static void check_certificates(struct reader *r, const struct draft *d)
     }
 }
 
+/* Who may say who the client is may say that it is one that relays. */
+static void check_proxy_names(struct reader *r, const struct config_server *s,
+                              const struct config_listener *l)
+{
+    for (uint32_t i = 0; s->n_relay_networks && i < l->n_proxy_from; i++) {
+        const struct network *n = &l->proxy_from[i];
+        uint8_t memory[64];
+        struct buf text = buf_on(memory, sizeof memory);
+        if (n->bits == 128 || address_is_loopback(&n->base)) continue;
+        network_put(&text, n);
+        warn_at(r, &l->place,
+                PROBLEM_TEXT(r, SPAN("every host in "), buf_span(&text),
+                             SPAN(" could name an address of this server's relay networks as its own")),
+                SPAN("name the single proxies"));
+    }
+}
+
 static void check_networks(struct reader *r, const struct draft *d)
 {
     const struct config_server *s = &d->server;
@@ -92,6 +109,7 @@ static void check_networks(struct reader *r, const struct draft *d)
                  PROBLEM_TEXT(r, SPAN("the relay networks of server "), s->name,
                               SPAN(" are too wide: this would be an open relay")),
                  limit);
+    value_warn_hosts_together(r, &d->relay_place, s->relay_networks, s->n_relay_networks);
     for (uint32_t i = 0; i < s->n_listeners; i++) {
         const struct config_listener *l = &s->listeners[i];
         bool seen =
@@ -100,6 +118,7 @@ static void check_networks(struct reader *r, const struct draft *d)
             error_at(r, &l->place,
                      SPAN("the proxy networks are too wide: strangers could name any address as their own"),
                      limit);
+        if (!seen) check_proxy_names(r, s, l);
     }
 }
 

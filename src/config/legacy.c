@@ -149,14 +149,6 @@ static struct span network_text(struct reader *r, const struct network *n)
     return PROBLEM_TEXT(r, buf_span(&b));
 }
 
-/* Routers and container hosts usually have the first or the last address of their network. */
-static bool looks_like_gateway(const struct network *n)
-{
-    uint8_t last = n->base.octets[15];
-
-    return n->bits == 128 && (last == 1 || (last == 254 && address_is_v4(&n->base)));
-}
-
 static void check_client(struct reader *r, const struct legacy_client *c)
 {
     /* networks that no router of the Internet knows, those for documentation too */
@@ -189,7 +181,7 @@ static void check_client(struct reader *r, const struct legacy_client *c)
         warn_at(r, c->place,
                 PROBLEM_TEXT(r, text, SPAN(" is in a carrier's NAT network: strangers share its addresses")),
                 SPAN("list the devices by their own addresses"));
-    else if (looks_like_gateway(&c->network))
+    else if (network_looks_like_gateway(&c->network))
         warn_at(r, c->place,
                 PROBLEM_TEXT(r, text,
                              SPAN(" looks like a gateway: whoever it does NAT for counts as this device")),

@@ -39,21 +39,27 @@ static bool value_narrow_network(struct reader *r, const struct token *t, struct
 }
 
 /* Ranges of addresses that are many people's somewhere. */
+enum shared { SHARED_LOCAL /* of this host itself */, SHARED_PRIVATE, SHARED_NAT };
 static const struct shared_range {
     const char *network, *kind;
-    bool local; /* of this host itself */
+    enum shared shared;
 } shared_ranges[] = {
-    {"127.0.0.0/8", "the loopback network", true},
-    {"::1", "the loopback network", true},
-    {"10.0.0.0/8", "a private network", false},
-    {"172.16.0.0/12", "a private network", false},
-    {"172.17.0.0/16", "the network that Docker makes for containers", false},
-    {"192.168.0.0/16", "a private network", false},
-    {"100.64.0.0/10", "a carrier's NAT network", false},
-    {"169.254.0.0/16", "a link-local network", false},
-    {"fc00::/7", "a private network", false},
-    {"fd00::/8", "a private network", false},
-    {"fe80::/10", "a link-local network", false},
+    {"127.0.0.0/8", "the loopback network", SHARED_LOCAL},
+    {"::1", "the loopback network", SHARED_LOCAL},
+    {"10.0.0.0/8", "a private network", SHARED_PRIVATE},
+    {"172.16.0.0/12", "a private network", SHARED_PRIVATE},
+    {"172.17.0.0/16", "the network that Docker makes for containers", SHARED_PRIVATE},
+    {"192.168.0.0/16", "a private network", SHARED_PRIVATE},
+    {"100.64.0.0/10", "a carrier's NAT network", SHARED_NAT},
+    {"169.254.0.0/16", "a link-local network", SHARED_PRIVATE},
+    {"fc00::/7", "a private network", SHARED_PRIVATE},
+    {"fd00::/8", "a private network", SHARED_PRIVATE},
+    {"fe80::/10", "a link-local network", SHARED_PRIVATE},
+    {"64:ff9b::/96", "the network of NAT64, in which all of IPv4 has an address", SHARED_NAT}, /* RFC 6052 */
+    {"64:ff9b:1::/48", "a network of NAT64", SHARED_NAT},                                      /* RFC 8215 */
+    {"192.0.0.0/24", "the network of DS-Lite and of translators", SHARED_NAT}, /* RFC 6333, RFC 7335 */
+    {"2001::/32", "the network of Teredo, where anybody makes himself an address", SHARED_NAT},
+    {"2002::/16", "the network of 6to4, where anybody makes himself an address", SHARED_NAT},
 };
 
 /* The widest one that n holds all of (*all), else the narrowest that n is in; null: none. */
@@ -82,21 +88,55 @@ static void warn_shared_address(struct reader *r, const struct token *t, const s
 {
     bool all;
     const struct shared_range *in = find_range(n, &all);
+    bool local = in && in->shared == SHARED_LOCAL, gateway = network_looks_like_gateway(n);
 
-    if (!in || (proxy && (!all || in->local))) return;
-    if (n->bits == 128 && !in->local)
-        return; /* a host: whether it is a gateway of this one service/config_networks knows */
+    if (!in || (proxy && (!all || local))) return;
+    /* a host: whether it is a gateway of this one service/config_networks knows */
+    if (n->bits == 128 && in->shared == SHARED_PRIVATE && !gateway) return;
+    gateway = gateway && in->shared == SHARED_PRIVATE;
     config_problem_add(
         r, CONFIG_WARNING, reader_place(r, t),
         PROBLEM_TEXT(r, proxy ? SPAN("proxy network ") : SPAN("relay network "), t->text,
-                     all ? SPAN(" holds all of ") : SPAN(" is in "), all ? span_str(in->network) : SPAN(""),
-                     all ? SPAN(", ") : SPAN(""), span_str(in->kind)),
-        proxy       ? SPAN("every host in it could name any address as its own, one of a relay network too: "
-                                 "name the single proxies")
-        : in->local ? SPAN("whatever a proxy or tunnel on this host forwards will be relayed; name proxies "
+                     all       ? SPAN(" holds all of ")
+                     : gateway ? SPAN(" looks like the gateway of ")
+                               : SPAN(" is in "),
+                     all ? span_str(in->network) : SPAN(""), all ? SPAN(", ") : SPAN(""), span_str(in->kind)),
+        proxy     ? SPAN("every host in it could name any address as its own, one of a relay network too: "
+                             "name the single proxies")
+        : local   ? SPAN("whatever a proxy or tunnel on this host forwards will be relayed; name proxies "
                            "with: listen ... proxy from")
-                    : SPAN("when a NAT gateway, load balancer or container host has an address in it, "
-                           "strangers behind it will be relayed: list the single hosts that send"));
+        : gateway ? SPAN("whoever it does NAT for will be relayed: list the single hosts that send, on this "
+                         "side of the gateway")
+                  : SPAN("when a NAT gateway, load balancer or container host has an address in it, "
+                         "strangers behind it will be relayed: list the single hosts that send"));
+}
+
+/* Hosts of a private network that are written one by one, eight or more without a gap: a network, after all. */
+void value_warn_hosts_together(struct reader *r, const struct config_place *place, const struct network *n,
+                               uint32_t count)
+{
+    enum { BLOCK = 8 };
+    for (uint32_t i = 0; i < count; i++) {
+        struct network block = {n[i].base, 128 - 3};
+        uint8_t memory[64], seen = 0;
+        struct buf text = buf_on(memory, sizeof memory);
+        bool all;
+        if (n[i].bits != 128 || n[i].base.octets[15] % BLOCK) continue;
+        const struct shared_range *in = find_range(&block, &all);
+        if (!in || in->shared == SHARED_LOCAL) continue;
+        for (uint32_t k = 0; k < count; k++)
+            if (n[k].bits == 128 && network_holds(&block, &n[k].base))
+                seen |= (uint8_t)(1u << n[k].base.octets[15] % BLOCK);
+        if (seen != UINT8_MAX) continue;
+        network_put(&text, &block);
+        config_problem_add(
+            r, CONFIG_WARNING, *place,
+            PROBLEM_TEXT(r, SPAN("the relay networks name every host of "), buf_span(&text), SPAN(", in "),
+                         span_str(in->kind)),
+            SPAN("a gateway, load balancer or container host among them does NAT for strangers: list the "
+                 "hosts that send, and no others"));
+        return;
+    }
 }
 
 void value_warn_clear_network(struct reader *r, const struct token *t, const struct network *n)
@@ -104,7 +144,7 @@ void value_warn_clear_network(struct reader *r, const struct token *t, const str
     bool all;
     const struct shared_range *in = find_range(n, &all);
 
-    if (!in || !all || in->local) return;
+    if (!in || !all || in->shared == SHARED_LOCAL) return;
     config_problem_add(r, CONFIG_WARNING, reader_place(r, t),
                        PROBLEM_TEXT(r, SPAN("network "), t->text, SPAN(" holds all of "),
                                     span_str(in->network), SPAN(", "), span_str(in->kind),

@@ -129,6 +129,8 @@ bool value_network(struct reader *r, const struct token *t, struct network *ret)
 bool value_choice(struct reader *r, const struct token *t, const char *words, uint64_t *ret);
 /* A warning when passwords would be readable in a whole range of private addresses. */
 void value_warn_clear_network(struct reader *r, const struct token *t, const struct network *n);
+void value_warn_hosts_together(struct reader *r, const struct config_place *place, const struct network *n,
+                               uint32_t count);
 void value_not_yet(struct reader *r, const struct token *t, const char *what, const char *consequence);
 
 /* --- directives with a reader of their own */

@@ -288,6 +288,12 @@ bool network_union_too_wide(const struct network *n, size_t count)
     return v4 > (uint64_t)1 << 24 || v6_full > 1 || (v6_full == 1 && v6 > 0);
 }
 
+bool network_looks_like_gateway(const struct network *n)
+{
+    uint8_t last = n->base.octets[15];
+    return n->bits == 128 && (last == 1 || (last == 254 && address_is_v4(&n->base)));
+}
+
 void address_source_key(const struct address *a, uint8_t ret[16])
 {
     memcpy(ret, a->octets, 16);

@@ -29,6 +29,8 @@ bool network_any_holds(const struct network *n, size_t count, const struct addre
 /* Union of the networks wider than /8 (IPv4) or /32 (IPv6): invariant I1 makes that a config error. IPv4 hosts behind a translator count
  * as IPv4. */
 bool network_union_too_wide(const struct network *n, size_t count);
+/* A lone address as routers and container hosts usually have it: the first or the last of its network. */
+bool network_looks_like_gateway(const struct network *n);
 /* The key of per-source limits: the full address for IPv4 and inside 127/8, the /64 for IPv6. */
 void address_source_key(const struct address *a, uint8_t ret[16]);
 

@@ -360,11 +360,44 @@ static const struct sample doubtful[] = {
         "1:1 warning: queue: delay-warning is longer than expire: nobody is ever told that mail is late | make it shorter, or say delay-warning never\n"},
     {"relay networks",
         "server a { listen 127.0.0.1:25\n"
-        " relay-networks 10.1.0.0/16 192.168.1.1 127.0.0.1 ::1 fc00::1 8.8.8.8 100.64.1.1\n"
+        " relay-networks 10.1.0.0/16 192.168.1.1 127.0.0.1 ::1 fc00::1 8.8.8.8 100.64.1.2\n"
+        " relay-networks 10.9.9.254 10.9.9.9 fc00::fe 8.8.8.1 192.168.2.1/32\n"
         "}\n",
         "2:17 warning: relay network 10.1.0.0/16 is in a private network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:29 warning: relay network 192.168.1.1 looks like the gateway of a private network | whoever it does NAT for will be relayed: list the single hosts that send, on this side of the gateway\n"
         "2:41 warning: relay network 127.0.0.1 is in the loopback network | whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... proxy from\n"
-        "2:51 warning: relay network ::1 is in the loopback network | whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... proxy from\n"},
+        "2:51 warning: relay network ::1 is in the loopback network | whatever a proxy or tunnel on this host forwards will be relayed; name proxies with: listen ... proxy from\n"
+        "2:55 warning: relay network fc00::1 looks like the gateway of a private network | whoever it does NAT for will be relayed: list the single hosts that send, on this side of the gateway\n"
+        "2:71 warning: relay network 100.64.1.2 is in a carrier's NAT network | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "3:17 warning: relay network 10.9.9.254 looks like the gateway of a private network | whoever it does NAT for will be relayed: list the single hosts that send, on this side of the gateway\n"
+        "3:54 warning: relay network 192.168.2.1/32 looks like the gateway of a private network | whoever it does NAT for will be relayed: list the single hosts that send, on this side of the gateway\n"},
+    {"a network that is written host by host",
+        "server a { listen 127.0.0.1:25\n"
+        " relay-networks 10.0.0.8 10.0.0.9 10.0.0.10 10.0.0.11 10.0.0.12 10.0.0.13 10.0.0.15 8.8.8.2\n"
+        " relay-networks 10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6 10.0.0.7 10.0.0.14\n"
+        "}\nserver b { listen 127.0.0.1:26\n"
+        " relay-networks 10.0.0.8 10.0.0.9 10.0.0.10 10.0.0.11 10.0.0.12 10.0.0.13 10.0.0.15 10.0.0.16\n"
+        " relay-networks 8.8.8.8 8.8.8.9 8.8.8.10 8.8.8.11 8.8.8.12 8.8.8.13 8.8.8.14 8.8.8.15\n"
+        "}\n",
+        "2:2 warning: the relay networks name every host of 10.0.0.8/29, in a private network | a gateway, load balancer or container host among them does NAT for strangers: list the hosts that send, and no others\n"},
+    {"networks in which strangers have addresses",
+        "server a { listen 127.0.0.1:25\n"
+        " relay-networks 64:ff9b:1::/112 64:ff9b::808:808 2002:808::/48 192.0.0.0/29 2001:1::/33\n"
+        "}\nserver b { listen 127.0.0.1:26\n relay-networks 2001::/32\n}\n",
+        "2:17 warning: relay network 64:ff9b:1::/112 is in a network of NAT64 | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:33 warning: relay network 64:ff9b::808:808 is in the network of NAT64, in which all of IPv4 has an address | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:50 warning: relay network 2002:808::/48 is in the network of 6to4, where anybody makes himself an address | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "2:64 warning: relay network 192.0.0.0/29 is in the network of DS-Lite and of translators | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"
+        "5:17 warning: relay network 2001::/32 holds all of 2001::/32, the network of Teredo, where anybody makes himself an address | when a NAT gateway, load balancer or container host has an address in it, strangers behind it will be relayed: list the single hosts that send\n"},
+    {"proxies that could name a relay network's address",
+        "server a { recipients a.example any\n"
+        " listen 127.0.0.1:25 proxy from 192.0.2.0/29 127.0.0.0/16 192.0.2.9\n"
+        " relay-networks 198.51.100.7\n"
+        "}\nserver b { recipients a.example any\n"
+        " listen 127.0.0.1:26 proxy from 192.0.2.0/29\n"
+        "}\nhold *\n",
+        "2:9 warning: every host in 192.0.2.0/29 could name an address of this server's relay networks as its own | name the single proxies\n"
+        "8:6 warning: hold *: all mail is taken, and none leaves the queue | take this line away when mail shall flow\n"},
     {"session-size",
         "server a { listen 127.0.0.1:2525; tls certificate c key k\n role submission\n access authenticated\n limits { message-size 2M session-size 1M }\n}\n",
         "1:1 warning: server a has a session-size below its message-size: larger messages are refused when their size is said before | make session-size at least as large as message-size\n"},
