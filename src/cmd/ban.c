@@ -276,5 +276,5 @@ int command_ban(struct command_call *v)
         free(b.bans);
         return code;
     }
-    return command_usage(v, "what about bans?", NULL);
+    return command_usage(v, "list, show, lift or add, and what it takes", NULL);
 }

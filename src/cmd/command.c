@@ -237,6 +237,10 @@ static bool read_option(struct command_call *v, int *at, const struct command_op
         command_usage(v, "takes no value", o->name);
         return false;
     }
+    if (!o->flag && *o->value) { /* the first one would be dropped without a word */
+        command_usage(v, "is given twice", o->name);
+        return false;
+    }
     if (o->flag)
         *o->value = "";
     else if (behind[0])

@@ -52,10 +52,10 @@ int command_usage(const struct command_call *v, const char *text, const char *wh
 /* Is the file there? If not, complains and says how to name one or to make one. Any other trouble with it is found on reading. */
 bool command_config_there(const struct command_call *v, const char *file);
 
-/* A command's own options, in any order: "--name value" or "--name=value". flag: takes no value. */
+/* A command's own options, in any order: "--name value" or "--name=value". flag: takes no value; another one may be given once. */
 struct command_option {
     const char *name;   /* "--client" */
-    const char **value; /* set to the value; for a flag to "" */
+    const char **value; /* null before; set to the value; for a flag to "" */
     bool flag, required;
 };
 /* Reads argv[1..]; what is no option is moved to argv[1..*words]. False: command_usage was called. */

@@ -338,7 +338,7 @@ static struct span write_path(const struct path *p, uint8_t memory[PATH_WORD_OCT
 
 int command_explain_route(struct command_call *v)
 {
-    const char *from = "<>";
+    const char *from = NULL;
     const struct command_option options[] = {{"--from", &from, false, false}};
     struct route_question q = {.json = v->json};
     char from_memory[PATH_WORD_OCTETS], to_memory[PATH_WORD_OCTETS];
@@ -348,6 +348,7 @@ int command_explain_route(struct command_call *v)
     int words;
 
     if (!command_options(v, options, sizeof options / sizeof options[0], &words)) return EXIT_USAGE;
+    if (!from) from = "<>";
     if (words != 2) return command_usage(v, "explain route wants one RECIPIENT", NULL);
     if (!path_word(from, PATH_ALLOW_NULL, from_memory, &sender))
         return command_usage(v, "--from is no address", from);

@@ -71,6 +71,8 @@ static void wrong_usage(void **state)
     assert_false(ASK(try_, name_x, names).good);  /* a prefix is another word */
     assert_false(ASK(try_, name_x, flag_1).good); /* a flag takes no value */
     assert_false(ASK(try_, name_x, short_option).good);
+    assert_false(ASK(try_, name_x, name, x).good); /* which of the two? */
+    assert_true(ASK(try_, name_x, flag, flag).good);
 }
 
 static void every_row_can_be_found_and_explained(void **state)
