@@ -45,7 +45,8 @@ static const struct chapter {
      "dovecot-silent or dovecot-mechanism. Nobody else waits for it. Failed logins are counted here as "
      "always, and refusals of these servers are told after 3s: "
      "an auth_failure_delay of up to 2s, Dovecot's default, gives nothing away; 0 is better, for a login "
-     "that Dovecot delays keeps one of the eight threads that wait for it. As Dovecot is not "
+     "that Dovecot delays keeps one of the eight threads that wait for it. Dovecot hears which address the "
+     "client has (rip), and to which of ours it came (lip, lport). As Dovecot is not "
      "told of channel bindings, there is no SCRAM-SHA-256-PLUS."},
     {0, "OLD DEVICES",
      "A server with profile legacy-device is for printers, scanners and machines that cannot be brought up "

@@ -14,6 +14,8 @@ void login_begin_put(struct buf *b, const struct login_begin *m)
     wire_put_u8(b, m->mechanism);
     wire_put_u8(b, m->tls);
     buf_put(b, span_of(m->client, sizeof m->client));
+    buf_put(b, span_of(m->local, sizeof m->local));
+    wire_put_u16(b, m->local_port);
     put_bounded(b, m->exporter, LIMIT_EXPORTER_OCTETS);
     put_bounded(b, m->end_point, LIMIT_END_POINT_OCTETS);
     put_bounded(b, m->certificate, LIMIT_CLIENT_CERTIFICATE_OCTETS);
@@ -31,6 +33,9 @@ bool login_begin_read(struct span payload, struct login_begin *ret)
     ret->tls = wire_u8(&w);
     struct span client = wire_raw(&w, sizeof ret->client);
     if (client.n) memcpy(ret->client, client.p, client.n);
+    struct span local = wire_raw(&w, sizeof ret->local);
+    if (local.n) memcpy(ret->local, local.p, local.n);
+    ret->local_port = wire_u16(&w);
     ret->exporter = wire_span(&w, LIMIT_EXPORTER_OCTETS);
     ret->end_point = wire_span(&w, LIMIT_END_POINT_OCTETS);
     ret->certificate = wire_span(&w, LIMIT_CLIENT_CERTIFICATE_OCTETS);

@@ -12,10 +12,12 @@ enum login_tls { LOGIN_CLEAR, LOGIN_TLS_1_0, LOGIN_TLS_1_2, LOGIN_TLS_1_3, LOGIN
 struct login_begin {  /* edge -> directory: AUTH was accepted by the engine */
     uint64_t session; /* its id; with its slot it names the conversation */
     uint32_t slot;
-    uint16_t server;       /* index in the configuration of this generation */
-    uint8_t mechanism;     /* enum mechanism, offered on this listener */
-    uint8_t tls;           /* enum login_tls */
-    uint8_t client[16];    /* the client's own address, never a proxy's (policy/network.h) */
+    uint16_t server;    /* index in the configuration of this generation */
+    uint8_t mechanism;  /* enum mechanism, offered on this listener */
+    uint8_t tls;        /* enum login_tls */
+    uint8_t client[16]; /* the client's own address, never a proxy's (policy/network.h) */
+    uint8_t local[16];  /* ours, to which it came; all zero: not known */
+    uint16_t local_port;
     struct span exporter;  /* tls-exporter of RFC 9266, 32 octets; empty: none */
     struct span end_point; /* tls-server-end-point of RFC 5929 4; empty: none */
     struct span
@@ -57,8 +59,8 @@ struct login_answer { /* directory -> edge */
 };
 
 #define LOGIN_BEGIN_OCTETS                                                                                   \
-    (8 + 4 + 2 + 1 + 1 + 16 + 2 + 32 + 2 + LIMIT_END_POINT_OCTETS + 2 + LIMIT_CLIENT_CERTIFICATE_OCTETS +    \
-     1 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
+    (8 + 4 + 2 + 1 + 1 + 16 + 16 + 2 + 2 + 32 + 2 + LIMIT_END_POINT_OCTETS + 2 +                             \
+     LIMIT_CLIENT_CERTIFICATE_OCTETS + 1 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
 #define LOGIN_STEP_OCTETS (8 + 4 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
 #define LOGIN_ANSWER_OCTETS                                                                                  \
     (8 + 4 + 1 + 2 + LIMIT_SASL_CHALLENGE_OCTETS + 1 + 4 + 4 + 8 + LIMIT_STAMP_OCTETS + 2 +                  \

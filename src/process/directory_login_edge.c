@@ -9,7 +9,7 @@
 enum { ANSWERS_QUEUED = 64 }; /* packets to one edge */
 
 static const struct ipc_allowed allowed[] = {
-    {MSG_LOGIN_BEGIN, 38, LOGIN_BEGIN_OCTETS, 0},
+    {MSG_LOGIN_BEGIN, 59, LOGIN_BEGIN_OCTETS, 0},
     {MSG_LOGIN_STEP, 14, LOGIN_STEP_OCTETS, 0},
     {MSG_LOGIN_CANCEL, 14, 14, 0},
     {MSG_SENDER_QUESTION, 21 + LIMIT_STAMP_OCTETS, SENDER_QUESTION_OCTETS, 0},

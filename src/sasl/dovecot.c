@@ -129,6 +129,12 @@ void dovecot_put_auth(struct buf *b, const struct dovecot_request *r)
     buf_str(b, r->mechanism);
     buf_str(b, "\tservice=smtp\tnologin\tno-penalty\trip=");
     dovecot_put_escaped(b, r->client);
+    if (r->local.n) {
+        buf_str(b, "\tlip=");
+        dovecot_put_escaped(b, r->local);
+        buf_str(b, "\tlport=");
+        buf_u64(b, r->local_port);
+    }
     if (r->tls) buf_str(b, "\tsecured=tls");
     if (r->initial) {
         buf_str(b, "\tresp=");

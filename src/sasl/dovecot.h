@@ -31,8 +31,10 @@ void dovecot_put_hello(struct buf *b, uint32_t cpid);
 struct dovecot_request {
     uint32_t id;
     const char *mechanism;
-    bool tls;             /* else in clear */
-    struct span client;   /* its address, as text */
+    bool tls;           /* else in clear */
+    struct span client; /* its address, as text */
+    struct span local;  /* ours, to which it came; empty: not known */
+    uint16_t local_port;
     bool initial;         /* there is an initial response, maybe an empty one */
     struct span response; /* not encoded */
 };

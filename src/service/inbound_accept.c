@@ -63,11 +63,12 @@ void inbound_count_out(struct session *s)
     s->counted = false;
 }
 
-static bool address_of(const struct sockaddr_storage *from, struct address *ret)
+static bool address_of(const struct sockaddr_storage *from, struct address *ret, uint16_t *port)
 {
     if (from->ss_family == AF_INET) {
         struct sockaddr_in v4;
         memcpy(&v4, from, sizeof v4);
+        *port = ntohs(v4.sin_port);
         memset(ret->octets, 0, 10);
         ret->octets[10] = ret->octets[11] = 0xff;
         memcpy(ret->octets + 12, &v4.sin_addr, 4);
@@ -76,8 +77,16 @@ static bool address_of(const struct sockaddr_storage *from, struct address *ret)
     if (from->ss_family != AF_INET6) return false;
     struct sockaddr_in6 v6;
     memcpy(&v6, from, sizeof v6);
+    *port = ntohs(v6.sin6_port);
     memcpy(ret->octets, &v6.sin6_addr, 16);
     return true;
+}
+
+bool inbound_local(const struct session *s, struct address *ret, uint16_t *port)
+{
+    struct sockaddr_storage here;
+    socklen_t n = sizeof here;
+    return getsockname(s->watch.fd, (struct sockaddr *)&here, &n) == 0 && address_of(&here, ret, port);
 }
 
 void inbound_place(struct session *s)
@@ -299,7 +308,8 @@ void inbound_on_listener(struct watch *w, uint32_t events)
             return;
         }
         struct address a;
-        if (address_of(&from, &a))
+        uint16_t port;
+        if (address_of(&from, &a, &port))
             begin(l->in, l, fd, &a);
         else
             close(fd);

@@ -79,7 +79,9 @@ static bool begin_login(struct session *s, const struct server_detail *d, struct
                             .tls = tls_of(s),
                             .initial = d->initial,
                             .response = response};
+    struct address local;
     memcpy(m.client, s->client.octets, sizeof m.client);
+    if (inbound_local(s, &local, &m.local_port)) memcpy(m.local, local.octets, sizeof m.local);
     if (exporter_of(s, exporter)) m.exporter = span_of(exporter, sizeof exporter);
     if (s->tls && tls_end_point(s->tls, &end_point)) m.end_point = buf_span(&end_point);
     if (s->tls && wants_certificate && tls_client_certificate(s->tls, &certificate))

@@ -190,6 +190,8 @@ void inbound_conf_fill(struct server_conf *conf, const struct config_server *ser
 const struct server_conf *inbound_conf(const struct inbound *in, unsigned server, unsigned listener);
 
 /* inbound_accept.c */
+/* Which address and port of ours its connection came to. False: it has none (a socket of another family). */
+bool inbound_local(const struct session *s, struct address *ret, uint16_t *port);
 watch_fn inbound_on_listener;
 void inbound_begin_stream(struct session *s); /* the client's own octets begin: TLS, or the greeting */
 /* Whose address s->client is: the peer's own; that of a proxy that will say for whom it speaks; the one that it said. */

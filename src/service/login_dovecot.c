@@ -219,18 +219,24 @@ static enum login_kind listen_to_it(struct login *l, struct login_thread *t, str
 static enum login_kind begin(struct login *l, struct login_thread *t, struct talk *k, enum mechanism m,
                              bool initial, struct span response)
 {
-    uint8_t memory[64];
-    struct buf client = buf_on(memory, sizeof memory), b = buf_on(k->out, sizeof k->out);
+    static const struct address unknown;
+    uint8_t memory[64], here[64];
+    struct buf client = buf_on(memory, sizeof memory), local = buf_on(here, sizeof here);
+    struct buf b = buf_on(k->out, sizeof k->out);
     struct address a;
     k->until_ms = now_ms() + LIMIT_DOVECOT_SECONDS * 1000;
     enum login_reason wrong = call(l, k, m);
     if (wrong) return give_up(l, k, wrong);
     memcpy(a.octets, l->begin.client, sizeof a.octets);
     address_put(&client, &a);
+    memcpy(a.octets, l->begin.local, sizeof a.octets);
+    if (memcmp(&a, &unknown, sizeof a) != 0) address_put(&local, &a);
     dovecot_put_auth(&b, &(struct dovecot_request){.id = REQUEST,
                                                    .mechanism = mechanism_table[m].name,
                                                    .tls = l->begin.tls != LOGIN_CLEAR,
                                                    .client = buf_span(&client),
+                                                   .local = buf_span(&local),
+                                                   .local_port = l->begin.local_port,
                                                    .initial = initial,
                                                    .response = response});
     wrong = say(k, &b);

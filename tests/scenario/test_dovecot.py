@@ -433,7 +433,7 @@ def test_what_it_hears(fake):
     assert version == b"VERSION\t1\t2\n" and number.startswith(b"CPID\t")
     fields = auth.rstrip(b"\n").split(b"\t")
     assert fields[:3] == [b"AUTH", b"1", b"PLAIN"] and fields[-1] == b"resp=" + b64(f"\0joe@{DOMAIN}\0{SECRET}").encode()
-    assert {b"service=smtp", b"secured=tls", b"nologin"} <= set(fields) and any(f.startswith(b"rip=127.") for f in fields)
+    assert {b"service=smtp", b"secured=tls", b"nologin", b"lip=127.0.0.1", b"lport=%d" % fake.people} <= set(fields) and any(f.startswith(b"rip=127.") for f in fields)
     assert len(set(fake.fake.numbers)) == len(fake.fake.numbers) >= 2
     assert SECRET not in fake.it.log_text() and b64(SECRET) not in fake.it.log_text()
 

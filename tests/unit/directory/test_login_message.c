@@ -60,6 +60,8 @@ static struct login_begin a_begin(void)
                                 .mechanism = 11,
                                 .tls = LOGIN_TLS_1_3,
                                 .client = {1, 2, 3},
+                                .local = {4, 5, [15] = 6},
+                                .local_port = 465,
                                 .exporter = SPAN("0123456789abcdef0123456789abcdef"),
                                 .end_point = SPAN("hash"),
                                 .certificate = SPAN("der"),
@@ -79,6 +81,8 @@ static void begin(void **state)
     assert_int_equal(got.slot, 3);
     assert_int_equal(got.mechanism, 11);
     assert_memory_equal(got.client, m.client, sizeof m.client);
+    assert_memory_equal(got.local, m.local, sizeof m.local);
+    assert_int_equal(got.local_port, 465);
     assert_true(span_eq(got.exporter, m.exporter) && span_eq(got.response, m.response) && got.initial);
 }
 

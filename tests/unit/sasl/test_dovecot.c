@@ -120,11 +120,13 @@ static void said(void **state)
                                                    .mechanism = "PLAIN",
                                                    .tls = true,
                                                    .client = SPAN("2001:db8::1"),
+                                                   .local = SPAN("2001:db8::25"),
+                                                   .local_port = 587,
                                                    .initial = true,
                                                    .response = span_of("\0joe\0pw", 7)});
-    assert_span(buf_span(&b),
-                "AUTH\t1\tPLAIN\tservice=smtp\tnologin\tno-penalty\trip=2001:db8::1\tsecured=tls\t"
-                "resp=AGpvZQBwdw==\n");
+    assert_span(buf_span(&b), "AUTH\t1\tPLAIN\tservice=smtp\tnologin\tno-penalty\trip=2001:db8::1\tlip=2001:"
+                              "db8::25\tlport=587\tsecured=tls\t"
+                              "resp=AGpvZQBwdw==\n");
     b.n = 0;
     dovecot_put_auth(&b, &(struct dovecot_request){
                              .id = 4294967295, .mechanism = "CRAM-MD5", .client = SPAN("192.0.2.1")});
