@@ -28,8 +28,7 @@
 #define LIMIT_ASKS                  64 /* threads that wait at once */
 #define LIMIT_DOVECOT_SECONDS       10 /* of one step: for its socket, its greeting and its answer together */
 #define LIMIT_DOVECOT_CHECK_SECONDS 2  /* that `check` waits for its greeting */
-#define LIMIT_DOVECOT_COMPLAINT_MS                                                                           \
-    10000 /* between two lines of the log that say why it cannot be connected to */
+#define LIMIT_UNAVAILABLE_LOG_MS    10000 /* between two lines of why Dovecot or winbindd cannot be asked */
 #define LIMIT_DOVECOT_REFUSAL_MS                                                                             \
     3000 /* as LIMIT_LOGIN_REFUSAL_MS: beyond the 2 s that Dovecot itself waits, as it comes */
 #define LIMIT_DOVECOT_CONNECTIONS       256 /* of all conversations; Dovecot permits 1,000 to all who ask it */
@@ -53,11 +52,12 @@
 #define LIMIT_KERBEROS_SERVICES         8
 #define LIMIT_KERBEROS_CLOCK_SECONDS                                                                         \
     300 /* that the clocks may differ: RFC 4120 5.2.3 says minutes, MIT's library this */
-#define LIMIT_KERBEROS_SEEN         16384 /* messages that are not taken again */
-#define LIMIT_LOGIN_DETAIL_OCTETS   256   /* of what else is known of a refusal, in the log */
-#define LIMIT_PRINCIPAL_NAME_OCTETS 320   /* local@domain, host/name@REALM */
-#define LIMIT_NTLM_NEGOTIATE_OCTETS 1024  /* kept for the MIC */
-#define LIMIT_NETBIOS_NAME_OCTETS   15    /* RFC 1001 14.1, without the suffix */
+#define LIMIT_KERBEROS_SEEN         16384  /* messages that are not taken again */
+#define LIMIT_LOGIN_MEMORY_OCTETS   262144 /* of one conversation: what its mechanism keeps */
+#define LIMIT_LOGIN_DETAIL_OCTETS   256    /* of what else is known of a refusal, in the log */
+#define LIMIT_PRINCIPAL_NAME_OCTETS 320    /* local@domain, host/name@REALM */
+#define LIMIT_NTLM_NEGOTIATE_OCTETS 1024   /* kept for the MIC */
+#define LIMIT_NETBIOS_NAME_OCTETS   15     /* RFC 1001 14.1, without the suffix */
 #define LIMIT_NTLM_CLOCK_SECONDS    129600 /* MS-NLMP 3.1.1.1 MaxLifetime: a client's clock may be off so far */
 #define LIMIT_DOMAIN_SECONDS        10 /* a login waits for a domain controller: below LIMIT_DIRECTORY_SECONDS */
 #define LIMIT_DOMAIN_NAME_OCTETS                                                                             \
@@ -310,6 +310,7 @@
 #define LIMIT_SCRAM_ITERATIONS_ASKED  1000000 /* ... and at most: about half a second */
 #define LIMIT_IDENTITY_GROUPS         64      /* of one principal */
 #define LIMIT_IDENTITY_LABEL_OCTETS   64      /* names of groups, labels of app passwords and keys */
+#define LIMIT_IDENTITY_APP_NETWORKS   64      /* from which one app password may be used */
 #define LIMIT_IDENTITY_AUDIT_ROWS     100000  /* older ones are forgotten */
 #define LIMIT_IDENTITY_WAIT_MS        5000    /* for another one's change */
 #define LIMIT_IDENTITY_VALUE_OCTETS   65536

@@ -9,7 +9,7 @@
 #include "service/config_load.h"
 #include "system/tls_certificate.h"
 
-enum { NETWORKS = 64, RANDOM_OCTETS = 15, PASSWORD_LETTERS = 24 /* 5 bits each: 120 */ };
+enum { RANDOM_OCTETS = 15, PASSWORD_LETTERS = 24 /* 5 bits each: 120 */ };
 
 /* Letters and digits that are not taken for each other; no capitals, for whoever types them on a printer. */
 static bool make_password(char ret[PASSWORD_LETTERS + 1])
@@ -39,7 +39,7 @@ static bool read_networks(struct user_call *u, struct span *networks, uint32_t *
         struct network network;
         struct span one = span_head(rest, span_find(rest, ','));
         rest = span_skip(rest, one.n + 1);
-        if (*n == NETWORKS || !network_parse(one, &network)) {
+        if (*n == LIMIT_IDENTITY_APP_NETWORKS || !network_parse(one, &network)) {
             command_usage(
                 u->v,
                 "write up to 64 addresses and networks, with commas between: 192.0.2.0/24,2001:db8::/32",
@@ -83,7 +83,7 @@ static void show_password(const struct user_call *u, struct span name, struct sp
 
 int user_app_add(struct user_call *u)
 {
-    struct span networks[NETWORKS], name;
+    struct span networks[LIMIT_IDENTITY_APP_NETWORKS], name;
     struct change_app app = {.expires = 0};
     char password[PASSWORD_LETTERS + 1], memory[32];
     struct buf until = buf_on(memory, sizeof memory);

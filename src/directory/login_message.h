@@ -58,13 +58,17 @@ struct login_answer { /* directory -> edge */
     struct span label; /* of the app password or key that it came by, for the log; may be empty */
 };
 
+/* The longest, and the shortest with every span empty. */
+#define LOGIN_BEGIN_LEAST  (8 + 4 + 2 + 1 + 1 + 16 + 16 + 2 + 2 + 2 + 2 + 1 + 2)
+#define LOGIN_STEP_LEAST   (8 + 4 + 2)
+#define LOGIN_ANSWER_LEAST (8 + 4 + 1 + 2 + 1 + 4 + 4 + 8 + LIMIT_STAMP_OCTETS + 2 + 2)
 #define LOGIN_BEGIN_OCTETS                                                                                   \
-    (8 + 4 + 2 + 1 + 1 + 16 + 16 + 2 + 2 + 32 + 2 + LIMIT_END_POINT_OCTETS + 2 +                             \
-     LIMIT_CLIENT_CERTIFICATE_OCTETS + 1 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
-#define LOGIN_STEP_OCTETS (8 + 4 + 2 + LIMIT_SASL_RESPONSE_OCTETS)
+    (LOGIN_BEGIN_LEAST + LIMIT_EXPORTER_OCTETS + LIMIT_END_POINT_OCTETS + LIMIT_CLIENT_CERTIFICATE_OCTETS +  \
+     LIMIT_SASL_RESPONSE_OCTETS)
+#define LOGIN_STEP_OCTETS (LOGIN_STEP_LEAST + LIMIT_SASL_RESPONSE_OCTETS)
 #define LOGIN_ANSWER_OCTETS                                                                                  \
-    (8 + 4 + 1 + 2 + LIMIT_SASL_CHALLENGE_OCTETS + 1 + 4 + 4 + 8 + LIMIT_STAMP_OCTETS + 2 +                  \
-     LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_IDENTITY_LABEL_OCTETS)
+    (LOGIN_ANSWER_LEAST + LIMIT_SASL_CHALLENGE_OCTETS + LIMIT_PRINCIPAL_NAME_OCTETS +                        \
+     LIMIT_IDENTITY_LABEL_OCTETS)
 
 /* put: over when a span is longer than its limit. read: hostile; true only when every octet was consumed and in range. */
 void login_begin_put(struct buf *b, const struct login_begin *m);

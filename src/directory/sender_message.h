@@ -28,9 +28,9 @@ enum sender_verdict {
     SENDER_VERDICT_COUNT
 };
 
-#define SENDER_QUESTION_OCTETS                                                                               \
-    (8 + 4 + 4 + LIMIT_STAMP_OCTETS + 2 + LIMIT_PRINCIPAL_NAME_OCTETS + 2 + LIMIT_PATH_OCTETS)
-#define SENDER_ANSWER_OCTETS (8 + 4 + 1)
+#define SENDER_QUESTION_LEAST  (8 + 4 + 4 + LIMIT_STAMP_OCTETS + 2 + 1 + 2) /* a name has an octet */
+#define SENDER_QUESTION_OCTETS (SENDER_QUESTION_LEAST - 1 + LIMIT_PRINCIPAL_NAME_OCTETS + LIMIT_PATH_OCTETS)
+#define SENDER_ANSWER_OCTETS   (8 + 4 + 1)
 
 /* read: hostile; true only when every octet was consumed and in range. */
 void sender_question_put(struct buf *b, const struct sender_question *m);

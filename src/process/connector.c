@@ -138,7 +138,7 @@ static void complain(struct connector *k, struct span why)
 {
     uint64_t now = loop_now_ms(k->child->loop);
     if (now < k->complain_ms) return;
-    k->complain_ms = now + LIMIT_DOVECOT_COMPLAINT_MS;
+    k->complain_ms = now + LIMIT_UNAVAILABLE_LOG_MS;
     log_begin(LOG_LEVEL_ERROR, "dovecot-unavailable");
     log_span("text", why);
     log_end();

@@ -60,7 +60,7 @@ static const struct ipc_allowed from_keyring[] = {{MSG_SIGN_ANSWER, 11, SIGN_ANS
                                                   {MSG_KEY_ANSWER, KEY_ANSWER_OCTETS, KEY_ANSWER_OCTETS, 0}};
 
 static const struct ipc_allowed from_directory[] = {
-    {MSG_LOGIN_ANSWER, 36 + LIMIT_STAMP_OCTETS, LOGIN_ANSWER_OCTETS, 0},
+    {MSG_LOGIN_ANSWER, LOGIN_ANSWER_LEAST, LOGIN_ANSWER_OCTETS, 0},
     {MSG_SENDER_ANSWER, SENDER_ANSWER_OCTETS, SENDER_ANSWER_OCTETS, 0},
     {MSG_BANS, 2, BARRED_PART_OCTETS, 0}};
 

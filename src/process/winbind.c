@@ -17,7 +17,6 @@ enum {
     THREADS = LIMIT_LOGIN_OUTSIDE_THREADS, /* of one directory no more wait */
     QUESTIONS_MAX = 16 * THREADS,          /* that nobody waits for any more are among them */
     ANSWERS_QUEUED = 16,
-    UNAVAILABLE_LOG_MS = 10000
 };
 
 struct asked {
@@ -105,7 +104,7 @@ static void report(struct winbinds *w, const struct winbind_report *r)
     if (r->groups_cut)
         log_note(LOG_LEVEL_WARNING, "domain-groups-cut",
                  "an account is in too many groups: some do not count", 0);
-    if (down && w->unavailable_logged_ms && now - w->unavailable_logged_ms < UNAVAILABLE_LOG_MS) return;
+    if (down && w->unavailable_logged_ms && now - w->unavailable_logged_ms < LIMIT_UNAVAILABLE_LOG_MS) return;
     if (!down && !odd) return;
     if (down) w->unavailable_logged_ms = now;
     log_begin(down ? LOG_LEVEL_ERROR : LOG_LEVEL_SECURITY, down ? "domain-unavailable" : "domain-odd");

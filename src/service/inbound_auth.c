@@ -121,7 +121,7 @@ bool inbound_ask_login(struct session *s, enum server_event event, const struct 
 
 void inbound_login_cancel(struct session *s)
 {
-    uint8_t payload[LOGIN_STEP_OCTETS - LIMIT_SASL_RESPONSE_OCTETS];
+    uint8_t payload[LOGIN_STEP_LEAST];
     struct buf b = buf_on(payload, sizeof payload);
     if (!s->logging_in) return;
     s->logging_in = false;

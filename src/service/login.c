@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-enum { ARENA_OCTETS = 262144 };
-
 static login_step_fn *const steps[MECHANISM_COUNT] = {
     [MECHANISM_SCRAM_SHA_256_PLUS] = login_scram,
     [MECHANISM_SCRAM_SHA_256] = login_scram,
@@ -70,7 +68,7 @@ struct login *login_create(const struct login_world *w, const struct login_begin
         !(w->config->servers[m->server].mechanisms & MECHANISM_BIT(m->mechanism)))
         return NULL; /* an edge offers what its configuration says, which is ours */
     struct login *l = calloc(1, sizeof *l);
-    struct arena *arena = arena_create(ARENA_OCTETS);
+    struct arena *arena = arena_create(LIMIT_LOGIN_MEMORY_OCTETS);
     if (!l || !arena) {
         free(l);
         arena_destroy(&arena);

@@ -209,11 +209,30 @@ static void sender(void **state)
     assert_false(reads_verdict(buf_span(&b)));
 }
 
+/* What is shorter an edge's or the directory's channel refuses before anybody reads it. */
+static void shortest(void **state)
+{
+    struct buf b = buf_on(memory, sizeof memory);
+    (void)state;
+    login_begin_put(&b, &(struct login_begin){.session = 1});
+    assert_int_equal(b.n, LOGIN_BEGIN_LEAST);
+    b.n = 0;
+    login_step_put(&b, &(struct login_step){.session = 1});
+    assert_int_equal(b.n, LOGIN_STEP_LEAST);
+    b.n = 0;
+    login_answer_put(&b, &(struct login_answer){.session = 1});
+    assert_int_equal(b.n, LOGIN_ANSWER_LEAST);
+    b.n = 0;
+    sender_question_put(&b, &(struct sender_question){.session = 1, .name = SPAN("a")});
+    assert_int_equal(b.n, SENDER_QUESTION_LEAST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(begin),  cmocka_unit_test(begin_in_range), cmocka_unit_test(step),
-        cmocka_unit_test(answer), cmocka_unit_test(too_long),       cmocka_unit_test(sender),
+        cmocka_unit_test(begin),    cmocka_unit_test(begin_in_range), cmocka_unit_test(step),
+        cmocka_unit_test(answer),   cmocka_unit_test(too_long),       cmocka_unit_test(sender),
+        cmocka_unit_test(shortest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
