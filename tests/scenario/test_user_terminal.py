@@ -33,6 +33,8 @@ class Terminal:
 
     def own(self):
         os.setsid()
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):  # some are ignored by what a shell runs in the background, or nohup
+            signal.signal(number, signal.SIG_DFL)
         fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
 
     def echoes(self):
