@@ -20,8 +20,8 @@ struct login_begin {  /* edge -> directory: AUTH was accepted by the engine */
     uint16_t local_port;
     struct span exporter;  /* tls-exporter of RFC 9266, 32 octets; empty: none */
     struct span end_point; /* tls-server-end-point of RFC 5929 4; empty: none */
-    struct span
-        certificate;      /* of the client, DER, whose key it proved; nothing else is proven. Empty: none */
+    /* of the client, DER, whose key it proved; nothing else is proven. Empty: none */
+    struct span certificate;
     bool initial;         /* an initial response came, maybe empty (RFC 4954 4 "=") */
     struct span response; /* decoded; hostile */
 };
@@ -51,8 +51,8 @@ struct login_answer { /* directory -> edge */
     uint8_t principal; /* enum principal of policy/decide.h; never PRINCIPAL_ANONYMOUS */
     uint32_t rights;   /* enum right */
     uint32_t number;   /* the principal's, for sender questions */
-    uint64_t
-        valid_until; /* unix seconds: when what it proved ends (a token, an app password, a ticket); UINT64_MAX: never */
+    /* unix seconds: when what it proved ends (a token, an app password, a ticket); UINT64_MAX: never */
+    uint64_t valid_until;
     uint8_t stamp[LIMIT_STAMP_OCTETS]; /* for sender questions: nothing to the edge */
     struct span name;                  /* canonical, for log and Received */
     struct span label; /* of the app password or key that it came by, for the log; may be empty */

@@ -12,8 +12,8 @@ struct sender_question {
     uint32_t number;
     uint8_t stamp[LIMIT_STAMP_OCTETS]; /* as the login's answer had it */
     struct span name;
-    struct span
-        path; /* canonical local@domain; empty: from anywhere (the right any-sender), or the null reverse-path */
+    /* canonical local@domain; empty: from anywhere (the right any-sender), or the null reverse-path */
+    struct span path;
 };
 struct sender_answer {
     uint64_t session;

@@ -1,6 +1,6 @@
 /* folder: SQLite below a descriptor. SQLite knows files by absolute names, which a caged process cannot use; here the name is
- * "/DESCRIPTOR/identity.db" (IDENTITY_FILE), and its open, stat, access and unlink look below that descriptor. Everything else named is refused, so
- * that no statement and no damaged file leads SQLite to another file of the machine. */
+ * "/DESCRIPTOR/identity.db" (IDENTITY_FILE), and its open, stat, access and unlink look below that descriptor. Everything else named
+ * is refused, so that no statement and no damaged file leads SQLite to another file of the machine. */
 #ifndef IDENTITY_FOLDER_H
 #define IDENTITY_FOLDER_H
 

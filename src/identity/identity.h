@@ -62,8 +62,9 @@ struct identity_principal {
     uint64_t expires;      /* unix seconds: of that app password; UINT64_MAX: never */
 };
 
-/* login: as the client said it, UTF-8, hostile; its name as identity_name takes it. With "/label" behind it the app password of that label: the secrets are then those of the app password. EXPIRED (unix seconds), ELSEWHERE
- * (client is not in its networks): ret is as when it is found, so that a proof can be looked at; whatever it proves, it opens nothing. */
+/* login: as the client said it, UTF-8, hostile; its name as identity_name takes it. With "/label" behind it the app password of that
+ * label: the secrets are then those of the app password. EXPIRED (unix seconds), ELSEWHERE (client is not in its networks): ret is
+ * as when it is found, so that a proof can be looked at; whatever it proves, it opens nothing. */
 enum identity_found identity_find(struct identity *i, struct span login, struct span home,
                                   const struct address *client, uint64_t unix_seconds, struct arena *a,
                                   struct identity_principal *ret);
@@ -73,8 +74,8 @@ enum identity_found identity_find(struct identity *i, struct span login, struct 
 enum identity_found identity_app_password(struct identity *i, uint32_t principal, struct span password,
                                           const struct address *client, uint64_t unix_seconds,
                                           uint32_t *number, uint64_t *expires);
-/* The user (PRINCIPAL_USER) or host (PRINCIPAL_HOST) whose canonical name that is, without the secrets that lie in tables of their own; never an
- * app password. */
+/* The user (PRINCIPAL_USER) or host (PRINCIPAL_HOST) whose canonical name that is, without the secrets that lie in tables of their
+ * own; never an app password. */
 enum identity_found identity_named(struct identity *i, enum principal kind, struct span name, struct arena *a,
                                    struct identity_principal *ret);
 /* A host or user by what its client certificate proves: the SHA-256 of its SubjectPublicKeyInfo was pinned to it. */
@@ -99,8 +100,8 @@ enum identity_by { /* how somebody in the database has proven who it is */
                    IDENTITY_BY_KEY, /* credential: the first eight octets of the SHA-256 that was pinned */
                    IDENTITY_BY_OUTSIDE, /* a token, or an outside authority: nothing of the database */
 };
-/* The stamp of a login: of what it permits (grants, groups) and of what it rests on (by, credential; 0 where there is none), as they are now. It holds no
- * secret and nothing to guess one by. UNKNOWN: there is no such credential. */
+/* The stamp of a login: of what it permits (grants, groups) and of what it rests on (by, credential; 0 where there is none), as they
+ * are now. It holds no secret and nothing to guess one by. UNKNOWN: there is no such credential. */
 enum identity_found identity_stamp(struct identity *i, uint32_t number, uint8_t by, uint64_t credential,
                                    uint8_t ret[LIMIT_STAMP_OCTETS]);
 
@@ -108,13 +109,15 @@ enum identity_found identity_stamp(struct identity *i, uint32_t number, uint8_t 
 enum identity_found identity_label(struct identity *i, uint32_t number, uint8_t by, uint64_t credential,
                                    struct arena *a, struct span *ret);
 
-/* May who has logged in under that number and name go on? FOUND: it exists, is not locked and its login would have the same stamp now; or it is an
- * outsider's (which have none) and the database has nobody of its name. UNKNOWN: it must log in again. stamp: hostile. */
+/* May who has logged in under that number and name go on? FOUND: it exists, is not locked and its login would have the same stamp
+ * now; or it is an outsider's (which have none) and the database has nobody of its name. UNKNOWN: it must log in again. stamp:
+ * hostile. */
 enum identity_found identity_stands(struct identity *i, uint32_t number, struct span name,
                                     const uint8_t stamp[LIMIT_STAMP_OCTETS]);
 
-/* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias of
- * its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes, and by (may be null) gets its name or the row that permits it; UNKNOWN: no. */
+/* May it send from there (path: canonical local@domain)? From its own address, and from what was listed for it: an address (an alias
+ * of its mailbox, say), "@domain", or "*"; an address with a subaddress behind it too. FOUND: yes, and by (may be null) gets its
+ * name or the row that permits it; UNKNOWN: no. */
 enum identity_found identity_sender(struct identity *i, uint32_t principal, struct span path, struct buf *by);
 
 /* Mailboxes, in the order in which they were made: *after begins at 0 and is the number of each; name: in a. False: no more (*why is

@@ -1,5 +1,6 @@
-/* identity_private: inside of the room. folder: SQLite below a descriptor; schema: tables; identity: opening and statements; find: questions;
- * stamp: what a login rests on; change: answers to `sallyport user`; list: rows; ban: what failed logins led to; secret, md4: what is made of a password. */
+/* identity_private: inside of the room. folder: SQLite below a descriptor; schema: tables; identity: opening and statements; find:
+ * questions; stamp: what a login rests on; change: answers to `sallyport user`; list: rows; ban: what failed logins led to; secret,
+ * md4: what is made of a password. */
 #ifndef IDENTITY_IDENTITY_PRIVATE_H
 #define IDENTITY_IDENTITY_PRIVATE_H
 

@@ -1,6 +1,7 @@
-/* What a login rests on and what it permits, as a stamp that its session carries: an unequal one later on says that something of it was changed.
- * No secret goes into it, so that whoever has it can guess at none: a password that is set has a fresh random salt for SCRAM, which any client is told
- * (RFC 5802 5), and numbers of app passwords are never used again. Without a key it outlives the process that made it. */
+/* What a login rests on and what it permits, as a stamp that its session carries: an unequal one later on says that something of it
+ * was changed. No secret goes into it, so that whoever has it can guess at none: a password that is set has a fresh random salt for
+ * SCRAM, which any client is told (RFC 5802 5), and numbers of app passwords are never used again. Without a key it outlives the
+ * process that made it. */
 #include <openssl/evp.h>
 
 #include "base/wire.h"

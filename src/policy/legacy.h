@@ -1,4 +1,5 @@
-/* legacy: what a session of an old device lacks, that a server of today would ask of it. One table: the log, the report and the manual derive from it. */
+/* legacy: what a session of an old device lacks, that a server of today would ask of it. One table: the log, the report and the
+ * manual derive from it. */
 #ifndef POLICY_LEGACY_H
 #define POLICY_LEGACY_H
 

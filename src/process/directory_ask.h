@@ -1,5 +1,5 @@
-/* directory_ask: threads of the directory ask other processes (service/login_ask.h). The loop sends what they ask and wakes them with the answer; whoever
- * they wait for may die or be silent, and they go on: each wait has an end. */
+/* directory_ask: threads of the directory ask other processes (service/login_ask.h). The loop sends what they ask and wakes them
+ * with the answer; whoever they wait for may die or be silent, and they go on: each wait has an end. */
 #ifndef PROCESS_DIRECTORY_ASK_H
 #define PROCESS_DIRECTORY_ASK_H
 
@@ -14,7 +14,8 @@ void asks_free(struct asks **a);
 const struct login_ask *asks_of(const struct asks *a); /* for threads; lives as long as a */
 
 bool asks_whom(enum role role); /* is it somebody who is asked? */
-/* Takes fd: a conversation with such a role, which begins now, or at asks_start when that was not called yet. Who waits for the one before fails. */
+/* Takes fd: a conversation with such a role, which begins now, or at asks_start when that was not called yet. Who waits for the one
+ * before fails. */
 void asks_peer(struct asks *a, enum role role, int fd);
 void asks_start(struct asks *a); /* in the cage */
 /* All that wait fail, and nobody can wait any more: before threads are joined. */

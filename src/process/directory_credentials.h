@@ -1,6 +1,6 @@
-/* directory_credentials: the part of the directory that knows user names and passwords for next hops, and where tokens are, and says to a relay
- * what an exchange needs (directory/sasl_client.h). A thread computes and reads files. Secrets leave as the mechanism shows them (of SCRAM: a
- * proof for one session), and are wiped at the end. */
+/* directory_credentials: the part of the directory that knows user names and passwords for next hops, and where tokens are, and says
+ * to a relay what an exchange needs (directory/sasl_client.h). A thread computes and reads files. Secrets leave as the mechanism
+ * shows them (of SCRAM: a proof for one session), and are wiped at the end. */
 #ifndef PROCESS_DIRECTORY_CREDENTIALS_H
 #define PROCESS_DIRECTORY_CREDENTIALS_H
 

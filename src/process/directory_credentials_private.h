@@ -1,5 +1,6 @@
-/* directory_credentials: inside. directory_credentials.c: life, grants; _file: user names and passwords as their files have them; _token: tokens,
- * which are read when they are needed; _exchange: the logins in hand, and their steps in the thread; _relay: what relays ask, and the answers. */
+/* directory_credentials: inside. directory_credentials.c: life, grants; _file: user names and passwords as their files have them;
+ * _token: tokens, which are read when they are needed; _exchange: the logins in hand, and their steps in the thread; _relay: what
+ * relays ask, and the answers. */
 #ifndef PROCESS_DIRECTORY_CREDENTIALS_PRIVATE_H
 #define PROCESS_DIRECTORY_CREDENTIALS_PRIVATE_H
 

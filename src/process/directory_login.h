@@ -15,12 +15,13 @@ struct logins *logins_create(struct child *c,
 void logins_token_keys(struct logins *l, int fd);
 /* GRANT_CLIENT_AUTHORITIES: the same, of certificates whose key is not pinned. */
 void logins_authorities(struct logins *l, int fd);
-/* GRANT_CLIENT_REVOCATIONS, behind GRANT_CLIENT_AUTHORITIES: the same, of the same. Where the configuration has them, nobody vouches before. */
+/* GRANT_CLIENT_REVOCATIONS, behind GRANT_CLIENT_AUTHORITIES: the same, of the same. Where the configuration has them, nobody vouches
+ * before. */
 void logins_revocations(struct logins *l, int fd);
 /* GRANT_KEYTAB: the same, of tickets. */
 void logins_keytab(struct logins *l, int fd);
-/* Before the cage. identity: descriptor of the store's folder, borrowed; home: borrowed. A store that cannot be opened is told to the log; then
- * every login is answered LOGIN_LATER. */
+/* Before the cage. identity: descriptor of the store's folder, borrowed; home: borrowed. A store that cannot be opened is told to
+ * the log; then every login is answered LOGIN_LATER. */
 void logins_open(struct logins *l, int identity, struct span home);
 void logins_free(struct logins **l); /* waits for the steps in hand; accepts null */
 

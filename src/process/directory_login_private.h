@@ -95,8 +95,8 @@ void logins_step_work(struct worker_task *task, void *login_thread);
 void logins_step_done(void *logins, struct worker_task *task);
 /* The last answer of a login. c is forgotten. */
 void logins_step_tell(struct conversation *c);
-/* Its client went away. A refusal counts all the same, told in a challenge or not yet told: else whoever hangs up in time could guess, and have
- * accounts locked elsewhere, unseen. c is forgotten. */
+/* Its client went away. A refusal counts all the same, told in a challenge or not yet told: else whoever hangs up in time could
+ * guess, and have accounts locked elsewhere, unseen. c is forgotten. */
 void logins_step_abandon(struct conversation *c);
 
 #endif

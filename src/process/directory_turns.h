@@ -1,5 +1,5 @@
-/* directory_turns: whose step is next when more logins stand in line than threads can work: one of each source network in turn, so that whoever
- * comes from elsewhere waits for one of a flood, not for all of it. It counts what each network has at once, too. */
+/* directory_turns: whose step is next when more logins stand in line than threads can work: one of each source network in turn, so
+ * that whoever comes from elsewhere waits for one of a flood, not for all of it. It counts what each network has at once, too. */
 #ifndef PROCESS_DIRECTORY_TURNS_H
 #define PROCESS_DIRECTORY_TURNS_H
 

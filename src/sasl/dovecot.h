@@ -17,8 +17,8 @@ void dovecot_put_escaped(struct buf *b, struct span plain);
 struct dovecot_server { /* begins zeroed */
     bool version, done; /* the one for us was heard; the other, too */
     uint32_t minor;     /* of its version; it does not matter */
-    uint32_t
-        mechanisms; /* MECHANISM_BIT: those that it announces, for anybody who proves who he is: neither an anonymous nor a private one */
+    /* MECHANISM_BIT: those that it announces, for anybody who proves who he is: neither an anonymous nor a private one */
+    uint32_t mechanisms;
     uint32_t lines;
 };
 /* One line of it, before done. False: it is no such server (another major version, no version, too many lines). */
@@ -60,8 +60,8 @@ struct dovecot_reply { /* spans point into memory, or into the line */
     enum dovecot_code code;
     struct span challenge; /* decoded */
     struct span user;      /* as Dovecot calls it; empty: it does not say */
-    struct span
-        actor;      /* who proved something, when that is another one (a master user); empty: user himself */
+    /* who proved something, when that is another one (a master user); empty: user himself */
+    struct span actor;
     bool no_login;  /* OK: and yet not to be let in: nologin, proxy */
     bool anonymous; /* OK: nobody proved anything */
 };

@@ -1,4 +1,5 @@
-/* gs2: the header that messages of SCRAM and OAUTHBEARER begin with (RFC 5801 4, RFC 5802 7): what of the channel is bound, and whom to act as. */
+/* gs2: the header that messages of SCRAM and OAUTHBEARER begin with (RFC 5801 4, RFC 5802 7): what of the channel is bound, and whom
+ * to act as. */
 #ifndef SASL_GS2_H
 #define SASL_GS2_H
 

@@ -1,5 +1,5 @@
-/* gss_token: whose a first token of GSS-API is (RFC 2743 3.1). Looked at before a library sees it: a library asked for a mechanism that it does
- * not know goes to look for it in files. */
+/* gss_token: whose a first token of GSS-API is (RFC 2743 3.1). Looked at before a library sees it: a library asked for a mechanism
+ * that it does not know goes to look for it in files. */
 #ifndef SASL_GSS_TOKEN_H
 #define SASL_GSS_TOKEN_H
 

@@ -1,4 +1,5 @@
-/* kerberos_name: a principal as MIT's library writes it (NAME/INSTANCE@REALM, with "\" before what is meant otherwise): whether a person is meant, and who. */
+/* kerberos_name: a principal as MIT's library writes it (NAME/INSTANCE@REALM, with "\" before what is meant otherwise): whether a
+ * person is meant, and who. */
 #ifndef SASL_KERBEROS_NAME_H
 #define SASL_KERBEROS_NAME_H
 

@@ -61,8 +61,8 @@ enum ntlm_bindings {                        /* what is asked of the channel bind
 };
 struct ntlm_policy {
     enum ntlm_bindings bindings;
-    struct span
-        end_point; /* tls-server-end-point of this session (RFC 5929 4), at most LIMIT_END_POINT_OCTETS; empty: none */
+    /* tls-server-end-point of this session (RFC 5929 4), at most LIMIT_END_POINT_OCTETS; empty: none */
+    struct span end_point;
 };
 
 enum ntlm_verdict {

@@ -6,12 +6,12 @@
 #include "sasl/gs2.h"
 
 struct oauth_message {
-    struct span
-        authzid; /* OAUTHBEARER: whom to act as, empty: whom the token names. XOAUTH2: the user, never empty */
+    /* OAUTHBEARER: whom to act as, empty: whom the token names. XOAUTH2: the user, never empty */
+    struct span authzid;
     struct span host; /* as the client knows the server; empty: it does not say */
     uint16_t port;    /* 0: it does not say */
-    struct span
-        token; /* b64token of RFC 6750 2.1; empty: the client has none and asks where to get one (RFC 7628 4.3) */
+    /* b64token of RFC 6750 2.1; empty: the client has none and asks where to get one (RFC 7628 4.3) */
+    struct span token;
     struct gs2_header header; /* of OAUTHBEARER; so a message is not to be copied */
 };
 

@@ -1,5 +1,5 @@
-/* scram: what a client says in SCRAM (RFC 5802 7), looked at before the library that works it out (service/login_scram.c) hears it: that takes a
- * nonce of any octets, attributes twice, "m" behind the first message, and a binding that it does not check. */
+/* scram: what a client says in SCRAM (RFC 5802 7), looked at before the library that works it out (service/login_scram.c) hears it:
+ * that takes a nonce of any octets, attributes twice, "m" behind the first message, and a binding that it does not check. */
 #ifndef SASL_SCRAM_H
 #define SASL_SCRAM_H
 

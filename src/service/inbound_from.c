@@ -1,8 +1,9 @@
-/* The From field of who has logged in: it names the same addresses as the reverse-path may, unless any-sender was granted. That of a device that
- * has not (profile legacy-device) likewise; its addresses are in the configuration, so that nobody is asked for them. Sender is looked at
- * too (RFC 5322 3.6.2). The header section is read before the first chunk leaves, at the latest when the content ends. It is refused where
- * it is more than fields: whoever reads the message later may find another From in what we do not understand. Resent-From and Resent-Sender
- * are not looked at: those of others who sent it on before stay in a message (3.6.6), and none of them says who wrote it. */
+/* The From field of who has logged in: it names the same addresses as the reverse-path may, unless any-sender was granted. That of a
+ * device that has not (profile legacy-device) likewise; its addresses are in the configuration, so that nobody is asked for them.
+ * Sender is looked at too (RFC 5322 3.6.2). The header section is read before the first chunk leaves, at the latest when the content
+ * ends. It is refused where it is more than fields: whoever reads the message later may find another From in what we do not
+ * understand. Resent-From and Resent-Sender are not looked at: those of others who sent it on before stay in a message (3.6.6), and
+ * none of them says who wrote it. */
 #include "mail/header.h"
 #include "mail/mailbox_list.h"
 #include "service/inbound_private.h"

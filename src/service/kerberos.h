@@ -1,6 +1,6 @@
-/* kerberos: MIT's library as the acceptor of tickets, in the directory process. Its keys come from a keytab that was read before the cage; it opens no file
- * afterwards: no configuration, no replay cache of its own, no plugins (what it tries to open by name it does not find: system/sandbox_calls.c).
- * Only the mechanisms Kerberos 5 and SPNEGO with Kerberos 5 inside can ever be chosen. */
+/* kerberos: MIT's library as the acceptor of tickets, in the directory process. Its keys come from a keytab that was read before the
+ * cage; it opens no file afterwards: no configuration, no replay cache of its own, no plugins (what it tries to open by name it does
+ * not find: system/sandbox_calls.c). Only the mechanisms Kerberos 5 and SPNEGO with Kerberos 5 inside can ever be chosen. */
 #ifndef SERVICE_KERBEROS_H
 #define SERVICE_KERBEROS_H
 
@@ -11,8 +11,8 @@
 /* What is wrong with a keytab (constant text), or null: it has a key that is of use. Pure. */
 const char *kerberos_keytab_wrong(struct span text, const struct config_kerberos *c);
 
-/* The keys and what was used lately; of the process, one at a time. Made before threads and cage: it changes the environment, so that the library looks at nothing
- * of this host. Null: *why (constant text). The text is not needed afterwards. */
+/* The keys and what was used lately; of the process, one at a time. Made before threads and cage: it changes the environment, so
+ * that the library looks at nothing of this host. Null: *why (constant text). The text is not needed afterwards. */
 struct kerberos;
 struct kerberos *kerberos_create(struct span keytab, const struct config_kerberos *c, const char **why);
 void kerberos_free(struct kerberos **k); /* after all acceptors; accepts null */
@@ -28,8 +28,8 @@ struct kerberos_session { /* one client; zeroed at first */
         bound; /* after DONE: it says so itself (RFC 8062); its binding to the TLS session is ours */
     uint8_t principal[LIMIT_PRINCIPAL_NAME_OCTETS];
     size_t principal_n; /* after DONE; 0: too long */
-    uint64_t
-        ends; /* after kerberos_is_new: its ticket, unix seconds; clocks may differ by LIMIT_KERBEROS_CLOCK_SECONDS */
+    /* after kerberos_is_new: its ticket, unix seconds; clocks may differ by LIMIT_KERBEROS_CLOCK_SECONDS */
+    uint64_t ends;
     enum login_reason reason; /* after REFUSED: TICKET, BINDING or MECHANISM */
     uint8_t detail[LIMIT_LOGIN_DETAIL_OCTETS];
     size_t detail_n; /* after REFUSED: the library's words, for the log; parts of it are hostile */

@@ -1,5 +1,6 @@
-/* kerberos_seen: messages that were used to log in, each by a hash, as long as they would be good again: the clocks' difference that Kerberos permits, back and forth, and what a step may wait in line.
- * In memory, of one process. A fixed table: when it is full of younger ones an older one is forgotten. Threads may share it. */
+/* kerberos_seen: messages that were used to log in, each by a hash, as long as they would be good again: the clocks' difference that
+ * Kerberos permits, back and forth, and what a step may wait in line. In memory, of one process. A fixed table: when it is full of
+ * younger ones an older one is forgotten. Threads may share it. */
 #ifndef SERVICE_KERBEROS_SEEN_H
 #define SERVICE_KERBEROS_SEEN_H
 

@@ -15,13 +15,13 @@ struct login_world { /* of the process; nobody changes it while threads run */
     const struct config *config;
     int identity;     /* descriptor of the identity store's folder */
     struct span home; /* domain of names without one */
-    const struct token_keys
-        *token_keys; /* service/token_keys.h; null: none could be read, or no tokens { } */
-    const struct tls_authorities
-        *authorities; /* system/tls_authorities.h; null: they could not be read, or no client-authorities */
+    /* service/token_keys.h; null: none could be read, or no tokens { } */
+    const struct token_keys *token_keys;
+    /* system/tls_authorities.h; null: they could not be read, or no client-authorities */
+    const struct tls_authorities *authorities;
     const struct login_ask *ask; /* other processes, from threads */
-    struct kerberos
-        *kerberos;      /* service/kerberos.h; null: its keytab could not be read, or no kerberos { } */
+    /* service/kerberos.h; null: its keytab could not be read, or no kerberos { } */
+    struct kerberos *kerberos;
     uint8_t chance[32]; /* secret: what users who do not exist seem to have */
 };
 
@@ -59,7 +59,8 @@ enum login_queue {
 enum login_queue login_queue(const struct login *l);
 uint32_t
 login_refusal_ms(const struct login *l); /* a refusal is told at a multiple of it after its step began */
-/* The same for a challenge; 0: at once. Not 0 where a name was looked up: whether somebody has it would be seen by the microseconds it took. */
+/* The same for a challenge; 0: at once. Not 0 where a name was looked up: whether somebody has it would be seen by the microseconds
+ * it took. */
 uint32_t login_challenge_ms(const struct login *l);
 void login_free(struct login **l); /* wipes; accepts null */
 

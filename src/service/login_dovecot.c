@@ -1,6 +1,6 @@
-/* Whom Dovecot proves (login dovecot): the client's responses go to Dovecot's authentication service and its challenges back (sasl/dovecot.h), on a
- * connection of this conversation alone: it survives nothing, and so needs nothing but a new one when Dovecot was started again. Dovecot
- * says who it is; what that permits is asked here, as of everybody. */
+/* Whom Dovecot proves (login dovecot): the client's responses go to Dovecot's authentication service and its challenges back
+ * (sasl/dovecot.h), on a connection of this conversation alone: it survives nothing, and so needs nothing but a new one when Dovecot
+ * was started again. Dovecot says who it is; what that permits is asked here, as of everybody. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/socket.h>

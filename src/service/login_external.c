@@ -1,6 +1,7 @@
-/* EXTERNAL (RFC 4422 A): the client's TLS certificate. Its key says who somebody is where it was pinned (sallyport user certificate); then who made
- * the certificate and when it ends counts for nothing, for whoever has the key can make another one. Else its names do, if the organisation's own
- * authorities vouch for them now (client-authorities, system/tls_authorities.h). Either way it is proof and no permission. */
+/* EXTERNAL (RFC 4422 A): the client's TLS certificate. Its key says who somebody is where it was pinned (sallyport user
+ * certificate); then who made the certificate and when it ends counts for nothing, for whoever has the key can make another one.
+ * Else its names do, if the organisation's own authorities vouch for them now (client-authorities, system/tls_authorities.h). Either
+ * way it is proof and no permission. */
 #include "base/hex.h"
 #include "sasl/external.h"
 #include "service/login_private.h"

@@ -1,6 +1,7 @@
-/* GSSAPI (RFC 4752) and GSS-SPNEGO: a ticket of Kerberos (service/kerberos.h) proves who somebody is. GSSAPI ends with two messages about security layers, of which there are none
- * here; GSS-SPNEGO, which only [MS-SPNG]'s makers and Cyrus SASL describe, ends with its last token. Exchange and its clients say "GSSAPI" and send SPNEGO: the first
- * token decides. Whose realm counts, and as which domain, says the configuration; principals that are nobody's are refused with events of their own. */
+/* GSSAPI (RFC 4752) and GSS-SPNEGO: a ticket of Kerberos (service/kerberos.h) proves who somebody is. GSSAPI ends with two messages
+ * about security layers, of which there are none here; GSS-SPNEGO, which only [MS-SPNG]'s makers and Cyrus SASL describe, ends with
+ * its last token. Exchange and its clients say "GSSAPI" and send SPNEGO: the first token decides. Whose realm counts, and as which
+ * domain, says the configuration; principals that are nobody's are refused with events of their own. */
 #include "sasl/gss_layer.h"
 #include "sasl/gss_token.h"
 #include "sasl/kerberos_name.h"

@@ -1,5 +1,6 @@
-/* NTLM ([MS-SMTPNTLM], [MS-NLMP]): NTLMv2 against NT hashes of the identity store, or of a domain (login_domain). sasl/ntlm is the acceptor; here are its cryptography, the
- * names, and what becomes of null sessions, guests and old responses: refused like a wrong password, with a security event of their own (MS02-011). */
+/* NTLM ([MS-SMTPNTLM], [MS-NLMP]): NTLMv2 against NT hashes of the identity store, or of a domain (login_domain). sasl/ntlm is the
+ * acceptor; here are its cryptography, the names, and what becomes of null sessions, guests and old responses: refused like a wrong
+ * password, with a security event of their own (MS02-011). */
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>

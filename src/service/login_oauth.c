@@ -1,5 +1,6 @@
-/* OAUTHBEARER (RFC 7628) and XOAUTH2: a token of somebody whom the configuration trusts with names (service/token.h). What is wrong with a token
- * the client is told in a challenge, as the protocols have it; that nobody here has the name in it, or has no right, is told like any refusal. */
+/* OAUTHBEARER (RFC 7628) and XOAUTH2: a token of somebody whom the configuration trusts with names (service/token.h). What is wrong
+ * with a token the client is told in a challenge, as the protocols have it; that nobody here has the name in it, or has no right, is
+ * told like any refusal. */
 #include "sasl/oauth.h"
 #include "service/login_private.h"
 #include "service/token_keys.h"

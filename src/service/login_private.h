@@ -62,9 +62,9 @@ void login_claim(struct login *l, struct span name);
 void login_ends(struct login *l, uint64_t unix_seconds);
 /* More about a refusal, for the log alone: at most what fits. */
 void login_detail(struct login *l, struct span text);
-/* What its proof rests on (identity_by); to be taken right after that was read, not when it was proven: a client may take its time in between, and
- * what is changed meanwhile ends its login with its first message. login_find has taken it by the secrets that it found, of the account or
- * of an app password. False: the store cannot be read now, or it is gone: LOGIN_LATER. */
+/* What its proof rests on (identity_by); to be taken right after that was read, not when it was proven: a client may take its time
+ * in between, and what is changed meanwhile ends its login with its first message. login_find has taken it by the secrets that it
+ * found, of the account or of an app password. False: the store cannot be read now, or it is gone: LOGIN_LATER. */
 bool login_stamp(struct login *l, struct login_thread *t, enum identity_by by, uint64_t credential);
 /* It ends without success. Returns what the client is told for that reason. */
 enum login_kind login_fail(struct login *l, enum login_reason reason);

@@ -1,5 +1,6 @@
-/* token: a JSON Web Token as an access token (RFC 7519 in the compact serialisation of RFC 7515, after the advice of RFC 8725), checked here and
- * now, nobody is asked. In this order: token_read (form), token_keys_verify (service/token_keys.h: who wrote it), token_judge (what it says). */
+/* token: a JSON Web Token as an access token (RFC 7519 in the compact serialisation of RFC 7515, after the advice of RFC 8725),
+ * checked here and now, nobody is asked. In this order: token_read (form), token_keys_verify (service/token_keys.h: who wrote it),
+ * token_judge (what it says). */
 #ifndef SERVICE_TOKEN_H
 #define SERVICE_TOKEN_H
 

@@ -14,8 +14,8 @@ struct token_file_state {
         [100]; /* for people, never anything of the content: what is wrong, and how old the file is; when it is good, the latter */
 };
 
-/* name: within the folder, a NUL behind it. memory: TOKEN_FILE_OCTETS + 1, for the secret, which the caller wipes. True: *token points into it.
- * *state is set in any case. */
+/* name: within the folder, a NUL behind it. memory: TOKEN_FILE_OCTETS + 1, for the secret, which the caller wipes. True: *token
+ * points into it. *state is set in any case. */
 MUST_USE bool token_file_read(int folder, const char *name, uint64_t unix_seconds,
                               uint8_t memory[TOKEN_FILE_OCTETS + 1], struct span *token,
                               struct token_file_state *state);

@@ -1,6 +1,6 @@
-/* token_keys: the public keys of whoever issues tokens, from a JWK set (RFC 7517): P-256 (RFC 7518 6.2), RSA of 2048 to 8192 bits (6.3) and Ed25519
- * (RFC 8037 2). Others, and keys that are not for signatures, are passed over. Read once, before the cage (jansson opens /dev/urandom for
- * its first table); then threads may share it. */
+/* token_keys: the public keys of whoever issues tokens, from a JWK set (RFC 7517): P-256 (RFC 7518 6.2), RSA of 2048 to 8192 bits
+ * (6.3) and Ed25519 (RFC 8037 2). Others, and keys that are not for signatures, are passed over. Read once, before the cage (jansson
+ * opens /dev/urandom for its first table); then threads may share it. */
 #ifndef SERVICE_TOKEN_KEYS_H
 #define SERVICE_TOKEN_KEYS_H
 

@@ -17,8 +17,8 @@ void winbind_free(struct winbind **w);  /* accepts null */
 struct winbind_report { /* for the log */
     uint8_t status;     /* enum domain_status */
     char text[64];      /* what winbind called it: NT_STATUS_... ; printable */
-    bool
-        groups_cut; /* it is a member of more groups than LIMIT_DOMAIN_SIDS or LIMIT_IDENTITY_GROUPS: some do not count */
+    /* it is a member of more groups than LIMIT_DOMAIN_SIDS or LIMIT_IDENTITY_GROUPS: some do not count */
+    bool groups_cut;
 };
 /* Blocks. The answer, whole, is written to b, which has room for DOMAIN_ANSWER_OCTETS. */
 void winbind_ask(struct winbind *w, const struct domain_question *q, struct buf *b,
