@@ -171,6 +171,27 @@ def test_rates_of_a_principal(make):
         assert answers(c, f"MAIL FROM:<other@{DOMAIN}>", rcpt) == [250, 250]
 
 
+def test_rates_of_one_server_do_not_count_on_another(make):
+    ports = free_ports(2)
+    servers = "".join(f"""server s{port} {{ listen 127.0.0.1:{port} tls starttls  access both  recipients {DOMAIN}
+    limits {{ {RATES}  connections-rate 5 per 1h  messages-per-source 2 per 1h  messages-per-principal 1 per 1h }} }}
+""" for port in ports)
+    make(config=servers)
+    mail, rcpt = f"MAIL FROM:<{ME}>", f"RCPT TO:<{ME}>"
+    for port in ports:
+        for source in ("127.0.0.5", "127.0.0.6"):
+            with smtplib.SMTP("127.0.0.1", port, timeout=60, source_address=(source, 0)) as c:
+                c.ehlo()
+                assert [sent(c, mail, rcpt) for _ in range(2)] == [250, 250]
+                assert answers(c, mail) == [450]
+        with log_in(port, local="127.0.0.7") as c:
+            assert sent(c, mail, rcpt) == 250
+            assert answers(c, mail) == [450]
+        with log_in(port, local="127.0.0.8") as c:
+            assert answers(c, mail) == [450]
+        assert [first_line(port, "127.0.0.9")[0][:3] for _ in range(6)] == ["220"] * 5 + ["421"]
+
+
 def test_connections_rate(make):
     port, free = free_ports(2)
     s = make(config=f"""server rated {{ listen 127.0.0.1:{port}  recipients {DOMAIN}  limits {{ {RATES}  connections-rate 3 per 1h }} }}
