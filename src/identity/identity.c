@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "identity/folder.h"
@@ -54,7 +55,10 @@ struct span identity_column(sqlite3_stmt *s, int at)
 
 const char *identity_why(struct identity *i)
 {
-    const int error = sqlite3_system_errno(i->db), code = sqlite3_errcode(i->db) & 0xff;
+    const int code = sqlite3_errcode(i->db) & 0xff;
+    int error = sqlite3_system_errno(i->db);
+    /* a log that is missing there cannot be made: SQLite has the last errno, of looking for it */
+    if (code == SQLITE_CANTOPEN && faccessat(i->folder, ".", W_OK, 0) != 0) error = errno;
     const bool of_system = error && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL);
     snprintf(i->why, sizeof i->why, "%s%s%s", sqlite3_errmsg(i->db), of_system ? ": " : "",
              of_system ? strerrordesc_np(error) : "");

@@ -41,6 +41,29 @@ def s(make):
     return make(start=False)
 
 
+@ROOT_ONLY
+def test_a_disk_that_is_full_or_read_only_is_named(s):
+    """Nothing is changed, nobody's rights are others, and what hinders it is said."""
+    folder = s.folder / "users"
+    database, owner = (folder / "identity.db").read_bytes(), folder.stat().st_uid
+    run("mount", "-t", "tmpfs", "-o", f"size=1m,mode=700,uid={owner}", "tmpfs", folder)
+    try:
+        (folder / "identity.db").write_bytes(database)
+        os.chown(folder / "identity.db", owner, owner)
+        (folder / "identity.db").chmod(0o600)
+        run("sh", "-c", f"cat /dev/zero >{folder}/fill || true", check=False)
+        assert "No space left on device" in user(s, "lock", ME, code=1)
+        assert "No space left on device" in s.cli("check", check=False).stdout.decode()
+        (folder / "fill").unlink()
+        user(s, "lock", ME)
+        run("mount", "-o", "remount,ro", folder)
+        assert "Read-only file system" in user(s, "unlock", ME, code=1)
+        run("mount", "-o", "remount,rw", folder)
+        assert shown(s, ME)["locked"]
+    finally:
+        run("umount", folder)
+
+
 # --- accounts
 
 def test_init_makes_one_who_may_send(s):
