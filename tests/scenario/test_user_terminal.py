@@ -124,3 +124,15 @@ def test_who_does_not_read_on_hears_no_complaint(idle):
     done = subprocess.run([BUILD / "sallyport", "--config", idle.config, "user", "list"], stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (done.returncode, done.stderr) == (-signal.SIGPIPE, b"")
+
+
+def test_who_waits_for_an_import_sees_how_far_it_is(idle, terminal, tmp_path):
+    file = tmp_path / "them"
+    file.write_text("".join(f"n{i}@{DOMAIN}:{{PLAIN}}secret{i}\n" for i in range(60)))
+    t = terminal("user", "import", file, "--dry-run")
+    assert t.end() == 0 and b"\r50 of 60 lines\r" in t.said and b"60 would be added" in t.said
+    t = terminal("user", "import", file)
+    wait_for(lambda: t.read() or b"50 of 60" in t.said)
+    os.write(t.master, b"\x03")
+    assert t.end() == -signal.SIGINT
+    assert len(idle.ask("user", "list")) == 1
