@@ -185,7 +185,8 @@ const struct schema_row schema_table[] = {
             "offered under TLS only. Without mechanisms: SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN, and where there is tokens { } OAUTHBEARER XOAUTH2, where there is kerberos { } GSSAPI GSS-SPNEGO. By name only, for old devices and clients: SCRAM-SHA-1, "
             "NTLM (version 2, for users with an NT hash: sallyport user --nt; DOMAIN\\user counts as user@DOMAIN where DOMAIN has a dot, else as a user of the "
             "first domain; it tells who asks no name but that of the greeting, and no version), CRAM-MD5 (with profile legacy-device, for users with its contexts: sallyport user --cram). By name only, too: EXTERNAL, for who has "
-            "the key of a pinned certificate (sallyport user certificate); clients are asked for one then, and it is offered to those who show one."},
+            "the key of a pinned certificate (sallyport user certificate); clients are asked for one then, and it is offered to those who show one. "
+            "mutt and neomutt of Debian 12 take SCRAM-SHA-256-PLUS where it is offered and cannot bind: their smtp_authenticators names another one."},
     {.name = "login", .where = SCHEMA_SERVER, .type = SCHEMA_CHOICE, TAKES(struct draft, server.login), .arguments = "STORE", .choices = "database dovecot",
      .fallback_text = "database", .since = "0.1",
      .doc = "Who checks what clients prove: the database of users, or dovecot (see there), which brings what it can ask: its own files, LDAP, PAM. What they may do is "
