@@ -247,3 +247,30 @@ def test_check_names_keys_that_cannot_be_used(s):
     assert b"cannot read the keys of tokens" in s.cli("check", check=False).stdout
     file.write_text(before)
     s.cli("check")
+
+
+@pytest.mark.takes(90)
+def test_only_a_token_that_might_be_made_up_is_a_guess():
+    """An office whose issuer is down shows tokens that have expired, again and again: it is not banned. Who signs them himself is."""
+    s = Sallyport(config=TOKENS + "never-ban 192.0.2.0/24\n")
+    try:
+        issuer, stranger = Issuer(s.top, "one"), Issuer(s.top, "two")
+        (s.folder / "id.json").write_text(json.dumps({"keys": [issuer.jwk]}))
+        s.start()
+
+        def code(source, token):
+            try:
+                with smtplib.SMTP("127.0.0.1", s.submission, local_hostname="client.example.net", timeout=60, source_address=(source, 0)) as c:
+                    c.starttls(context=no_check())
+                    c.ehlo()
+                    first = say(c, "OAUTHBEARER", token)[0]
+                    return c.docmd("AQ==")[0] if first == 334 else first
+            except (smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected):
+                return 421
+
+        old = issuer.token(iat=1, exp=int(time.time()) - 3600)
+        assert [code("127.66.5.5", old) for _ in range(24)] == [535] * 24
+        assert code("127.66.5.5", issuer.token()) == 235
+        assert 421 in [code("127.66.6.6", stranger.token()) for _ in range(24)]
+    finally:
+        s.close()
