@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <malloc.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -16,7 +17,8 @@ enum {
     /* Reserved for us where no account exists: outside of what Debian gives to packages and what systemd and containers use
      * (60578 to 61183 is nobody's), and below 65536, so that user name spaces have it. */
     ACCOUNT_BASE = 60600,
-    ARENAS = 4, /* heaps of a process; threads share them */
+    ARENAS = 4,         /* heaps of a process; threads share them */
+    SORT_OCTETS = 1024, /* from here on qsort() of glibc wants memory of its own */
 };
 
 void sandbox_account(const char *process, unsigned index, uint32_t *uid, uint32_t *gid)
@@ -110,12 +112,20 @@ static bool limits(const struct sandbox *s, const char **error)
     return true;
 }
 
+static int by_octet(const void *a, const void *b)
+{
+    return *(const uint8_t *)a - *(const uint8_t *)b;
+}
+
 enum sandbox_result sandbox_enter(const struct sandbox *s, const char **error)
 {
     /* A thread too many for its heaps and malloc would count the processors, by a call that nobody may make. */
     mallopt(M_ARENA_MAX, ARENAS);
     /* Before it gives back what a thread had it would look into a file of /proc. */
     if (s->abilities & SANDBOX_THREADS) mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    /* At its first sort of so much libc asks how much memory there is, by a call that nobody may make, and remembers it. */
+    uint8_t much[SORT_OCTETS] = {0};
+    qsort(much, sizeof much, 1, by_octet);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         *error = "no-new-privs or not-dumpable cannot be set";
         return SANDBOX_FAILED;

@@ -152,6 +152,17 @@ def test_a_ban_by_hand_closes_every_door_within_seconds(s):
     at_the_door(s, "127.66.2.2", s.smtp, banned=False)
 
 
+def test_many_bans_stop_nobody(s):
+    """The directory sorts its list of them, in its cage."""
+    networks = [f"198.51.{i // 64}.{i % 64}/32" for i in range(300)]
+    with sqlite3.connect(s.folder / "users/identity.db") as db:
+        db.executemany("INSERT INTO ban VALUES (?, ?, ?, 1, 80, 9, 0, 'x')", [(network, int(time.time()), int(time.time()) + 3600) for network in networks])
+    db.close()
+    wait_for(lambda: all(e["bans"] == len(networks) for e in edges(s)))
+    assert login(s, "127.66.2.2", password=PASSWORD) == 235
+    assert not s.log("process-exit")
+
+
 def test_a_ban_by_hand_ends_open_sessions(s):
     """At their next message, whether they logged in or not; not those beside it, or that never-ban names."""
     def mail(c):

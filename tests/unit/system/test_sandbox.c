@@ -255,9 +255,24 @@ static bool abort_works(void)
     abort();
 }
 
+static int by_octet(const void *a, const void *b)
+{
+    return *(const uint8_t *)a - *(const uint8_t *)b;
+}
+static bool sort_much(void)
+{
+    uint8_t all[4096];
+    for (size_t i = 0; i < sizeof all; i++)
+        all[i] = (uint8_t)(i * 167);
+    qsort(all, sizeof all, 1, by_octet);
+    return all[0] == 0 && all[sizeof all - 1] == 255;
+}
+
 static void everybody_may(void **state)
 {
     (void)state;
+    assert_int_equal(in_cage(0, sort_much), WORKED);
+    assert_int_equal(in_cage(SANDBOX_MEMORY, sort_much), WORKED);
     assert_int_equal(in_cage(0, plain_work), WORKED);
     assert_int_equal(in_cage(EVERY_DAY, plain_work), WORKED);
     assert_int_equal(in_cage(0, daily_work), KILLED); /* a new epoll */
