@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "identity/identity.h"
@@ -118,6 +119,20 @@ void config_files_folders(const struct config_files *f)
                  NULL);
 }
 
+/* SQLite, run by root, makes a journal and gives it to the database's owner a moment later: one that is not the owner's is looked
+   at again. False: there is none, or it may be the supervisor, who cannot look into the folder. */
+static bool look_at_users_file(const char *path, const struct config_files_owner *o, struct stat *st)
+{
+    static const struct timespec moment = {.tv_nsec = 5000000};
+
+    for (int looks = 0; looks < 10; looks++) {
+        if (looks > 0) nanosleep(&moment, NULL);
+        if (stat(path, st) != 0) return false;
+        if (config_files_permitted(path, st, o, 6)) break;
+    }
+    return true;
+}
+
 /* What root copied there is root's, and the directory process would not start. */
 static void check_users_files(const struct config_files *f)
 {
@@ -132,8 +147,7 @@ static void check_users_files(const struct config_files *f)
         buf_put(&path, f->config->users_folder);
         buf_str(&path, names[i]);
         memory[path.n] = 0;
-        if (path.over || stat(memory, &st) != 0)
-            continue; /* it may be the supervisor, who cannot look into it */
+        if (path.over || !look_at_users_file(memory, &f->who->directory, &st)) continue;
         check_owner(f, place, "the file of users", memory, &st, &f->who->directory);
         config_files_secret_mode(f, place, "users", buf_span(&path));
     }

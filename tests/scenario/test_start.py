@@ -1,9 +1,11 @@
 """Starts, restarts and reloads: what check calls wrong is not served, what is in use is waited for or refused, and nothing is lost."""
+import contextlib
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import threading
@@ -301,6 +303,31 @@ def test_users_that_root_put_back(make):
     assert done.returncode == 78 and f"the file of users {database} cannot be used".encode() in done.stdout and b"chown -R" in done.stdout, done.stdout
     code, said = ends(s)
     assert code != 0 and "cannot be" in said and str(s.folder / "users") in said, said
+
+
+@ROOT_ONLY
+def test_users_whose_journal_is_being_made(make):
+    """SQLite, run by root, gives a journal to the database's owner a moment after it has made it: no matter for who looks just then."""
+    s = make(start=False)
+    database = s.folder / "users/identity.db"
+    owner, journal, over = database.stat().st_uid, s.folder / "users/identity.db-wal", threading.Event()
+
+    def again_and_again():
+        while not over.wait(0.004):
+            os.chown(journal, 0, 0)
+            time.sleep(0.004)
+            os.chown(journal, owner, owner)
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")  # keeps the journal there
+        assert journal.exists()
+        maker = threading.Thread(target=again_and_again)
+        maker.start()
+        try:
+            for _ in range(8):
+                s.cli("check")
+        finally:
+            over.set()
+            maker.join()
 
 
 def test_users_that_are_named_must_exist(make):
