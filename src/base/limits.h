@@ -80,9 +80,10 @@
 #define LIMIT_SIZE_DIGITS       20
 
 /* a server with profile legacy-device, where nothing is said: what a floor of printers and scanners does, and not more */
-#define LIMIT_LEGACY_SESSIONS_DEFAULT             50
-#define LIMIT_LEGACY_SESSIONS_PER_SOURCE_DEFAULT  4
-#define LIMIT_LEGACY_MESSAGES_PER_SESSION_DEFAULT 20
+#define LIMIT_LEGACY_SESSIONS_DEFAULT               50
+#define LIMIT_LEGACY_SESSIONS_PER_SOURCE_DEFAULT    4
+#define LIMIT_LEGACY_SESSIONS_PER_PRINCIPAL_DEFAULT 10
+#define LIMIT_LEGACY_MESSAGES_PER_SESSION_DEFAULT   20
 #define LIMIT_LEGACY_RECIPIENTS_DEFAULT                                                                      \
     20 /* RFC 5321 wants 100 of a mail server: this is none for strangers */
 #define LIMIT_LEGACY_MESSAGE_OCTETS_DEFAULT         26214400
@@ -142,9 +143,10 @@
 #define LIMIT_PRINCIPAL_RECIPIENTS_PER_HOUR_DEFAULT 20000
 #define LIMIT_RATE_SLOTS                                                                                     \
     65536 /* what is counted in a time, of all servers: 4 MiB; then the quiet are forgotten */
-#define LIMIT_SESSIONS_PER_SOURCE_DEFAULT 50
-#define LIMIT_EDGES_MAX                   8
-#define LIMIT_EDGE_FDS                    131072 /* sessions, listeners, conversations; less where the system allows less */
+#define LIMIT_SESSIONS_PER_SOURCE_DEFAULT    50
+#define LIMIT_SESSIONS_PER_PRINCIPAL_DEFAULT 100
+#define LIMIT_EDGES_MAX                      8
+#define LIMIT_EDGE_FDS                       131072 /* sessions, listeners, conversations; less where the system allows less */
 
 /* RFC 5321 4.5.3.2, and totals that no client can stretch */
 #define LIMIT_COMMAND_SECONDS_DEFAULT    300

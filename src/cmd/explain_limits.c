@@ -44,7 +44,9 @@ static void explain_source(struct explain_call *x)
     explain_end(x->e, "rate.source");
     if (!explain_logged_in(x)) return;
     b = explain_begin(x->e, "rate");
-    buf_str(b, "from the account, wherever it comes from");
+    buf_str(b, "from the account, wherever it comes from: ");
+    buf_u64(b, l->sessions_per_principal);
+    buf_str(b, " sessions at once");
     explain_put_rate(b, &l->messages_per_principal, "messages");
     explain_put_rate(b, &l->recipients_per_principal, "recipients");
     rate_fields(x->e, "messages", &l->messages_per_principal);

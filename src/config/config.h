@@ -42,6 +42,7 @@ struct config_limits {
     uint32_t recipients, messages_per_session, errors, junk_commands, received_fields, line_octets;
     uint32_t sessions, sessions_per_source,
         sessions_per_loopback_source; /* source: key of policy/network.h */
+    uint32_t sessions_per_principal;
     uint32_t
         rates_on_loopback; /* enum config_yes: whether the rates count sessions of this host's loopback */
     struct config_rate connections_rate, messages_per_source, recipients_per_source, messages_per_principal,

@@ -68,6 +68,8 @@ static void finish_caps(struct config_limits *own, const struct config_limits *t
     lower(&own->sessions, top->sessions, LIMIT_LEGACY_SESSIONS_DEFAULT);
     lower(&own->sessions_per_source, top->sessions_per_source, LIMIT_LEGACY_SESSIONS_PER_SOURCE_DEFAULT);
     if (!own->sessions_per_loopback_source) own->sessions_per_loopback_source = own->sessions_per_source;
+    lower(&own->sessions_per_principal, top->sessions_per_principal,
+          LIMIT_LEGACY_SESSIONS_PER_PRINCIPAL_DEFAULT);
     lower(&own->messages_per_session, top->messages_per_session, LIMIT_LEGACY_MESSAGES_PER_SESSION_DEFAULT);
     lower(&own->recipients, top->recipients, LIMIT_LEGACY_RECIPIENTS_DEFAULT);
     if (!own->message_octets)

@@ -186,6 +186,17 @@ static bool leave_source(const struct sources *t, unsigned edge, uint64_t tag)
     return false;
 }
 
+enum sources_answer sources_hold(const struct sources *t, unsigned edge, struct span server, struct span who,
+                                 uint32_t most)
+{
+    return edge < SOURCES_EDGES ? enter_source(t, edge, tag_of(t, server, who), most) : SOURCES_SERVER_FULL;
+}
+
+void sources_release(const struct sources *t, unsigned edge, struct span server, struct span who)
+{
+    if (edge < SOURCES_EDGES) (void)leave_source(t, edge, tag_of(t, server, who));
+}
+
 enum sources_answer sources_enter(struct sources *t, unsigned edge, struct span server, const uint8_t key[16],
                                   uint32_t per_source, uint32_t total)
 {

@@ -30,6 +30,11 @@ enum sources_answer { SOURCES_OK, SOURCES_SOURCE_FULL, SOURCES_SERVER_FULL };
 enum sources_answer sources_enter(struct sources *t, unsigned edge, struct span server, const uint8_t key[16],
                                   uint32_t per_source, uint32_t total);
 void sources_leave(struct sources *t, unsigned edge, struct span server, const uint8_t key[16]);
+/* The same of anybody else by name, a principal: one more, unless there would be more than most; he is in no total. SOURCES_SERVER_FULL: the
+ * table is. A name is never as a key of address_source_key, which has a NUL in it. */
+enum sources_answer sources_hold(const struct sources *t, unsigned edge, struct span server, struct span who,
+                                 uint32_t most);
+void sources_release(const struct sources *t, unsigned edge, struct span server, struct span who);
 /* The edge of that column is dead (or will be started anew): its counts are gone. */
 void sources_clear_edge(struct sources *t, unsigned edge);
 uint32_t sources_total(const struct sources *t); /* of all servers */

@@ -161,6 +161,7 @@ void inbound_principal_forget(struct session *s)
 {
     struct inbound_principal *p = s->principal;
     inbound_login_cancel(s);
+    inbound_principal_leave(s);
     s->principal = NULL;
     if (!p) return;
     explicit_bzero(p, sizeof *p);
@@ -180,7 +181,6 @@ static bool believe(struct session *s, const struct login_answer *a)
     memcpy(p->stamp, a->stamp, sizeof p->stamp);
     memcpy(p->name, a->name.p, a->name.n);
     s->principal = p;
-    inbound_log_login(s, a->label);
     return true;
 }
 
@@ -214,6 +214,8 @@ static void tell_login(struct session *s, const struct login_answer *a, struct b
                           .enhanced = "4.7.0",
                           .text = SPAN("Too many failed logins from your address, try again later")},
     };
+    static const struct server_verdict too_many = {
+        .code = 421, .enhanced = "4.7.0", .text = SPAN("Too many sessions of yours, close some first")};
     uint64_t now = loop_now_ms(s->in->setup.loop);
     if (a->kind == LOGIN_CHALLENGE) {
         server_challenge(&s->engine, now, a->challenge, out);
@@ -221,6 +223,13 @@ static void tell_login(struct session *s, const struct login_answer *a, struct b
     }
     s->logging_in = false;
     if (a->kind == LOGIN_SUCCESS && believe(s, a)) {
+        if (!inbound_principal_enter(s)) {
+            inbound_log_login_refused(s, &too_many, "sessions-per-principal");
+            inbound_principal_forget(s);
+            server_answer(&s->engine, now, &too_many, out);
+            return;
+        }
+        inbound_log_login(s, a->label);
         if (a->rights & RIGHT_BYPASS_SIZE) server_permit_size(&s->engine);
         server_authenticated(&s->engine, now, (a->rights & RIGHT_SUBMIT) != 0, out);
         return;

@@ -123,6 +123,19 @@ static struct span reverse_path(const struct session *s)
     return envelope_read_head(&w, &h) ? h.reverse_path : SPAN("");
 }
 
+void inbound_log_login_refused(const struct session *s, const struct server_verdict *v, const char *rule)
+{
+    log_begin(LOG_LEVEL_INFO, "refused");
+    inbound_log_session(s);
+    log_span("user", inbound_principal_name(s));
+    log_str("verb", "AUTH");
+    log_u64("code", v->code);
+    log_str("enhanced", v->enhanced);
+    log_span("text", v->text);
+    log_str("rule", rule);
+    log_end();
+}
+
 void inbound_log_sender(const struct session *s, const struct server_verdict *v, const char *rule)
 {
     bool of_mail = s->engine.verb == VERB_MAIL;

@@ -82,6 +82,7 @@ struct inbound_principal { /* who has logged in */
     uint8_t stamp[LIMIT_STAMP_OCTETS]; /* the directory's */
     uint16_t name_n;
     uint8_t kind;             /* enum principal */
+    bool counted;             /* among the sessions of that principal */
     bool from_asked;          /* of this message: an address of its From is being asked for */
     uint16_t from_n, from_at; /* octets in from, and of those that were asked for */
     char name[LIMIT_PRINCIPAL_NAME_OCTETS];
@@ -285,6 +286,9 @@ void inbound_ask_rcpt(struct session *s, const struct server_detail *d, struct s
 /* inbound_rate.c: counts one more. False: too many in a time already, and why, in words that live until the next one; rule: its id. */
 bool inbound_rate_connection(struct session *s, struct span *why);
 bool inbound_rate_message(struct session *s, struct server_verdict *v, const char **rule);
+/* One more session of who has logged in now: false when there are too many. */
+MUST_USE bool inbound_principal_enter(struct session *s);
+void inbound_principal_leave(struct session *s);
 /* What was counted then (loop time) came to nothing: a transaction that ends without a message. */
 void inbound_rate_no_message(struct session *s, uint64_t counted_ms);
 bool inbound_rate_recipient(struct session *s, struct server_verdict *v, const char **rule);
@@ -342,6 +346,7 @@ void inbound_log_denied(const struct session *s, const struct admission_rule *ru
                         const struct admission_name *name);
 void inbound_log_banned(const struct session *s, const struct barred_entry *ban);
 void inbound_log_login(const struct session *s, struct span label); /* hostile, may be empty */
+void inbound_log_login_refused(const struct session *s, const struct server_verdict *v, const char *rule);
 void inbound_log_sender(
     const struct session *s, const struct server_verdict *v,
     const char *rule); /* of a message that was begun: the reverse-path at MAIL, an address

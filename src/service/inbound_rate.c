@@ -48,6 +48,26 @@ bool inbound_rate_connection(struct session *s, struct span *why)
     return wait == 0;
 }
 
+bool inbound_principal_enter(struct session *s)
+{
+    const struct inbound *in = s->in;
+    const struct config_server *server = &in->setup.config->servers[s->server];
+    if (!s->rated) return true;
+    s->principal->counted =
+        sources_hold(in->setup.sources, in->setup.column, server->name, inbound_principal_name(s),
+                     server->limits.sessions_per_principal) == SOURCES_OK;
+    return s->principal->counted;
+}
+
+void inbound_principal_leave(struct session *s)
+{
+    const struct inbound *in = s->in;
+    if (!s->principal || !s->principal->counted) return;
+    sources_release(in->setup.sources, in->setup.column, in->setup.config->servers[s->server].name,
+                    inbound_principal_name(s));
+    s->principal->counted = false;
+}
+
 static void give_back_source(const struct session *s, bool recipient, uint64_t counted_ms)
 {
     uint8_t key[16];

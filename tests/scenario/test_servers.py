@@ -1,4 +1,5 @@
 """Virtual servers: each with its own listeners, name, access, limits; what one permits the next one does not."""
+import base64
 import pathlib
 import smtplib
 import socket
@@ -190,6 +191,44 @@ def test_rates_of_one_server_do_not_count_on_another(make):
         with log_in(port, local="127.0.0.8") as c:
             assert answers(c, mail) == [450]
         assert [first_line(port, "127.0.0.9")[0][:3] for _ in range(6)] == ["220"] * 5 + ["421"]
+
+
+def test_sessions_of_a_principal(make):
+    port, other = free_ports(2)
+    s = make(start=False, config=f"""edges 2
+server desk {{ listen 127.0.0.1:{port} tls starttls  access authenticated  limits {{ {RATES}  sessions-per-principal 2 }} }}
+server free {{ listen 127.0.0.1:{other} tls starttls  access authenticated  limits {{ sessions-per-principal 1 }} }}""")
+    s.cli("user", "add", f"other@{DOMAIN}", "--grant", "submit", "--no-reload", stdin=PASSWORD.encode() + b"\n")
+    s.start()
+    held = [log_in(port, local=f"127.0.0.{i}") for i in (5, 6)]  # from wherever
+
+    def refused():
+        with smtplib.SMTP("127.0.0.1", port, timeout=20, source_address=("127.0.0.7", 0)) as c:
+            c.starttls(context=no_check())
+            c.ehlo()
+            return c.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{ME}\0{PASSWORD}".encode()).decode())
+    assert refused() == (421, b"4.7.0 Too many sessions of yours, close some first")
+    event = wait_for(lambda: [e for e in s.log("refused") if e.get("rule") == "sessions-per-principal"])[0]
+    assert (event["user"], event["verb"], event["code"], event["server"]) == (ME, "AUTH", 421, "desk")
+    assert len(s.log("login")) == 2
+    held += [log_in(port, f"other@{DOMAIN}", "127.0.0.7"), *(log_in(other, local="127.0.0.5") for _ in range(3))]  # the loopback counts only where it is said
+    assert held[0].docmd("MAIL", f"FROM:<{ME}>")[0] == 250
+    s.cli("reload")
+    assert refused()[0] == 421  # open ones of the old generation still count
+    held.pop(0).close()
+    wait_for(lambda: try_login(port))
+    text = s.cli("explain", "--server", "desk", "--client", "192.0.2.1", "--tls", "--user", ME, "--from", ME, "--to", ME).stdout.decode()
+    assert "from the account, wherever it comes from: 2 sessions at once, " in text
+    for c in held:
+        c.close()
+
+
+def try_login(port):
+    try:
+        log_in(port, local="127.0.0.8").close()
+        return True
+    except smtplib.SMTPException:
+        return False
 
 
 def test_connections_rate(make):

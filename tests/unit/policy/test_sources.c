@@ -79,6 +79,25 @@ static void servers_have_counts_of_their_own(void **state)
     drop(&t);
 }
 
+static void principals_beside_sources(void **state)
+{
+    (void)state;
+    struct sources t = table(256);
+    const struct span joe = SPAN("joe@example.org"), mx = SPAN("mx");
+    assert_int_equal(enter(&t, 0, key(1), 1, 1), SOURCES_OK);
+    assert_int_equal(sources_hold(&t, 0, mx, joe, 2), SOURCES_OK);
+    assert_int_equal(sources_hold(&t, 1, mx, joe, 2), SOURCES_OK);
+    assert_int_equal(sources_hold(&t, 2, mx, joe, 2), SOURCES_SOURCE_FULL);
+    assert_int_equal(sources_hold(&t, 2, SPAN("submission"), joe, 2), SOURCES_OK);
+    assert_int_equal(sources_hold(&t, SOURCES_EDGES, mx, SPAN("ann@example.org"), 2), SOURCES_SERVER_FULL);
+    assert_int_equal(sources_total(&t), 1);
+    sources_release(&t, 2, mx, joe); /* another edge's */
+    assert_int_equal(sources_hold(&t, 2, mx, joe, 2), SOURCES_SOURCE_FULL);
+    sources_release(&t, 1, mx, joe);
+    assert_int_equal(sources_hold(&t, 2, mx, joe, 2), SOURCES_OK);
+    drop(&t);
+}
+
 static void limits_hold(void **state)
 {
     (void)state;
@@ -342,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(servers_have_counts_of_their_own),
+        cmocka_unit_test(principals_beside_sources),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(leave_never_goes_below_zero),
         cmocka_unit_test(prefixes_that_look_like_marks),
