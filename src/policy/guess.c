@@ -241,6 +241,7 @@ static void count_target(struct guess *g, uint64_t key, const struct network *wi
 
 static uint32_t points_of(const struct guess_source *s, uint64_t now)
 {
+    if (s->at > now && s->at - now > LIMIT_BAN_SECONDS_MAX) return 0; /* the clock went back */
     uint64_t forgiven = seconds_since(s->at, now) / LIMIT_GUESS_POINT_SECONDS;
     return forgiven < s->points ? s->points - (uint32_t)forgiven : 0;
 }
@@ -257,8 +258,7 @@ static uint64_t pause_of(uint32_t points)
 static void add_points(struct guess_source *s, uint32_t points, uint64_t now)
 {
     uint32_t left = points_of(s, now);
-    bool ahead = s->at > now && s->at - now > LIMIT_BAN_SECONDS_MAX; /* the clock went back */
-    if (left == 0 || ahead)
+    if (left == 0)
         s->at = now;
     else if (now > s->at)
         s->at = now - (now - s->at) % LIMIT_GUESS_POINT_SECONDS;

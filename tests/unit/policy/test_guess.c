@@ -155,10 +155,12 @@ static void a_clock_that_was_ahead_leaves_nothing(void **state)
     assert_true(banned(g, a, ahead + 1) && !banned(g, b, ahead + 1));
     assert_true(banned(g, a, ahead - 3600)); /* an hour is nothing */
     assert_false(banned(g, a, BEGIN));
+    assert_true(begin(g, a, BEGIN) == GUESS_LET &&
+                begin(g, a, BEGIN) == GUESS_LET); /* no pause between them */
     assert_int_equal(guess_count(g, BEGIN * 1000), 0);
     assert_true(guess_take(g, &kept));
     guess_load(other, &kept, 1, BEGIN * 1000);
-    assert_false(banned(other, a, BEGIN));
+    assert_true(begin(other, a, BEGIN) == GUESS_LET && begin(other, a, BEGIN) == GUESS_LET);
     assert_int_equal(guess_count(other, BEGIN * 1000), 0);
     struct guess_news news = attempt(g, b, GUESS_WRONG_SECRET, 200, "n9", BEGIN);
     assert_false(news.spray);
