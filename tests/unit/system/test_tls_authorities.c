@@ -9,6 +9,8 @@
 #include "tls_issue.h"
 
 #include "system/tls_authorities.h"
+#include "system/tls_revocations.h"
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -241,13 +243,54 @@ static void test_files(void **state)
     issued_free(&leaf);
 }
 
+/* A list of that authority which holds nobody. */
+static const char *add_list(struct tls_authorities *a, const struct issued *of)
+{
+    X509_CRL *list = X509_CRL_new();
+    BIO *out = BIO_new(BIO_s_mem());
+    char *text;
+    X509_CRL_set_version(list, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(list, X509_get_subject_name(of->x));
+    X509_CRL_set1_lastUpdate(list, X509_get0_notBefore(of->x));
+    X509_CRL_set1_nextUpdate(list, X509_get0_notAfter(of->x));
+    assert_true(X509_CRL_sign(list, of->key, EVP_sha256()) > 0 && PEM_write_bio_X509_CRL(out, list));
+    long n = BIO_get_mem_data(out, &text);
+    const char *why = tls_revocations_add(a, span_of((const uint8_t *)text, (size_t)n));
+    BIO_free(out);
+    X509_CRL_free(list);
+    return why;
+}
+
+static void what_nobody_made_is_not_excused_by_a_missing_list(void **state)
+{
+    const char *why;
+    struct issue mail = {.common = "anna", .names = "email:anna@example.org", .from = -1, .until = 1};
+    struct issued good = issue(&mail, &root), forged = issue(&mail, &other);
+    const struct issued *const all[] = {&between, &root};
+    struct tls_authorities *kept = authorities;
+    (void)state;
+    authorities = created(all, 2, &why);
+    assert_null(add_list(authorities, &between));
+    assert_int_equal(vouch(&good, 0), TLS_VOUCHED_LIST);
+    assert_int_equal(vouch(&forged, 0), TLS_VOUCHED_NOT);
+    tls_authorities_free(&authorities);
+    authorities = kept;
+    issued_free(&good);
+    issued_free(&forged);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_names_that_do_not_count),
-        cmocka_unit_test(test_many_names),      cmocka_unit_test(test_who_made_it),
-        cmocka_unit_test(test_bounds_of_names), cmocka_unit_test(test_purposes),
-        cmocka_unit_test(test_times),           cmocka_unit_test(test_files),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_that_do_not_count),
+        cmocka_unit_test(test_many_names),
+        cmocka_unit_test(test_who_made_it),
+        cmocka_unit_test(test_bounds_of_names),
+        cmocka_unit_test(test_purposes),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(what_nobody_made_is_not_excused_by_a_missing_list),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
