@@ -68,7 +68,7 @@ class Kdc:
 
     def stop(self):
         if self.process:
-            os.killpg(self.process.pid, 15)  # faketime, if any, and the KDC: a session of their own
+            os.killpg(self.process.pid, 15)  # a session of its own
             self.process.wait(20)
         self.process = None
 

