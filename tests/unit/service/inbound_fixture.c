@@ -225,13 +225,23 @@ int narrow_client(int *server_side)
     return fd;
 }
 
+/* Turns without anything sent or heard, a millisecond each, after which nothing more will come: many while octets are on their way,
+ * whom a busy kernel may let wait. */
+static unsigned patience(int fd, size_t unsent)
+{
+    int on_their_way = 0;
+    (void)ioctl(fd, SIOCOUTQ, &on_their_way); /* a closed one has none */
+    return unsent || on_their_way > 0 ? 500 : 30;
+}
+
 const char *say(int fd, const char *octets, size_t n)
 {
     static char reply[65536];
     size_t sent = 0, got = 0;
-    for (unsigned idle = 0; idle < 30;) {
+    for (unsigned idle = 0; idle < patience(fd, n - sent);) {
         ssize_t w = sent < n ? send(fd, octets + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
         if (w > 0) sent += (size_t)w;
+        if (w < 0 && errno != EAGAIN) n = sent; /* it was closed */
         turns(1);
         ssize_t r = recv(fd, reply + got, sizeof reply - 1 - got, MSG_DONTWAIT);
         if (r > 0) got += (size_t)r;
