@@ -23,6 +23,17 @@ def pytest_collection_modifyitems(items):
     items.sort(key=takes, reverse=True)
 
 
+def pytest_exception_interact(node, report):
+    """What the servers of a test that fails have to say: they are gone, and their logs with them, when somebody reads of it."""
+    for it in Sallyport.running:
+        lines = [line for line in it.log_text().splitlines() if '"level":"info"' not in line][-5:]
+        try:
+            lines += ["waits: " + str(m) for m in it.queue()[:2]]
+        except Exception as e:  # whatever keeps it from answering is the news
+            lines.append(f"the queue is not told: {e}")
+        report.sections.append((f"sallyport in {it.folder}", "\n".join(line[:400] for line in lines)))
+
+
 @pytest.fixture
 def make():
     """Makes sallyports that end with the test: make(config="...", implicit=True)."""

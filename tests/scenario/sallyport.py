@@ -105,6 +105,8 @@ def alive(pid):
 
 
 class Sallyport:
+    running = []  # those that a test has started, and has not stopped
+
     def __init__(self, folder=None, config="", implicit=False, user=USER, as_user=False):
         self.uid = 65534 if as_user else None  # nobody: everything is done as an ordinary user
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-test-"))
@@ -141,6 +143,8 @@ class Sallyport:
         if UNCAGED:
             arguments.append("--insecure-no-sandbox")
         self.process = subprocess.Popen(arguments, **({} if through else self.identity()), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file.open("wb"))
+        if self not in Sallyport.running:
+            Sallyport.running.append(self)
         if wait:
             wait_for(self.is_ready, 25)
         return self
@@ -151,6 +155,7 @@ class Sallyport:
         return '"event":"ready"' in self.log_text()
 
     def stop(self, seconds=90):
+        self.is_over()
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -163,8 +168,13 @@ class Sallyport:
         self.process = None
         return code
 
+    def is_over(self):
+        if self in Sallyport.running:
+            Sallyport.running.remove(self)
+
     def kill(self):
         """The supervisor dies at once; its children end because it is gone."""
+        self.is_over()
         children = list(self.processes().values())
         self.process.kill()
         self.process.wait()
