@@ -9,7 +9,8 @@ def b64(text):
 
 
 class Exchange:
-    """begin(), then end(); what the server said first stands in `server`. gs2, binding and last may be what they like."""
+    """begin(), then end(); what the server said first stands in `server`. gs2, binding and last may be what they like.
+    Without a connection (c): who sends `gs2 + first` himself lets it hear() the challenge, and sends last()."""
     def __init__(self, c, user, secret, mechanism="SCRAM-SHA-256", gs2="n,,", nonce="abcdefgh"):
         self.c, self.secret, self.mechanism, self.gs2, self.nonce = c, secret, mechanism, gs2, nonce
         self.hash = "sha1" if "SHA-1" in mechanism else "sha256"
@@ -18,10 +19,13 @@ class Exchange:
     def begin(self):
         code, said = self.c.docmd(f"AUTH {self.mechanism} " + b64(self.gs2 + self.first))
         if code == 334:
-            self.server = base64.b64decode(said).decode()
-            self.parts = dict(p.split("=", 1) for p in self.server.split(","))
-            self.salted = hashlib.pbkdf2_hmac(self.hash, self.secret.encode(), base64.b64decode(self.parts["s"]), int(self.parts["i"]))
+            self.hear(said)
         return code, said
+
+    def hear(self, challenge):
+        self.server = base64.b64decode(challenge).decode()
+        self.parts = dict(p.split("=", 1) for p in self.server.split(","))
+        self.salted = hashlib.pbkdf2_hmac(self.hash, self.secret.encode(), base64.b64decode(self.parts["s"]), int(self.parts["i"]))
 
     def last(self, gs2=None, binding=b"", nonce=None, more=""):
         """The message that proves; RFC 5802 3. more: attributes behind the nonce."""

@@ -1,13 +1,11 @@
 """Who has logged in may send as long as what let him in holds: what is changed of his account, his rights, or the secret he came by counts at his next message."""
-import base64
-import hashlib
-import hmac
 import os
 import signal
 
 import pytest
 
 from sallyport import DOMAIN, PASSWORD, USER, in_time, wait_for
+from scram import Exchange, b64
 
 NAME = f"someone@{DOMAIN}"
 
@@ -26,10 +24,10 @@ def log_in(s, mechanism="PLAIN", name=NAME, password=PASSWORD):
     talk.start_tls()
     talk.say("EHLO c.example.net", 250)
     if mechanism == "PLAIN":
-        talk.say("AUTH PLAIN " + base64.b64encode(f"\0{name}\0{password}".encode()).decode(), 235)
+        talk.say("AUTH PLAIN " + b64(f"\0{name}\0{password}"), 235)
     else:
-        talk.say("AUTH LOGIN " + base64.b64encode(name.encode()).decode(), 334)
-        talk.say(base64.b64encode(password.encode()).decode(), 235)
+        talk.say("AUTH LOGIN " + b64(name), 334)
+        talk.say(b64(password), 235)
     talk.say(f"MAIL FROM:<{name.split('/')[0]}>", 250)
     talk.say("RSET", 250)
     return talk
@@ -112,18 +110,11 @@ def test_a_login_that_began_before_the_password_was_changed(s):
     talk.say("EHLO c.example.net", 250)
     talk.start_tls()
     talk.say("EHLO c.example.net", 250)
-    first = f"n={NAME},r=clientnonce"
-    _, (challenge,) = talk.say("AUTH SCRAM-SHA-256 " + base64.b64encode(b"n,," + first.encode()).decode(), 334)
+    x = Exchange(None, NAME, PASSWORD)
+    _, (challenge,) = talk.say("AUTH SCRAM-SHA-256 " + b64(x.gs2 + x.first), 334)
     passwd(s)
-    server = base64.b64decode(challenge).decode()
-    said = dict(part.split("=", 1) for part in server.split(","))
-    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), base64.b64decode(said["s"]), int(said["i"]))
-    key = hmac.digest(salted, b"Client Key", "sha256")
-    bare = f"c=biws,r={said['r']}"
-    signature = hmac.digest(hashlib.sha256(key).digest(), f"{first},{server},{bare}".encode(), "sha256")
-    proof = bytes(a ^ b for a, b in zip(key, signature))
-    final = f"{bare},p={base64.b64encode(proof).decode()}"
-    code, _ = talk.say(base64.b64encode(final.encode()).decode())
+    x.hear(challenge)
+    code, _ = talk.say(b64(x.last()))
     if code == 334:
         code, _ = talk.say("")
     assert code == 235

@@ -137,8 +137,8 @@ def key_hash(file):
     return hashlib.sha256(base64.b64decode("".join(line for line in pem.splitlines() if "-" not in line))).hexdigest()
 
 
-@pytest.mark.parametrize("name,reason", [("stranger", "unknown-user"), ("norights", "no-right"), ("locked", "locked")])
-def test_a_certificate_alone_is_no_right(s, name, reason):
+def refused_as_all(s, name, reason):
+    """The client hears what everybody hears, and the log has why."""
     count = len(s.log("login-refused"))
     with session(s, name) as c:
         assert offered(c) == ["EXTERNAL", "PLAIN"]
@@ -147,6 +147,11 @@ def test_a_certificate_alone_is_no_right(s, name, reason):
     wait_for(lambda: len(s.log("login-refused")) > count)
     line = s.log("login-refused")[count]
     assert (line["mechanism"], line["reason"], line["level"], line["claimed"]) == ("EXTERNAL", reason, "security", key_hash(s.certificates[name][0]))
+
+
+@pytest.mark.parametrize("name,reason", [("stranger", "unknown-user"), ("norights", "no-right"), ("locked", "locked")])
+def test_a_certificate_alone_is_no_right(s, name, reason):
+    refused_as_all(s, name, reason)
 
 
 def test_no_certificate_permits_a_mail_by_itself(s):

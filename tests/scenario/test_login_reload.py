@@ -1,7 +1,5 @@
 """A reload hurts nobody who logs in or has logged in: the directory of his generation stays until its sessions are over, and nobody else asks it."""
 import base64
-import hashlib
-import hmac
 import os
 import signal
 import time
@@ -9,12 +7,9 @@ import time
 import pytest
 
 from sallyport import DOMAIN, PASSWORD, USER, wait_for
+from scram import Exchange, b64
 
 ME = f"{USER}@{DOMAIN}"
-
-
-def b64(octets):
-    return base64.b64encode(octets.encode() if isinstance(octets, str) else octets).decode()
 
 
 def submission(s):
@@ -50,17 +45,6 @@ def reload(s):
     return before
 
 
-def scram_proof(bare, challenge):
-    """RFC 5802 3, of SHA-256."""
-    server = base64.b64decode(challenge).decode()
-    parts = dict(p.split("=", 1) for p in server.split(","))
-    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), base64.b64decode(parts["s"]), int(parts["i"]))
-    client_key = hmac.digest(salted, b"Client Key", "sha256")
-    without = f"c=biws,r={parts['r']}"
-    signature = hmac.digest(hashlib.sha256(client_key).digest(), f"{bare},{server},{without}".encode(), "sha256")
-    return f"{without},p={b64(bytes(a ^ b for a, b in zip(client_key, signature)))}"
-
-
 def test_login_goes_on(s):
     talk = submission(s)
     talk.say("AUTH LOGIN", 334)
@@ -72,10 +56,11 @@ def test_login_goes_on(s):
 
 
 def test_scram_goes_on(s):
-    talk, bare = submission(s), f"n={ME},r=fyko+d2lbbFgONRv9qkxdawL"
-    _, (challenge,) = talk.say("AUTH SCRAM-SHA-256 " + b64("n,," + bare), 334)
+    talk, x = submission(s), Exchange(None, ME, PASSWORD)
+    _, (challenge,) = talk.say("AUTH SCRAM-SHA-256 " + b64(x.gs2 + x.first), 334)
     reload(s)
-    _, (verdict,) = talk.say(b64(scram_proof(bare, challenge)), 334)
+    x.hear(challenge)
+    _, (verdict,) = talk.say(b64(x.last()), 334)
     assert base64.b64decode(verdict).startswith(b"v=")
     reload(s)
     talk.say("", 235)

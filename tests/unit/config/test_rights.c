@@ -43,45 +43,41 @@ static void every_reason_is_told(void **state)
     parsed_free(&p);
 }
 
-static void a_domain_is_all_of_its_users_and_no_others(void **state)
+struct named {
+    const char *name;
+    uint32_t rights;
+};
+
+/* What a server with that line permits to each of those names. */
+static void one_line_permits(const char *line, const struct named *cases, size_t n)
 {
-    static const struct {
-        const char *name;
-        uint32_t rights;
-    } cases[] = {
-        {"joe@example.net", RIGHT_SUBMIT}, {"joe@example.org", 0}, {"joe@mail.example.net", 0},
-        {"joe@badexample.net", 0},         {"example.net", 0},     {"\"joe@example.net\"@example.org", 0}};
+    char text[256];
     struct parsed p;
-    (void)state;
-    parse(
-        &p,
-        "server s {\n listen 127.0.0.1:587\n access authenticated\n right submit to domain example.net\n}\n");
+    snprintf(text, sizeof text, "server s {\n listen 127.0.0.1:587\n access authenticated\n %s\n}\n", line);
+    parse(&p, text);
     assert_non_null(p.config);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    for (size_t i = 0; i < n; i++)
         assert_int_equal(rights_of(&p.config->servers[0],
                                    &(struct rights_subject){.name = span_str(cases[i].name)}, NULL, NULL),
                          cases[i].rights);
     parsed_free(&p);
 }
 
+static void a_domain_is_all_of_its_users_and_no_others(void **state)
+{
+    static const struct named cases[] = {
+        {"joe@example.net", RIGHT_SUBMIT}, {"joe@example.org", 0}, {"joe@mail.example.net", 0},
+        {"joe@badexample.net", 0},         {"example.net", 0},     {"\"joe@example.net\"@example.org", 0}};
+    (void)state;
+    one_line_permits("right submit to domain example.net", cases, sizeof cases / sizeof cases[0]);
+}
+
 static void a_host_is_no_user(void **state)
 {
-    static const struct {
-        const char *name;
-        uint32_t rights;
-    } cases[] = {
+    static const struct named cases[] = {
         {"gw.example.net", RIGHT_RELAY}, {"gw@example.net", 0}, {"x.gw.example.net", 0}, {"example.net", 0}};
-    struct parsed p;
     (void)state;
-    parse(
-        &p,
-        "server s {\n listen 127.0.0.1:587\n access authenticated\n right relay to host gw.Example.net\n}\n");
-    assert_non_null(p.config);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(rights_of(&p.config->servers[0],
-                                   &(struct rights_subject){.name = span_str(cases[i].name)}, NULL, NULL),
-                         cases[i].rights);
-    parsed_free(&p);
+    one_line_permits("right relay to host gw.Example.net", cases, sizeof cases / sizeof cases[0]);
 }
 
 /* Invariant I2: whoever it is, and however that was proven: without a reason there is no right. */

@@ -138,24 +138,29 @@ static void known_networks_are_few_and_go_with_their_principal(void **state)
     assert_int_equal(seen.last.source.base.octets[15], 7);
 }
 
+/* What SQLite itself makes of the fixture's file; with a version of before: as it was then. */
+static void by_sqlite(const char *sql)
+{
+    sqlite3 *db;
+    char name[FOLDER_NAME_OCTETS];
+    folder_name(fixture_folder, name);
+    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+#define INDEXES_OF_VERSION_3                                                                                 \
+    "DROP INDEX principal_locked; DROP INDEX app_expires; DROP INDEX app_network_network; "                  \
+    "DROP INDEX sender_pattern; "
+
 /* A database of the first version gets what is new when it is opened to be written. */
 static void an_older_database_is_brought_up_to_date(void **state)
 {
     const char *why;
     struct guess_ban list[4];
-    sqlite3 *db;
-    char name[FOLDER_NAME_OCTETS];
     (void)state;
     identity_close(&fixture);
-    folder_name(fixture_folder, name);
-    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_exec(db,
-                     "DROP TABLE ban; DROP TABLE known; DROP INDEX principal_locked; DROP INDEX app_expires; "
-                     "DROP INDEX app_network_network; DROP INDEX sender_pattern; PRAGMA user_version=1",
-                     NULL, NULL, NULL),
-        SQLITE_OK);
-    sqlite3_close(db);
+    by_sqlite("DROP TABLE ban; DROP TABLE known; " INDEXES_OF_VERSION_3 "PRAGMA user_version=1");
     assert_null(identity_open(fixture_folder, false, &why));
     fixture = identity_open(fixture_folder, true, &why);
     assert_non_null(fixture);
@@ -166,27 +171,16 @@ static void an_older_database_is_brought_up_to_date(void **state)
 static void who_reads_takes_an_older_one(void **state)
 {
     const char *why;
-    sqlite3 *db;
-    char name[FOLDER_NAME_OCTETS];
     (void)state;
     identity_close(&fixture);
-    folder_name(fixture_folder, name);
-    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "DROP INDEX principal_locked; DROP INDEX app_expires; DROP INDEX "
-                                  "app_network_network; DROP INDEX sender_pattern; PRAGMA user_version=2",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-    sqlite3_close(db);
+    by_sqlite(INDEXES_OF_VERSION_3 "PRAGMA user_version=2");
     fixture = identity_open(fixture_folder, false, &why);
     assert_true(fixture && identity_check(fixture, &why));
     identity_close(&fixture);
     fixture = identity_open(fixture_folder, true, &why); /* and brings it up to date */
     assert_non_null(fixture);
     identity_close(&fixture);
-    assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DROP INDEX sender_pattern", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
+    by_sqlite("DROP INDEX sender_pattern");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_begin, fixture_end)
