@@ -193,7 +193,7 @@ static int lift(struct user_call *u, void *context)
 static bool exempt(const struct config *c, const struct network *n)
 {
     for (uint32_t i = 0; i < c->n_never_ban; i++)
-        if (c->never_ban[i].bits <= n->bits && network_holds(&c->never_ban[i], &n->base)) return true;
+        if (network_encloses(&c->never_ban[i], n)) return true;
     return false;
 }
 

@@ -49,7 +49,7 @@ static bool may_connect(const struct admission *a, const struct network *n)
         const struct admission_rule *rule = &a->rules[i];
         if (rule->network.bits > n->bits) {
             if (rule->allow && network_holds(n, &rule->network.base)) return true;
-        } else if (network_holds(&rule->network, &n->base) &&
+        } else if (network_encloses(&rule->network, n) &&
                    (!around || rule->network.bits > around->network.bits))
             around = rule;
     }

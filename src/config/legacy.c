@@ -132,7 +132,7 @@ static bool within(const struct network *n, const char *range)
 {
     struct network wide;
 
-    return network_parse(span_str(range), &wide) && n->bits >= wide.bits && network_holds(&wide, &n->base);
+    return network_parse(span_str(range), &wide) && network_encloses(&wide, n);
 }
 
 static bool within_any(const struct network *n, const char *const *ranges, size_t count)

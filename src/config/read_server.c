@@ -72,8 +72,8 @@ static const struct shared_range *find_range(const struct network *n, bool *all)
     for (size_t i = 0; i < sizeof shared_ranges / sizeof shared_ranges[0]; i++) {
         struct network range;
         if (!network_parse(span_str(shared_ranges[i].network), &range)) continue;
-        bool whole = range.bits < 128 && n->bits <= range.bits && network_holds(n, &range.base);
-        bool inside = !whole && !*all && n->bits >= range.bits && network_holds(&range, &n->base);
+        bool whole = range.bits < 128 && network_encloses(n, &range);
+        bool inside = !whole && !*all && network_encloses(&range, n);
         if (!(whole && (!*all || range.bits < bits)) && !(inside && (!best || range.bits > bits))) continue;
         best = &shared_ranges[i];
         bits = range.bits;

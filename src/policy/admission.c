@@ -1,15 +1,9 @@
 #include "policy/admission.h"
 
-/* b lies in a: the same network does, too. */
-static bool encloses(const struct network *a, const struct network *b)
-{
-    return a->bits <= b->bits && network_holds(a, &b->base);
-}
-
 static bool stands_for_itself(const struct admission *a, const struct network *allowed)
 {
     for (uint32_t i = 0; i < a->n; i++)
-        if (!a->rules[i].allow && encloses(&a->rules[i].network, allowed)) return false;
+        if (!a->rules[i].allow && network_encloses(&a->rules[i].network, allowed)) return false;
     return true;
 }
 
@@ -17,7 +11,7 @@ static bool denied_too(const struct admission *a, const struct network *allowed)
 {
     for (uint32_t i = 0; i < a->n; i++)
         if (!a->rules[i].allow && a->rules[i].network.bits == allowed->bits &&
-            encloses(&a->rules[i].network, allowed))
+            network_encloses(&a->rules[i].network, allowed))
             return true;
     return false;
 }

@@ -237,6 +237,11 @@ bool network_holds(const struct network *n, const struct address *a)
     return within(&n->base, n->bits, a);
 }
 
+bool network_encloses(const struct network *a, const struct network *b)
+{
+    return a->bits <= b->bits && network_holds(a, &b->base);
+}
+
 bool network_any_holds(const struct network *n, size_t count, const struct address *a)
 {
     for (size_t i = 0; i < count; i++)
@@ -249,7 +254,7 @@ bool network_any_holds(const struct network *n, size_t count, const struct addre
 static bool adds_nothing(const struct network *n, size_t count, size_t i)
 {
     for (size_t j = 0; j < count; j++) {
-        if (j == i || n[j].bits > n[i].bits || !network_holds(&n[j], &n[i].base)) continue;
+        if (j == i || !network_encloses(&n[j], &n[i])) continue;
         if (n[j].bits < n[i].bits || j < i) return true;
     }
     return false;

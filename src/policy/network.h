@@ -26,6 +26,8 @@ void network_put(struct buf *b, const struct network *n); /* 192.0.2.0/24 */
 /* An IPv6 network of any width holds no IPv4 address, unless it is written within ::ffff:0:0/96. */
 bool network_holds(const struct network *n, const struct address *a);
 bool network_any_holds(const struct network *n, size_t count, const struct address *a); /* one of them does */
+/* All of b lies in a, as network_holds asks it; the same network does, too. */
+bool network_encloses(const struct network *a, const struct network *b);
 /* Union of the networks wider than /8 (IPv4) or /32 (IPv6): invariant I1 makes that a config error. IPv4 hosts behind a translator count
  * as IPv4. */
 bool network_union_too_wide(const struct network *n, size_t count);

@@ -262,6 +262,26 @@ static void i1_union_of_relay_networks(void **state)
     assert_false(WIDE("64:ff9b::c000:201", "64:ff9b:2::/48"));
 }
 
+static void one_in_another(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool encloses;
+    } cases[] = {{"10.0.0.0/8", "10.1.0.0/16", true},
+                 {"10.0.0.0/8", "10.0.0.0/8", true},
+                 {"10.0.0.0/16", "10.0.0.0/8", false},
+                 {"10.0.0.0/8", "11.0.0.1", false},
+                 {"2001:db8::/32", "2001:db8::/48", true},
+                 {"2001:db8::/48", "2001:db8::/32", false},
+                 {"::/0", "10.0.0.0/8", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct network a, b;
+        assert_true(network_parse(span_str(cases[i].a), &a) && network_parse(span_str(cases[i].b), &b));
+        assert_int_equal(network_encloses(&a, &b), cases[i].encloses);
+    }
+}
+
 static void source_keys(void **state)
 {
     (void)state;
@@ -313,6 +333,7 @@ int main(void)
         cmocka_unit_test(round_trip),
         cmocka_unit_test(networks),
         cmocka_unit_test(i1_union_of_relay_networks),
+        cmocka_unit_test(one_in_another),
         cmocka_unit_test(source_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
